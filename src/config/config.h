@@ -1,0 +1,146 @@
+/* config/config.h - /etc/vipsec/vipsec.conf as one immutable value.
+ *
+ * config_parse() turns text into a struct config or into errors that name file, line and
+ * column; it never half-succeeds. What later releases bring (certificates, `pfs yes`,
+ * request, respond-only, resume, stateful) is recognised and refused by name.
+ *
+ * Floor 2. A config is heap memory, read-only once parsed, freed by config_free(), which
+ * wipes the secrets. Durations are milliseconds.
+ */
+#ifndef VIPSEC_CONFIG_CONFIG_H
+#define VIPSEC_CONFIG_CONFIG_H
+
+#include "base/addr.h"
+#include "base/identity.h"
+#include "base/secret.h"
+#include "base/span.h"
+#include "crypto/aead.h"
+#include "crypto/prf.h"
+#include "policy/policy.h"
+
+enum config_backend { BACKEND_NONE, BACKEND_COROSYNC };
+enum config_takeover { TAKEOVER_WAIT, TAKEOVER_REINITIATE };
+enum config_plane { PLANE_USERSPACE, PLANE_KERNEL };
+enum config_encap { ENCAP_AUTO, ENCAP_FORCE };
+enum config_bind { BIND_ADDRESS, BIND_AGENT };
+enum config_on_exit { EXIT_CLOSED, EXIT_OPEN };
+
+struct config_cluster {
+	char name[POLICY_NAME_MAX];
+	enum config_backend backend;
+	enum config_takeover takeover;
+};
+
+struct config_tuning {
+	bool nlbs_flags;                    /* false */
+	uint64_t idle_timeout_ms;           /* 5m */
+	uint64_t idle_timeout_failover_ms;  /* 1m */
+	uint64_t idle_lifetime_ms;          /* 1h */
+	uint64_t delete_wait_ms;            /* 150ms */
+	uint32_t replay_window;             /* 1024 packets, 32..4096 */
+	enum config_on_exit on_exit;        /* closed */
+};
+
+struct config_dataplane {
+	enum config_plane prefer, fallback;
+	enum config_encap encap;
+	bool has_fallback;
+};
+
+#define CONFIG_VIP_ADDRS 8
+struct config_vip {
+	char name[POLICY_NAME_MAX];
+	struct addr addrs[CONFIG_VIP_ADDRS];
+	unsigned n_addrs;
+	enum config_bind bind;
+	uint32_t policy; /* index of the policy assigned; CONFIG_NO_POLICY: none */
+};
+#define CONFIG_NO_POLICY UINT32_MAX
+
+struct config_ike_suite {
+	enum aead_alg encr;
+	enum prf_alg prf;
+	uint16_t ke; /* enum ke_id */
+};
+struct config_esp_suite {
+	enum aead_alg encr;
+};
+
+#define CONFIG_SUITES 16
+struct config_proposal {
+	char name[POLICY_NAME_MAX];
+	struct config_ike_suite ike[CONFIG_SUITES]; /* in order of preference */
+	struct config_esp_suite esp[CONFIG_SUITES];
+	unsigned n_ike, n_esp;
+	uint64_t lifetime_ike_ms, lifetime_child_ms; /* defaults 4h, 1h */
+};
+
+struct config_auth {
+	char secret_name[POLICY_NAME_MAX];
+	struct secret psk;
+	struct identity local_id;  /* type 0: the address */
+	struct identity remote_id; /* type 0: the address, unless remote_any */
+	bool remote_any;
+};
+
+#define CONFIG_AUTHS 4
+struct config_rule {
+	char name[POLICY_NAME_MAX];
+	enum policy_action action;
+	enum policy_mode mode;
+	struct addr tunnel_to;
+	uint32_t proposal; /* index; always valid (a built-in default is index 0) */
+	struct config_auth auths[CONFIG_AUTHS]; /* in order */
+	unsigned n_auths;
+};
+
+struct config_policy {
+	char name[POLICY_NAME_MAX];
+	uint32_t *rules; /* indices into config.rules, in order written */
+	unsigned n_rules;
+};
+
+struct config {
+	struct config_cluster cluster;
+	struct config_tuning tuning;
+	struct config_dataplane dataplane;
+	struct config_vip *vips;
+	unsigned n_vips;
+	struct config_proposal *proposals;
+	unsigned n_proposals;
+	struct config_rule *rules; /* spd_entry.rule is an index into this */
+	unsigned n_rules;
+	struct config_policy *policies;
+	unsigned n_policies;
+	uint32_t host_policy; /* assign policy ... to host; CONFIG_NO_POLICY: none */
+	uint8_t hash[32];     /* SHA-256 over the meaning, not the text, secrets included by
+				 digest: equal on nodes that are configured alike */
+};
+
+/* One line each: "FILE:LINE:COLUMN: error: TEXT", a suggestion where there is one. */
+struct config_report {
+	void (*line)(void *ctx, const char *text);
+	void *ctx;
+};
+
+/* How the parser reaches files (psk file "..."); the daemon reads them, tests fake them.
+ * Returns false and a reason in why when the file cannot be read or is readable by
+ * others. */
+struct config_files {
+	bool (*read)(void *ctx, const char *path, struct secret *out, char *why,
+		size_t why_cap);
+	void *ctx;
+};
+
+/* NULL after errors, which were all reported (up to 20). Warnings are reported too. */
+struct config *config_parse(const char *file, struct span text,
+	const struct config_files *files, const struct config_report *report);
+void config_free(struct config *c);
+
+/* Scopes: index 0..n_vips-1 are the VIPs in order; scope n_vips is the host. */
+uint16_t config_host_scope(const struct config *c);
+/* The scope's SPD, expanded from its policy ("from vip" once for each address, "from me"
+ * as any local address, ports and prefixes multiplied out), sealed. NULL: no policy. */
+struct spd *config_spd(const struct config *c, uint16_t scope);
+
+#endif

@@ -1,0 +1,168 @@
+/* esp/esp.h - the ESP data path, buffer to buffer (RFC 4303, 3948, 4301).
+ *
+ * A dataplane holds the SA database and each scope's SPD, and turns batches of packets
+ * into batches of packets: what came out of the TUN into datagrams for the network, what
+ * came from the network into packets for the TUN. It does no I/O and has no clock; the
+ * TUN plane's data thread and the simulator drive this same code.
+ *
+ * One thread owns a dataplane. Gates (gate.h) alone may be touched by another.
+ *
+ * Floor 2.
+ */
+#ifndef VIPSEC_ESP_ESP_H
+#define VIPSEC_ESP_ESP_H
+
+#include "base/secret.h"
+#include "base/ts.h"
+#include "crypto/aead.h"
+#include "esp/gate.h"
+#include "policy/policy.h"
+
+struct esp_dp;
+
+enum esp_err {
+	ESP_OK = 0,
+	ESP_EXISTS,   /* this id or inbound SPI is in use */
+	ESP_NOT_FOUND,
+	ESP_REFUSED   /* the library refused the key */
+};
+#define ESP_CHECKED __attribute__((warn_unused_result))
+
+/* A child SA: both directions at once, as IKE makes them. */
+struct esp_child {
+	uint32_t id; /* the node's handle, unique while the daemon runs */
+	uint16_t scope;
+	uint32_t rule;
+	uint32_t spi_in, spi_out;
+	enum aead_alg alg;
+	struct secret key_in, key_out; /* key and salt; wiped by esp_child_wipe */
+	enum policy_mode mode;
+	bool encap;                    /* ESP in UDP, RFC 3948 */
+	struct endpoint local, remote; /* outer; ports used with encap only */
+	struct ts_list local_ts, remote_ts;
+	bool esn;
+	uint32_t replay_window; /* packets; 0: no check (never for a peer's SA) */
+	uint8_t member;         /* upper octet of every IV that this SA sends */
+	uint64_t soft_seq;      /* SEQ_SOFT notice when the outgoing number passes it */
+	bool outbound_ready;    /* false: receive only, until esp_dp_activate */
+};
+void esp_child_wipe(struct esp_child *c);
+
+struct esp_usage {
+	uint32_t id;
+	uint64_t packets_in, packets_out, bytes_in, bytes_out; /* octets of inner packets */
+	uint64_t last_in_ms, last_out_ms; /* 0: never */
+	/* First packet sent since the last authentic one received; 0: none waits.
+	 * This is the child's share of the idle timer's t0 (design: who is dead). */
+	uint64_t unanswered_since_ms;
+	uint64_t seq_out;
+	uint64_t replayed, forged, wrong_selector; /* inbound drops */
+};
+
+/* Drops and other totals; names are what `vipsec status` and the tests use. */
+struct esp_counters {
+	uint64_t sealed, opened;
+	uint64_t drop_no_policy, drop_blocked, drop_no_sa, drop_gate, drop_malformed;
+	uint64_t drop_unknown_spi, drop_forged, drop_replayed, drop_selector, drop_clear;
+	uint64_t drop_too_big, drop_reassembly, drop_seq_exhausted;
+	uint64_t icmp_too_big_made, dummy_packets, reassembled, keepalives_in;
+};
+
+/* ---- packets ------------------------------------------------------------ */
+
+enum { ESP_BATCH_MAX = 64 };
+enum {
+	ESP_ROOM_BEFORE = 96, /* what a caller leaves free in front of a packet ... */
+	ESP_ROOM_AFTER = 64   /* ... and behind it, so that sealing is done in place */
+};
+
+enum esp_verdict {
+	ESP_DROP,   /* counted */
+	ESP_SEND,   /* at..len is ESP (from the SPI on): to remote, from local */
+	ESP_INJECT, /* at..len is an IP packet: into the TUN */
+	ESP_HELD    /* a fragment, kept until its datagram is whole */
+};
+
+struct esp_packet {
+	uint8_t *at; /* may point into the dataplane's own memory after a call; valid until
+			the next call */
+	size_t len;
+	enum esp_verdict verdict;
+	uint16_t scope;
+	bool encap;
+	bool dont_fragment; /* ESP_SEND: the outer header's DF (IPv4) */
+	uint8_t tos;        /* ESP_SEND: outer traffic class; inbound: that of the outer header */
+	struct endpoint local, remote; /* outer addresses, in and out */
+};
+
+struct esp_batch {
+	struct esp_packet at[ESP_BATCH_MAX];
+	unsigned n;
+};
+
+/* ---- notices -------------------------------------------------------------- */
+
+enum esp_notice_kind {
+	ESP_ACQUIRE,     /* traffic wants an SA that is not there; at most one a second for
+			    each rule and peer */
+	ESP_UNKNOWN_SPI, /* unauthenticated; rate-limited */
+	ESP_SEQ_SOFT,
+	ESP_SEQ_HARD,    /* the SA can send no more: numbers never wrap (RFC 4303 3.3.3) */
+	ESP_MAPPING,     /* authentic traffic from a new address or port (RFC 7296 2.23) */
+	ESP_INBOUND      /* first authentic packet on this SA */
+};
+
+struct esp_notice {
+	enum esp_notice_kind kind;
+	uint16_t scope;
+	uint32_t rule, id, spi;
+	struct flow flow;              /* ESP_ACQUIRE */
+	struct endpoint local, remote; /* ESP_UNKNOWN_SPI, ESP_MAPPING */
+};
+
+/* ---- control -------------------------------------------------------------- */
+
+struct esp_dp *esp_dp_new(const struct entropy *e);
+void esp_dp_free(struct esp_dp *dp); /* wipes all keys */
+
+/* The scope's rules and own addresses. Takes spd over. NULL: the scope ends, its SAs are
+ * deleted. With n_addrs 0 every local address belongs to the scope (the host). */
+void esp_dp_policy(struct esp_dp *dp, uint16_t scope, struct spd *spd,
+	const struct addr *addrs, size_t n_addrs);
+/* Lives as long as the dataplane; closed until opened. */
+struct esp_gate *esp_dp_gate(struct esp_dp *dp, uint16_t scope);
+
+enum esp_err esp_dp_add(struct esp_dp *dp, const struct esp_child *c) ESP_CHECKED;
+enum esp_err esp_dp_delete(struct esp_dp *dp, uint32_t id) ESP_CHECKED;
+/* The outgoing half takes over its rule's traffic (of two, the newest active one sends). */
+enum esp_err esp_dp_activate(struct esp_dp *dp, uint32_t id) ESP_CHECKED;
+enum esp_err esp_dp_move(
+	struct esp_dp *dp, uint32_t id, const struct endpoint *remote) ESP_CHECKED;
+/* Largest outer packet, IP header included, that the path carries; 0: the default of
+ * 1500. Packets that may not be fragmented and do not fit are answered with ICMP. */
+enum esp_err esp_dp_path_mtu(struct esp_dp *dp, uint32_t id, uint32_t octets) ESP_CHECKED;
+enum esp_err esp_dp_usage(
+	const struct esp_dp *dp, uint32_t id, struct esp_usage *out) ESP_CHECKED;
+size_t esp_dp_count(const struct esp_dp *dp);
+/* Deleted or not, nothing of this scope is left: what an agent's stop verifies. */
+size_t esp_dp_count_scope(const struct esp_dp *dp, uint16_t scope);
+void esp_dp_counters(const struct esp_dp *dp, struct esp_counters *out);
+/* False: none waits. Notices are bounded; the oldest are kept, the rest counted. */
+bool esp_dp_notice(struct esp_dp *dp, struct esp_notice *out);
+
+/* ---- the path --------------------------------------------------------------- */
+
+/* Packets read from the TUN, each with the room above around it. Sets each verdict:
+ * ESP_SEND, ESP_DROP, ESP_HELD, or ESP_INJECT for an ICMP error that goes back. */
+void esp_dp_outbound(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms);
+/* ESP from the network: at..len from the SPI on, addresses filled in. Sets ESP_INJECT or
+ * ESP_DROP. Selectors are checked on what was decrypted (RFC 4301 5.2). */
+void esp_dp_inbound(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms);
+
+/* What the policy says of a packet that comes or goes in clear, beside any SA: used by
+ * the simulator's network, by `explain`, and to cross-check the guard's rules. */
+enum policy_action esp_dp_clear_verdict(const struct esp_dp *dp, enum policy_direction d,
+	const struct addr *src, const struct addr *dst, uint8_t proto, uint16_t src_port,
+	uint16_t dst_port);
+
+#endif

@@ -1,0 +1,241 @@
+/* ike/ike.h - the IKEv2 state machine (RFC 7296) of one node.
+ *
+ * An engine holds every IKE SA of a node. It is driven by calls that bring the time, and
+ * answers through the host's functions: pure questions (whom may I accept?) and actions
+ * (send this, this child is up). No host function may call back into the engine.
+ *
+ * The engine knows nothing of virtual IPs but a scope number, nothing of claims, gates or
+ * idle timers: the node decides when to start, probe, delete or forget.
+ *
+ * Floor 2. Owns its memory; everything a stranger can make it keep is limited by
+ * struct ike_limits.
+ */
+#ifndef VIPSEC_IKE_IKE_H
+#define VIPSEC_IKE_IKE_H
+
+#include "base/entropy.h"
+#include "base/identity.h"
+#include "base/secret.h"
+#include "base/ts.h"
+#include "crypto/aead.h"
+#include "crypto/prf.h"
+#include "policy/policy.h"
+
+/* ---- what an SA is made from ------------------------------------------- */
+
+struct ike_suite {
+	enum aead_alg encr;
+	enum prf_alg prf;
+	uint16_t ke; /* enum ke_id */
+};
+
+#define IKE_SUITES_MAX 16
+struct ike_proposals { /* in order of preference */
+	struct ike_suite ike[IKE_SUITES_MAX];
+	enum aead_alg esp[IKE_SUITES_MAX];
+	unsigned n_ike, n_esp;
+	bool esn; /* offer and accept extended sequence numbers (preferred when common) */
+};
+
+struct ike_path {
+	uint16_t scope;
+	struct endpoint local, remote;
+	bool natt; /* between ports 4500: the four-octet non-ESP marker goes in front */
+};
+
+/* One peer relation: a rule of a scope, with one peer. */
+struct ike_conn {
+	struct ike_path path;
+	uint32_t rule;
+	struct identity local_id, remote_id;
+	bool remote_any; /* accept whatever identity proves to have the key */
+	struct secret psk;
+	struct ike_proposals proposals;
+	enum policy_mode mode;
+	struct ts_list local_ts, remote_ts;
+	bool force_encap; /* udp-encap force */
+	bool nlbs;        /* a cluster's VIP: send NLBS_PRESENT */
+	bool no_contact;  /* never send INITIAL_CONTACT (another SA of the identity pair is
+			     known to the node, e.g. on another member) */
+	bool urgent;      /* takeover: retransmit at about 20, 60, 200 ms, then growing */
+	uint64_t give_up_ms; /* an initiation without answer ends after this long */
+};
+
+/* ---- what comes out ------------------------------------------------------- */
+
+enum ike_close {
+	IKE_CLOSE_DELETED_BY_PEER, /* polite: no calling until there is traffic */
+	IKE_CLOSE_DELETED_BY_US,
+	IKE_CLOSE_REPLACED,        /* by a newer SA of the same pair (crossing, contact) */
+	IKE_CLOSE_FORGOTTEN,       /* ike_forget: the peer is dead, or the scope left */
+	IKE_CLOSE_TIMEOUT,         /* nobody answered (initial exchanges only) */
+	IKE_CLOSE_REFUSED,         /* the peer said no, see struct ike_failure */
+	IKE_CLOSE_WE_REFUSED       /* we said no */
+};
+
+enum ike_why { /* of REFUSED and WE_REFUSED */
+	IKE_WHY_NONE,
+	IKE_WHY_PROPOSAL,       /* no common proposal */
+	IKE_WHY_AUTH,           /* wrong pre-shared key, or identity not accepted */
+	IKE_WHY_SELECTORS,      /* TS_UNACCEPTABLE */
+	IKE_WHY_MODE,           /* transport against tunnel */
+	IKE_WHY_SYNTAX,
+	IKE_WHY_BUSY,           /* TEMPORARY_FAILURE, NO_ADDITIONAL_SAS */
+	IKE_WHY_OTHER           /* notify in .notify */
+};
+
+struct ike_child {
+	uint32_t ike; /* the IKE SA's id */
+	uint32_t id;  /* the child's id: unique in this engine, never reused */
+	struct ike_path path;
+	uint32_t rule;
+	uint32_t spi_in, spi_out;
+	enum aead_alg alg;
+	struct secret key_in, key_out;
+	enum policy_mode mode;
+	bool encap;  /* a NAT was found, or forced by either side */
+	bool nat_remote, nat_local;
+	bool esn;
+	bool initiator; /* we began the IKE SA */
+	struct ts_list local_ts, remote_ts; /* transport behind NAT: already substituted by
+					       the addresses seen (RFC 7296 2.23.1) */
+};
+
+struct ike_info { /* a view; valid during the call that hands it out */
+	uint32_t id;
+	uint64_t spi_i, spi_r;
+	bool initiator, established, replaced;
+	const char *state; /* name of the state in the rules table */
+	struct ike_path path;
+	uint32_t rule;
+	struct identity local_id, remote_id;
+	struct ike_suite suite;
+	bool nat_local, nat_remote, encap;
+	bool peer_nlbs;       /* authenticated, and it sent NLBS_PRESENT */
+	bool peer_is_vipsec;  /* authenticated, and it sent our vendor ID */
+	uint64_t since_ms;    /* established, else created */
+	uint64_t last_in_ms;  /* last authenticated message from the peer; 0: none */
+	uint64_t unanswered_since_ms; /* oldest request of ours without answer; 0: none */
+	uint32_t child;       /* id; 0: none */
+};
+
+struct ike_failure {
+	enum ike_close close;
+	enum ike_why why;
+	uint16_t notify; /* the error notify sent or received, 0: none */
+};
+
+/* The answers and hands of the node. */
+struct ike_host {
+	void *ctx;
+
+	/* -- questions; pure -- */
+
+	/* May this scope answer strangers here at all, and with which suites? False: drop,
+	 * silently (unbound VIP). Called for each IKE_SA_INIT request. */
+	bool (*accept)(void *ctx, const struct ike_path *path, struct ike_proposals *out);
+	/* A known peer of this scope calls from this address (friends pass cookies and
+	 * half-open limits). */
+	bool (*is_friend)(void *ctx, const struct ike_path *path);
+	/* IKE_AUTH as responder. Fills out (local_id, psk, proposals, rule candidates) for
+	 * the n-th (0, 1, ..) configured way in which the scope knows idi; idr has type 0
+	 * when the peer sent none. False: no further one. */
+	bool (*authenticate)(void *ctx, const struct ike_path *path,
+		const struct identity *idi, const struct identity *idr, unsigned n,
+		struct ike_conn *out);
+	/* Narrow what the peer proposes (RFC 7296 2.9). Fills rule, mode, local_ts,
+	 * remote_ts of conn (whose ids and path are set). False: nothing matches. */
+	bool (*narrow)(void *ctx, struct ike_conn *conn, enum policy_mode asked,
+		const struct ts_list *ours, const struct ts_list *theirs);
+	/* A fresh inbound ESP SPI (> 255, unique on this node, partitioned by member). */
+	uint32_t (*new_spi)(void *ctx);
+
+	/* -- actions -- */
+
+	void (*send)(void *ctx, const struct ike_path *path, struct span datagram);
+	/* The peer has proved who it is; the SA is established. Comes before child_up. */
+	void (*established)(void *ctx, const struct ike_info *sa);
+	/* Keys are handed over and wiped here after the call. As responder: called before
+	 * the IKE_AUTH response is sent. */
+	void (*child_up)(void *ctx, const struct ike_child *child);
+	void (*child_down)(void *ctx, uint32_t ike, uint32_t child, enum ike_close why);
+	/* The SA is gone; sa is the last view of it. child_down came before. */
+	void (*closed)(void *ctx, const struct ike_info *sa, const struct ike_failure *why);
+	/* Authenticated message from a new address or port of a peer behind NAT. */
+	void (*moved)(void *ctx, const struct ike_info *sa);
+	/* Something worth a log line; rate limits are the node's. text has no newline. */
+	void (*note)(void *ctx, const struct ike_path *path, uint32_t ike, const char *text);
+};
+
+struct ike_limits {
+	unsigned half_open;          /* in total, strangers; 1000 */
+	unsigned half_open_per_addr; /* 16 */
+	unsigned cookie_above;       /* half-open strangers from which COOKIE is asked; 100 */
+	unsigned established;        /* 20000 */
+};
+
+struct ike_params {
+	struct entropy entropy;
+	struct ike_limits limits;     /* all 0: the defaults above */
+	uint8_t member;               /* goes into our IKE SPIs' upper octet */
+	struct secret cookie_secret;  /* shared by a cluster so that takeover in mid exchange
+					 works; empty: drawn */
+};
+
+struct ike_engine;
+
+struct ike_engine *ike_new(const struct ike_params *p, const struct ike_host *host);
+void ike_free(struct ike_engine *e); /* silently: nothing is sent, keys are wiped */
+
+/* A datagram, non-ESP marker removed. */
+void ike_receive(struct ike_engine *e, uint64_t now_ms, const struct ike_path *path,
+	struct span datagram);
+
+/* Begins IKE with a peer, as initiator. Returns the new IKE SA's id (never 0). */
+uint32_t ike_initiate(struct ike_engine *e, uint64_t now_ms, const struct ike_conn *c);
+
+enum ike_err { IKE_OK = 0, IKE_NOT_FOUND, IKE_NOT_READY };
+#define IKE_CHECKED __attribute__((warn_unused_result))
+
+/* Deletes politely: the Delete is sent and its answer awaited for wait_ms; copies > 1
+ * sends it that often, 10 ms apart, and does not wait for the answer (the address is
+ * already gone). closed() follows. */
+enum ike_err ike_delete(struct ike_engine *e, uint64_t now_ms, uint32_t id,
+	uint64_t wait_ms, unsigned copies) IKE_CHECKED;
+/* Drops the SA without a word. closed() is called before this returns. */
+enum ike_err ike_forget(struct ike_engine *e, uint64_t now_ms, uint32_t id) IKE_CHECKED;
+/* Everything of a scope, as ike_forget. */
+void ike_forget_scope(struct ike_engine *e, uint64_t now_ms, uint16_t scope);
+/* Sends an empty INFORMATIONAL unless a request of ours is under way, which then counts
+ * as the probe (and is retransmitted at once). */
+enum ike_err ike_probe(struct ike_engine *e, uint64_t now_ms, uint32_t id) IKE_CHECKED;
+/* The data path saw authentic traffic from here: send there from now on. */
+enum ike_err ike_move(
+	struct ike_engine *e, uint32_t id, const struct endpoint *remote) IKE_CHECKED;
+
+/* Retransmissions, half-open expiry, deferred deletes of crossing losers. */
+void ike_tick(struct ike_engine *e, uint64_t now_ms);
+uint64_t ike_next_due_ms(const struct ike_engine *e); /* UINT64_MAX: nothing is due */
+
+bool ike_view(const struct ike_engine *e, uint32_t id, struct ike_info *out);
+/* Calls each until it returns false. */
+void ike_each(const struct ike_engine *e, bool (*each)(const struct ike_info *, void *),
+	void *ctx);
+size_t ike_count_half_open(const struct ike_engine *e);
+
+struct ike_counters {
+	uint64_t received, malformed, unknown_spi, replayed_request, wrong_message_id,
+		forged, cookies_sent, half_open_refused, retransmits, init_requests,
+		established, unsupported_version;
+};
+void ike_counters(const struct ike_engine *e, struct ike_counters *out);
+
+/* Test builds (configure --enable-key-log) set a sink for the keys of each IKE SA; lines
+ * in tshark's ikev2_decryption_table format. NULL in other builds. */
+struct ike_key_sink {
+	void (*line)(void *ctx, const char *text);
+	void *ctx;
+};
+void ike_set_key_sink(struct ike_engine *e, const struct ike_key_sink *sink);
+
+#endif

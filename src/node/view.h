@@ -1,0 +1,98 @@
+/* node/view.h - looking at a node: what `vipsec` shows and the simulator checks.
+ *
+ * Views are copies, valid as long as the caller likes. Nothing here changes the node.
+ *
+ * Floor 4.
+ */
+#ifndef VIPSEC_NODE_VIEW_H
+#define VIPSEC_NODE_VIEW_H
+
+#include "node/node.h"
+
+enum vip_state { /* docs/FAILOVER, Life of a VIP */
+	VIP_ABSENT,
+	VIP_TENTATIVE, /* address there, duplicate address detection not done */
+	VIP_WAITING, /* address there; no quorum, no claim, or bind agent not called */
+	VIP_BOUND,
+	VIP_RELEASING,
+	VIP_HELD,
+	VIP_MUTE /* was bound; address, quorum or claim was lost */
+};
+const char *vip_state_name(enum vip_state s);
+
+struct vip_view {
+	uint16_t scope;
+	char name[POLICY_NAME_MAX]; /* "host" for the host's scope */
+	enum vip_state state;
+	struct addr addrs[CONFIG_VIP_ADDRS];
+	bool addr_present[CONFIG_VIP_ADDRS];
+	unsigned n_addrs;
+	uint8_t owner; /* member with the claim; 0: nobody */
+	uint64_t since_ms; /* in this state */
+	unsigned peers, peers_up;
+	char reason[128]; /* why it is not bound; empty when it is */
+};
+
+enum peer_state {
+	PEER_IDLE,
+	PEER_CALLING,
+	PEER_UP,
+	PEER_LOST,
+	PEER_BACKOFF,
+	PEER_UNREACHABLE
+};
+const char *peer_state_name(enum peer_state s);
+
+struct peer_view {
+	uint16_t scope;
+	uint32_t rule;
+	char rule_name[POLICY_NAME_MAX];
+	enum peer_state state;
+	struct endpoint remote;
+	struct identity local_id, remote_id;
+	uint32_t ike, child; /* 0: none */
+	bool nat, callable; /* false: cannot be called, see reason */
+	bool peer_nlbs;
+	uint64_t bytes_in, bytes_out, packets_in, packets_out;
+	uint64_t last_in_ms, last_out_ms; /* 0: never */
+	uint64_t idle_timeout_ms; /* T that holds for this peer */
+	uint64_t
+		worst_recovery_ms; /* follows from the settings; UINT64_MAX: only the peer can
+				       call */
+	uint64_t next_try_ms; /* BACKOFF; 0: none */
+	char reason[160];
+};
+
+struct child_view {
+	struct ike_child child; /* keys empty */
+	struct esp_usage usage; /* as last reported */
+	uint64_t since_ms, expires_ms;
+};
+
+struct node_view {
+	bool clustered, quorate, bus_up;
+	uint8_t member;
+	uint8_t members[NODE_MEMBERS_MAX];
+	unsigned n_members;
+	uint8_t config_hash[32];
+	bool config_differs; /* a member has another configuration */
+	struct config_tuning tuning; /* as in force: file, then `tune` */
+	unsigned n_scopes;
+};
+
+void node_look(const struct node *n, struct node_view *out);
+const struct config *node_config(const struct node *n); /* NULL before the first */
+/* False: no such scope (or no host policy). */
+bool node_look_vip(const struct node *n, uint16_t scope, struct vip_view *out);
+void node_each_peer(
+	const struct node *n, bool (*each)(const struct peer_view *, void *), void *ctx);
+void node_each_child(
+	const struct node *n, bool (*each)(const struct child_view *, void *), void *ctx);
+void node_each_ike(
+	const struct node *n, bool (*each)(const struct ike_info *, void *), void *ctx);
+void node_ike_counters(const struct node *n, struct ike_counters *out);
+/* In use, for the simulator's check that nothing grows: SAs, peers, timers, claims. */
+size_t node_count_kept(const struct node *n);
+void node_set_key_sink(struct node *n, const struct ike_key_sink *sink);
+
+#endif

@@ -1,0 +1,96 @@
+/* plane/plane.h - what carries the packets: one interface, two planes.
+ *
+ * tun.c is the userspace plane (a persistent TUN, esp/ on its own thread); xfrm.c, the
+ * kernel's ESP, comes behind the same functions. The loop's thread calls everything here;
+ * orders are carried out by the data thread in the order given. Reports come back through
+ * a descriptor that the loop polls.
+ *
+ * Packets move in batches (struct esp_batch inside), so that segmentation offload can
+ * come without changing this.
+ *
+ * Floor 5.
+ */
+#ifndef VIPSEC_PLANE_PLANE_H
+#define VIPSEC_PLANE_PLANE_H
+
+#include "base/entropy.h"
+#include "esp/esp.h"
+
+struct plane;
+
+struct plane_params {
+	const char *tun_name; /* "vipsec0" */
+	struct entropy entropy; /* used by the data thread only */
+	uint32_t mark; /* SO_MARK of our own datagrams: bypasses steering */
+	char *why; /* filled when opening fails: what is missing, what to do */
+	size_t why_cap;
+};
+
+enum plane_report_kind {
+	PLANE_NOTICE,
+	PLANE_USAGE, /* one for each child of a query, then PLANE_USAGE_END */
+	PLANE_USAGE_END,
+	PLANE_GATE_CLOSED,
+	PLANE_IKE, /* a datagram to port 4500 with the non-ESP marker, removed */
+	PLANE_REFUSED /* an SA could not be added: id, why in text */
+};
+
+struct plane_report {
+	enum plane_report_kind kind;
+	union {
+		struct esp_notice notice;
+		struct esp_usage usage;
+		struct {
+			uint16_t scope;
+			uint32_t turn;
+		} gate;
+		struct {
+			struct endpoint local, remote;
+			uint8_t *bytes; /* valid until the next plane_next_report() */
+			size_t len;
+		} ike;
+		struct {
+			uint32_t id;
+			char text[96];
+		} refused;
+	} u;
+};
+
+struct plane *plane_open_tun(const struct plane_params *p); /* NULL: see why */
+/* Stops the thread and closes; with keep the TUN device, its routes and rules stay, so
+ * that nothing leaves in clear afterwards. */
+void plane_close(struct plane *p, bool keep);
+
+int plane_fd(const struct plane *p); /* readable: reports wait */
+bool plane_next_report(struct plane *p, struct plane_report *out);
+
+/* Orders. They copy what they need; child keys are wiped once installed. */
+/* Also installs the steering (rules, routes with `src` the VIP) of the scope's negotiate
+ * entries, before any SA opens. Takes spd over. */
+void plane_policy(struct plane *p, uint16_t scope, struct spd *spd,
+	const struct addr *addrs, size_t n_addrs);
+/* Raw ESP and UDP 4500 sockets of an address. 0, or an errno. */
+int plane_bind(struct plane *p, uint16_t scope, const struct addr *local);
+void plane_unbind(struct plane *p, const struct addr *local);
+void plane_gate_open(struct plane *p, uint16_t scope, uint16_t activation);
+/* The turn that PLANE_GATE_CLOSED will name. */
+uint32_t plane_gate_close(struct plane *p, uint16_t scope);
+void plane_sa_add(struct plane *p, const struct esp_child *c);
+void plane_sa_activate(struct plane *p, uint32_t id);
+void plane_sa_delete(struct plane *p, uint32_t id);
+void plane_sa_move(struct plane *p, uint32_t id, const struct endpoint *remote);
+void plane_usage_query(struct plane *p);
+/* IKE out through port 4500 of the local address: the marker is put in front here. A local
+ * address just unbound still works for `linger_ms` of plane_unbind's grace (200 ms), for
+ * Deletes after the address went (IP_TRANSPARENT). 0, or an errno. */
+int plane_send_ike(struct plane *p, const struct endpoint *local,
+	const struct endpoint *remote, struct span bytes);
+
+struct plane_totals {
+	struct esp_counters esp;
+	uint64_t tun_reads, tun_writes, sends, send_errors, reports_dropped;
+	size_t children;
+};
+void plane_totals(struct plane *p, struct plane_totals *out); /* a recent snapshot */
+
+#endif

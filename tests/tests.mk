@@ -1,4 +1,89 @@
-# Every kind of test adds its own fragment.
+# Every kind of test adds its own fragment, and the fragments add to these lists:
+#   UNIT_TESTS     cmocka programs, tests/unit/test_*
+#   THREAD_TESTS   those of check_PROGRAMS that have threads: run under ThreadSanitizer too
+#   FUZZ_TARGETS   tests/fuzz/fuzz_NAME, with tests/fuzz/corpus/NAME
+#   TOOL_TESTS     scripts that test tools/ and tests/run
+#   BENCHMARKS     programs of check_PROGRAMS that print figures
+# Scripts named tests/lab/t-* and tests/cluster/t-* are found by their name.
+# docs/TESTING.md says what each target below runs.
 include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
 include tests/sim/sim.mk
+
+TOOL_TESTS += tests/tools/t-check-floors.py tests/tools/t-run.py
+EXTRA_DIST += tests/run tests/tools tools
+
+# Overridable on the command line: make sim SEEDS=10000 FROM=1; make fuzz SECONDS=60.
+SEEDS = 10000
+FROM = 1
+SECONDS = 20
+CHECK_SEEDS = 2000
+SAN_SEEDS = 60
+TEST_JOBS = 2
+
+RUN = $(PYTHON3) $(srcdir)/tests/run
+SUB_BUILD = $(SHELL) $(abs_top_srcdir)/tools/sub-build $(abs_top_srcdir)
+SIM = $(filter tests/sim/vipsec-sim$(EXEEXT),$(check_PROGRAMS) $(noinst_PROGRAMS))
+sim_args = --jobs $(TEST_JOBS)
+CORPUS_TESTS = $(FUZZ_TARGETS:%=corpus:%)
+
+# Not every machine may do it, but where addresses are random beyond what clang 14 expects,
+# only this keeps sanitized programs alive.
+no_aslr = `if setarch -R true 2>/dev/null; then echo setarch -R; fi`
+
+check-local:
+	$(AM_V_at)$(RUN) check --timeout 300 \
+		--as rules tools/check-floors tools/check-format $(TOOL_TESTS) \
+		--as unit --jobs $(TEST_JOBS) $(UNIT_TESTS) \
+		--as corpus $(CORPUS_TESTS) \
+		--as sim --jobs 1 $(SIM:%='% --seeds $(CHECK_SEEDS) --from 1 $(sim_args)')
+
+# The same programs where mistakes with memory, undefined behaviour and races are fatal.
+# A finding of any of them ends the program, so a test cannot pass over it.
+check-san: check-programs
+	+$(AM_V_at)$(SUB_BUILD) san-asan check-programs CC=clang CFLAGS='-O1 -g' \
+		--enable-sanitizers=address,undefined
+	+$(AM_V_at)test -z '$(THREAD_TESTS)' || $(SUB_BUILD) san-tsan '$(THREAD_TESTS)' \
+		CC=clang CFLAGS='-O1 -g' --enable-sanitizers=thread
+	$(AM_V_at)$(RUN) check-san --timeout 600 --jobs $(TEST_JOBS) \
+		--as asan --in san-asan --wrap "$(no_aslr)" --require clang \
+		$(UNIT_TESTS) $(CORPUS_TESTS) \
+		--as asan-sim --jobs 1 --wrap "$(no_aslr)" --require clang \
+		$(SIM:%='% --seeds $(SAN_SEEDS) --from 1 $(sim_args)') \
+		--as tsan --in san-tsan --wrap "$(no_aslr)" --require clang \
+		--env TSAN_OPTIONS=halt_on_error=1 $(THREAD_TESTS) \
+		--as memcheck --in . --jobs $(TEST_JOBS) --require valgrind --wrap \
+		"valgrind -q --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99" \
+		$(UNIT_TESTS)
+
+# Real daemons in network namespaces, without a cluster.
+check-lab: all check-programs
+	+$(AM_V_at)$(SUB_BUILD) key-log all --enable-key-log
+	$(AM_V_at)$(RUN) check-lab --timeout 300 --as lab --require root \
+		--env VIPSEC_KEYLOG_BUILDDIR=$(abs_top_builddir)/key-log \
+		`cd $(srcdir) && ls tests/lab/t-*.py tests/lab/t-*.sh 2>/dev/null`
+
+# Real Corosync and Pacemaker nodes, each in its own namespaces.
+check-cluster: all check-programs
+	$(AM_V_at)$(RUN) check-cluster --timeout 600 --as cluster \
+		--require 'root corosync pacemakerd' \
+		`cd $(srcdir) && ls tests/cluster/t-*.py tests/cluster/t-*.sh 2>/dev/null`
+
+sim: $(SIM)
+	$(AM_V_at)./$(SIM) --seeds $(SEEDS) --from $(FROM) $(sim_args)
+
+# Every target for SECONDS seconds. What is found stays in fuzz/found/; the corpus grows in
+# fuzz/corpus/, never in the source tree.
+fuzz:
+	+$(AM_V_at)$(SUB_BUILD) fuzz '$(FUZZ_TARGETS)' CC=clang CFLAGS='-O1 -g' \
+		--enable-fuzz --enable-sanitizers=address,undefined
+	$(AM_V_at)$(SHELL) $(srcdir)/tools/fuzz-all $(abs_top_srcdir) fuzz $(SECONDS) \
+		$(FUZZ_TARGETS)
+
+bench: $(BENCHMARKS)
+	$(AM_V_at)for b in $(BENCHMARKS); do echo "== $$b"; ./$$b || exit 1; done
+
+.PHONY: check-san check-lab check-cluster sim fuzz bench
+
+clean-local:
+	rm -rf san-asan san-tsan fuzz key-log test-logs

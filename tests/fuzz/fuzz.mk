@@ -1,1 +1,17 @@
-# fuzz
+# Fuzz targets. A target is its name in FUZZ_TARGETS, its source with $(fuzz_main), and
+# $(fuzz_ldadd); its seeds stand in tests/fuzz/corpus/NAME/.
+# Plain build: `make check` replays the seeds. configure --enable-fuzz CC=clang: each
+# target is a libFuzzer program.
+EXTRA_DIST += tests/fuzz/corpus
+
+if LIBFUZZER
+fuzz_main =
+else
+fuzz_main = tests/fuzz/replay.c
+endif
+fuzz_ldadd = $(core_ldadd) $(FUZZ_ENGINE)
+
+# --- base
+FUZZ_TARGETS += tests/fuzz/fuzz_base_text
+tests_fuzz_fuzz_base_text_SOURCES = tests/fuzz/fuzz_base_text.c $(fuzz_main)
+tests_fuzz_fuzz_base_text_LDADD = $(fuzz_ldadd)

@@ -1,3 +1,0 @@
-/* base/room.c - keeps the archive from being empty until the first file lands. */
-extern const char room_base_name[];
-const char room_base_name[] = "base";

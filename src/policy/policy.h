@@ -29,9 +29,10 @@ struct spd_entry {
 	enum policy_action action;
 	bool mirrored; /* false: only traffic that leaves the local side */
 	enum policy_mode mode;
-	struct addr tunnel_to; /* ADDR_NONE: whoever proves to be the peer (answer only) */
-	uint32_t rule;         /* the rule's number in the configuration; its binding */
-	uint32_t binding;      /* entries of one action and authentication share it */
+	struct addr
+		tunnel_to; /* ADDR_NONE: whoever proves to be the peer (answer only) */
+	uint32_t rule; /* the rule's number in the configuration; its binding */
+	uint32_t binding; /* entries of one action and authentication share it */
 	char rule_name[POLICY_NAME_MAX];
 };
 
@@ -62,7 +63,7 @@ int spd_specificity(const struct spd_entry *a, const struct spd_entry *b);
  * and returns an entry of the rule chosen; NULL: TS_UNACCEPTABLE. mode is what the peer
  * asked for; an entry of the other mode is no match. All pairs of one rule are kept. */
 const struct spd_entry *spd_narrow(const struct spd *s, enum policy_mode mode,
-	const struct ts_list *ours, const struct ts_list *theirs, struct ts_list *ours_out,
-	struct ts_list *theirs_out);
+	const struct ts_list *ours, const struct ts_list *theirs,
+	struct ts_list *ours_out, struct ts_list *theirs_out);
 
 #endif

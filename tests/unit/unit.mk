@@ -24,3 +24,16 @@ UNIT_TESTS += tests/unit/test_base_ts
 tests_unit_test_base_ts_SOURCES = tests/unit/test_base_ts.c
 tests_unit_test_base_ts_LDADD = $(unit_ldadd)
 
+
+# --- policy
+UNIT_TESTS += tests/unit/test_policy_spd
+tests_unit_test_policy_spd_SOURCES = tests/unit/test_policy_spd.c
+tests_unit_test_policy_spd_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_policy_narrow
+tests_unit_test_policy_narrow_SOURCES = tests/unit/test_policy_narrow.c
+tests_unit_test_policy_narrow_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_policy_explain
+tests_unit_test_policy_explain_SOURCES = tests/unit/test_policy_explain.c
+tests_unit_test_policy_explain_LDADD = $(unit_ldadd)

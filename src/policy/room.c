@@ -1,3 +1,0 @@
-/* policy/room.c - keeps the archive from being empty until the first file lands. */
-extern const char room_policy_name[];
-const char room_policy_name[] = "policy";

@@ -13,12 +13,7 @@
 #include "base/span.h"
 #include "crypto/crypto.h"
 
-enum aead_alg {
-	AEAD_NONE,
-	AEAD_AES128_GCM16,
-	AEAD_AES256_GCM16,
-	AEAD_CHACHA20_POLY1305
-};
+enum aead_alg { AEAD_NONE, AEAD_AES128_GCM16, AEAD_AES256_GCM16, AEAD_CHACHA20_POLY1305 };
 
 enum { AEAD_IV_LEN = 8, AEAD_TAG_LEN = 16, AEAD_SALT_LEN = 4 };
 

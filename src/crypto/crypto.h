@@ -7,7 +7,7 @@
 
 enum crypto_err {
 	CRYPTO_OK = 0,
-	CRYPTO_FORGED,  /* the peer's fault: tag, signature or public value is not valid */
+	CRYPTO_FORGED, /* the peer's fault: tag, signature or public value is not valid */
 	CRYPTO_REFUSED, /* the world's fault: the library said no */
 };
 

@@ -19,16 +19,16 @@ struct kex;
 
 #define KEX_PUBLIC_MAX 256
 
-bool kex_supported(uint16_t group);        /* enum ke_id */
-size_t kex_public_len(uint16_t group);     /* 0: not supported */
-const char *kex_name(uint16_t group);      /* "x25519", "ecp256", "modp2048" */
+bool kex_supported(uint16_t group); /* enum ke_id */
+size_t kex_public_len(uint16_t group); /* 0: not supported */
+const char *kex_name(uint16_t group); /* "x25519", "ecp256", "modp2048" */
 
 /* NULL when the group is not supported or the library refuses. */
 struct kex *kex_new(uint16_t group, const struct entropy *e);
 void kex_free(struct kex *k); /* wipes the private key */
 uint16_t kex_group(const struct kex *k);
 struct span kex_public(const struct kex *k); /* lives as long as k */
-enum crypto_err kex_derive(struct kex *k, struct span peer_public,
-	struct secret *out) CRYPTO_CHECKED;
+enum crypto_err kex_derive(
+	struct kex *k, struct span peer_public, struct secret *out) CRYPTO_CHECKED;
 
 #endif

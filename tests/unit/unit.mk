@@ -24,6 +24,17 @@ UNIT_TESTS += tests/unit/test_base_ts
 tests_unit_test_base_ts_SOURCES = tests/unit/test_base_ts.c
 tests_unit_test_base_ts_LDADD = $(unit_ldadd)
 
+# --- crypto
+UNIT_TESTS += tests/unit/test_crypto_aead tests/unit/test_crypto_prf \
+	tests/unit/test_crypto_kex
+tests_unit_test_crypto_aead_SOURCES = tests/unit/test_crypto_aead.c
+tests_unit_test_crypto_aead_LDADD = $(unit_ldadd)
+tests_unit_test_crypto_prf_SOURCES = tests/unit/test_crypto_prf.c
+tests_unit_test_crypto_prf_LDADD = $(unit_ldadd)
+tests_unit_test_crypto_kex_SOURCES = tests/unit/test_crypto_kex.c
+tests_unit_test_crypto_kex_LDADD = $(unit_ldadd)
+EXTRA_DIST += tests/unit/hex.h tests/vectors/aead.h tests/vectors/kex.h \
+	tests/vectors/prf.h
 
 # --- policy
 UNIT_TESTS += tests/unit/test_policy_spd

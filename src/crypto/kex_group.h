@@ -1,0 +1,26 @@
+/* crypto/kex_group.h - what one group brings to kex.c. Private to the room.
+ *
+ * A group is one row and one file.
+ */
+#ifndef VIPSEC_CRYPTO_KEX_GROUP_H
+#define VIPSEC_CRYPTO_KEX_GROUP_H
+
+#include "crypto/kex.h"
+
+struct kex_group {
+	uint16_t id; /* enum ke_id */
+	const char *name;
+	size_t public_len;
+	size_t secret_len;
+	/* Draws a private key, writes public_len octets. NULL: the library refuses. */
+	void *(*make)(const struct entropy *e, uint8_t *public);
+	/* peer has public_len octets, out takes secret_len. */
+	enum crypto_err (*agree)(void *private, struct span peer, uint8_t *out);
+	void (*free)(void *private); /* wipes */
+};
+
+extern const struct kex_group kex_group_x25519;
+extern const struct kex_group kex_group_ecp256;
+extern const struct kex_group kex_group_modp2048;
+
+#endif

@@ -1,3 +1,0 @@
-/* crypto/room.c - keeps the archive from being empty until the first file lands. */
-extern const char room_crypto_name[];
-const char room_crypto_name[] = "crypto";

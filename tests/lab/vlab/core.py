@@ -1,0 +1,287 @@
+"""Lab and Host: namespaces, processes and files that vanish with this program.
+
+A host is a PID 1 (vlab-ns init) in network, mount, uts, ipc and pid namespaces of its own.
+PID 1 lives as long as a pipe from this program is open, so even SIGKILL leaves nothing.
+Files are kept on a tmpfs in a mount namespace of this program's own.
+"""
+
+import atexit
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__)))))
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWNET = 0x40000000
+MS_REC_PRIVATE = 0x4000 | 0x40000
+MS_BIND = 0x1000
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class LabError(Exception):
+    """The lab cannot do what was asked; the message says what is missing."""
+
+
+class LabTimeout(LabError):
+    """Something awaited did not come."""
+
+
+def syscall_ok(result, what):
+    if result != 0:
+        error = ctypes.get_errno()
+        raise LabError(f"{what}: {os.strerror(error)}")
+
+
+def mount(source, target, kind=None, flags=0, data=None):
+    def text(value):
+        return None if value is None else os.fsencode(value)
+    syscall_ok(libc.mount(text(source), text(target), text(kind), flags, text(data)),
+               f"mount {target}")
+
+
+def build_dir():
+    """Where make put its products: told by tests/run, or the usual places."""
+    told = os.environ.get("VIPSEC_BUILDDIR")
+    for folder in [told] if told else [os.path.join(SOURCE, "build"), SOURCE]:
+        if os.path.exists(os.path.join(folder, "tests/lab/tools/vlab-ns")):
+            return os.path.abspath(folder)
+    raise LabError("the lab's helpers are not built: run make first")
+
+
+def wait_until(condition, timeout, what, step=0.02):
+    """Returns the first true value of condition(); LabTimeout after timeout seconds."""
+    end = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise LabTimeout(f"waited {timeout} s in vain for: {what}")
+        time.sleep(step)
+
+
+def now_ms():
+    return time.monotonic_ns() / 1e6
+
+
+class Lab:
+    """One laboratory. Use as a context manager."""
+
+    def __init__(self, keep=None):
+        """keep: folder that gets a copy of all logs at the end (or $VLAB_KEEP)."""
+        if os.geteuid() != 0:
+            raise LabError("the lab needs root: it makes namespaces")
+        self.build = build_dir()
+        self.tool = os.path.join(self.build, "tests/lab/tools")
+        self.keep = keep or os.environ.get("VLAB_KEEP")
+        self.hosts = {}
+        self.closed = False
+        self._make_scratch()
+        self._switch = None
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: sys.exit(1))
+        atexit.register(self.close)
+
+    def _make_scratch(self):
+        self.dir = tempfile.mkdtemp(prefix="vlab-")
+        self.janitor = subprocess.Popen([f"{self.tool}/vlab-ns", "janitor", self.dir],
+                                        stdin=subprocess.PIPE, start_new_session=True)
+        syscall_ok(libc.unshare(CLONE_NEWNS), "a mount namespace")
+        mount(None, "/", flags=MS_REC_PRIVATE)
+        mount("tmpfs", self.dir, "tmpfs", data="mode=755")
+        os.makedirs(f"{self.dir}/farm")
+        os.makedirs(f"{self.dir}/host")
+
+    def farm(self, path, dirs=(), files=(), links=None):
+        """A folder that shows what PATH shows, and more, without touching PATH.
+
+        dirs and files are made empty, as places to mount on; links is name -> target.
+        The answer is a pair for Host(binds=...).
+        """
+        place = f"{self.dir}/farm/{path.strip('/').replace('/', '-')}"
+        original = place + ".orig"
+        if not os.path.exists(place):
+            os.makedirs(original)
+            os.makedirs(place)
+            mount(path, original, flags=MS_BIND)
+            extra = set(dirs) | set(files) | set(links or {})
+            for name in os.listdir(original):
+                if name not in extra:
+                    os.symlink(self._farm_target(path, original, name), f"{place}/{name}")
+            for name in dirs:
+                os.makedirs(f"{place}/{name}")
+            for name in files:
+                open(f"{place}/{name}", "w").close()
+            for name, target in (links or {}).items():
+                os.symlink(target, f"{place}/{name}")
+        return (place, path)
+
+    @staticmethod
+    def _farm_target(path, original, name):
+        """A relative link that leaves the folder would lead elsewhere from here."""
+        full = f"{path}/{name}"
+        if os.path.islink(full) and os.readlink(full).startswith(".."):
+            return os.path.realpath(full)
+        return f"{original}/{name}"
+
+    def host_dir(self, name):
+        folder = f"{self.dir}/host/{name}"
+        os.makedirs(folder, exist_ok=True)
+        return folder
+
+    def host(self, name, binds=(), tmpfs=()):
+        host = Host(self, name, binds, tmpfs)
+        self.hosts[name] = host
+        return host
+
+    def close(self):
+        if self.closed:
+            return
+        self.closed = True
+        for host in list(self.hosts.values()):
+            host.kill(wait=False)
+        for host in list(self.hosts.values()):
+            host.reap()
+        if self.keep:
+            shutil.copytree(f"{self.dir}/host", self.keep, symlinks=True, dirs_exist_ok=True,
+                            ignore=_ignore_special)
+        libc.umount2(os.fsencode(self.dir), 2)
+        self.janitor.stdin.close()
+        self.janitor.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def _ignore_special(folder, names):
+    return [n for n in names if not (os.path.isdir(f"{folder}/{n}")
+                                     or os.path.isfile(f"{folder}/{n}"))]
+
+
+class Host:
+    """A machine made of namespaces. Its folder (self.dir) outlives a power cut."""
+
+    def __init__(self, lab, name, binds=(), tmpfs=()):
+        self.lab, self.name = lab, name
+        self.dir = lab.host_dir(name)
+        wishes = []
+        for place in tmpfs:
+            wishes += ["-T" if place in ("/dev/shm", "/tmp") else "-t", place]
+        for source, target in binds:
+            wishes += ["-b", f"{source}={target}"]
+        self.init = subprocess.Popen(
+            [f"{lab.tool}/vlab-ns", "init", name, *wishes], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, start_new_session=True)
+        line = self.init.stdout.readline()
+        if not line:
+            raise LabError(f"host {name} did not come up")
+        self.pid = int(line)
+        self.children = []
+        self.run("ip link set lo up")
+
+    def environ(self):
+        return {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "HOSTNAME": self.name}
+
+    def _argv(self, command, how="exec"):
+        if isinstance(command, str):
+            command = ["/bin/sh", "-c", command]
+        return [f"{self.lab.tool}/vlab-ns", how, str(self.pid), *map(str, command)]
+
+    def run(self, command, check=True, timeout=60, text=None, env=None):
+        """Runs to its end; a string goes through the shell. Gives a CompletedProcess."""
+        done = subprocess.run(self._argv(command), input=text, capture_output=True, text=True,
+                              timeout=timeout, env={**self.environ(), **(env or {})},
+                              start_new_session=True,
+                              **({} if text is not None else {"stdin": subprocess.DEVNULL}))
+        if check and done.returncode != 0:
+            raise LabError(f"{self.name}: {command}: status {done.returncode}: "
+                           f"{done.stdout[-800:]}{done.stderr[-800:]}")
+        return done
+
+    def ok(self, command, timeout=60):
+        return self.run(command, check=False, timeout=timeout).returncode == 0
+
+    def out(self, command, timeout=60):
+        return self.run(command, timeout=timeout).stdout
+
+    def ip(self, *lines):
+        """Lines for ip(8), in this host's network, with this program's view of pids."""
+        done = subprocess.run(
+            [f"{self.lab.tool}/vlab-ns", "net", str(self.pid), "ip", "-batch", "-"],
+            input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=60,
+            env=self.environ(), start_new_session=True)
+        if done.returncode != 0:
+            raise LabError(f"{self.name}: ip {lines}: {done.stderr}")
+
+    def spawn(self, command, log, env=None):
+        """Starts a process that runs on; its output goes to the file `log`."""
+        with open(f"{self.dir}/{log}", "ab") as out:
+            child = subprocess.Popen(self._argv(command), stdin=subprocess.DEVNULL, stdout=out,
+                                     stderr=subprocess.STDOUT, start_new_session=True,
+                                     env={**self.environ(), **(env or {})})
+        self.children.append(child)
+        return child
+
+    def log(self, name):
+        try:
+            with open(f"{self.dir}/{name}", errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def pidof(self, name):
+        """Pids of processes with this name, as seen inside the host."""
+        return [int(p) for p in self.run(["pidof", name], check=False).stdout.split()]
+
+    def signal(self, name, number):
+        """Sends a signal to the processes with this name; says how many there were."""
+        pids = self.pidof(name)
+        if pids:
+            self.run(["kill", f"-{int(number)}", *pids], check=False)
+        return len(pids)
+
+    def socket(self, *args):
+        """A socket in this host's network, held by this program."""
+        with open("/proc/self/ns/net") as home, open(f"/proc/{self.pid}/ns/net") as there:
+            syscall_ok(libc.setns(there.fileno(), CLONE_NEWNET), f"enter {self.name}")
+            try:
+                return socket.socket(*args)
+            finally:
+                syscall_ok(libc.setns(home.fileno(), CLONE_NEWNET), "come home")
+
+    def alive(self):
+        return self.init.poll() is None
+
+    def kill(self, wait=True):
+        """Power off, without any goodbye."""
+        if self.alive():
+            try:
+                os.kill(self.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        if wait:
+            self.reap()
+
+    def reap(self):
+        self.init.wait(timeout=20)
+        for child in self.children:
+            try:
+                child.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        self.children.clear()
+        self.init.stdin.close()
+        self.init.stdout.close()

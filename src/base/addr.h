@@ -16,7 +16,7 @@ enum addr_family { ADDR_NONE = 0, ADDR_V4 = 4, ADDR_V6 = 6 };
 
 struct addr {
 	uint8_t family; /* enum addr_family; ADDR_NONE: not known */
-	uint8_t b[16];  /* network order */
+	uint8_t b[16]; /* network order */
 };
 
 struct endpoint {
@@ -29,7 +29,7 @@ struct prefix {
 	uint8_t bits;
 };
 
-#define ADDR_TEXT_MAX 46     /* with the NUL */
+#define ADDR_TEXT_MAX 46 /* with the NUL */
 #define ENDPOINT_TEXT_MAX 56 /* [v6]:port with the NUL */
 
 /* Octets of an address of this family: 4, 16, or 0. */

@@ -12,7 +12,8 @@
 #include <stdint.h>
 
 struct entropy {
-	void (*fill)(void *ctx, uint8_t *out, size_t len); /* cannot fail: aborts instead */
+	void (*fill)(
+		void *ctx, uint8_t *out, size_t len); /* cannot fail: aborts instead */
 	void *ctx;
 };
 

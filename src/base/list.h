@@ -39,15 +39,15 @@ static inline void list_del(struct list *item)
 	list_init(item);
 }
 
-#define list_entry(ptr, type, member)                                                     \
-	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define list_entry(ptr, type, member) \
+	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
-#define list_each(item, head)                                                             \
+#define list_each(item, head) \
 	for (struct list *item = (head)->next; item != (head); item = item->next)
 
 /* The current item may be removed inside the loop. */
-#define list_each_safe(item, head)                                                        \
-	for (struct list *item = (head)->next, *item##_next = item->next; item != (head); \
-		item = item##_next, item##_next = item->next)
+#define list_each_safe(item, head)                                        \
+	for (struct list *item = (head)->next, *item##_next = item->next; \
+		item != (head); item = item##_next, item##_next = item->next)
 
 #endif

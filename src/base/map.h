@@ -21,7 +21,7 @@ void map_free(struct map *m); /* not the values */
 /* key.len <= MAP_KEY_MAX; an existing value is replaced. */
 void map_put(struct map *m, struct span key, void *value);
 void *map_get(const struct map *m, struct span key); /* NULL: not there */
-void *map_take(struct map *m, struct span key);      /* removes; NULL: not there */
+void *map_take(struct map *m, struct span key); /* removes; NULL: not there */
 size_t map_count(const struct map *m);
 /* Calls each until it returns false. The callback may remove the entry it was called
  * for, and no other; it may not add. */

@@ -9,11 +9,11 @@
 #include <stdint.h>
 
 struct rate {
-	uint32_t burst;      /* tokens the bucket holds */
+	uint32_t burst; /* tokens the bucket holds */
 	uint32_t per_second; /* tokens that come back each second */
-	uint64_t milli;      /* thousandths of a token at hand */
+	uint64_t milli; /* thousandths of a token at hand */
 	uint64_t last_ms;
-	uint64_t refused;    /* how often the answer was no, since rate_init */
+	uint64_t refused; /* how often the answer was no, since rate_init */
 };
 
 void rate_init(struct rate *r, uint32_t burst, uint32_t per_second, uint64_t now_ms);

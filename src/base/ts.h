@@ -13,7 +13,7 @@
 
 struct ts {
 	struct addr lo, hi; /* one family, lo <= hi */
-	uint8_t proto;      /* IANA protocol number, 0 any */
+	uint8_t proto; /* IANA protocol number, 0 any */
 	uint16_t port_lo, port_hi;
 };
 

@@ -28,12 +28,12 @@ uint32_t rd_u32(struct reader *r);
 uint64_t rd_u64(struct reader *r);
 
 struct span rd_bytes(struct reader *r, size_t n);
-struct span rd_rest(struct reader *r);             /* all that is left */
+struct span rd_rest(struct reader *r); /* all that is left */
 void rd_skip(struct reader *r, size_t n);
-struct reader rd_sub(struct reader *r, size_t n);  /* born broken if r is short */
+struct reader rd_sub(struct reader *r, size_t n); /* born broken if r is short */
 size_t rd_left(const struct reader *r);
 
-bool rd_ok(const struct reader *r);   /* no short read so far */
+bool rd_ok(const struct reader *r); /* no short read so far */
 bool rd_done(const struct reader *r); /* and no byte left unread */
 
 #endif

@@ -1,2 +1,8 @@
 noinst_LIBRARIES += src/wire/libvipsec_wire.a
-src_wire_libvipsec_wire_a_SOURCES = src/wire/room.c
+src_wire_libvipsec_wire_a_SOURCES = \
+	src/wire/ike_header.c src/wire/ike_header.h \
+	src/wire/message.c src/wire/message.h \
+	src/wire/payload.c src/wire/payload.h \
+	src/wire/reader.c src/wire/reader.h \
+	src/wire/wire.h \
+	src/wire/writer.c src/wire/writer.h

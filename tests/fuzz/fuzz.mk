@@ -15,3 +15,8 @@ fuzz_ldadd = $(core_ldadd) $(FUZZ_ENGINE)
 FUZZ_TARGETS += tests/fuzz/fuzz_base_text
 tests_fuzz_fuzz_base_text_SOURCES = tests/fuzz/fuzz_base_text.c $(fuzz_main)
 tests_fuzz_fuzz_base_text_LDADD = $(fuzz_ldadd)
+
+# --- wire
+FUZZ_TARGETS += tests/fuzz/fuzz_ike_message
+tests_fuzz_fuzz_ike_message_SOURCES = tests/fuzz/fuzz_ike_message.c $(fuzz_main)
+tests_fuzz_fuzz_ike_message_LDADD = $(fuzz_ldadd)

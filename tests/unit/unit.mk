@@ -48,3 +48,12 @@ tests_unit_test_policy_narrow_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_policy_explain
 tests_unit_test_policy_explain_SOURCES = tests/unit/test_policy_explain.c
 tests_unit_test_policy_explain_LDADD = $(unit_ldadd)
+
+# --- wire
+UNIT_TESTS += tests/unit/test_wire_cursor
+tests_unit_test_wire_cursor_SOURCES = tests/unit/test_wire_cursor.c
+tests_unit_test_wire_cursor_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_wire_message
+tests_unit_test_wire_message_SOURCES = tests/unit/test_wire_message.c
+tests_unit_test_wire_message_LDADD = $(unit_ldadd)

@@ -11,7 +11,7 @@ include tests/fuzz/fuzz.mk
 include tests/sim/sim.mk
 include tests/lab/lab.mk
 
-TOOL_TESTS += tests/tools/t-check-floors.py tests/tools/t-run.py
+TOOL_TESTS += tests/tools/t-check-floors.py tests/tools/t-check-state.sh tests/tools/t-run.py
 EXTRA_DIST += tests/run tests/tools tools
 
 # Overridable on the command line: make sim SEEDS=10000 FROM=1; make fuzz SECONDS=60.
@@ -34,7 +34,7 @@ no_aslr = `if setarch -R true 2>/dev/null; then echo setarch -R; fi`
 
 check-local:
 	$(AM_V_at)$(RUN) check --timeout 300 \
-		--as rules tools/check-floors tools/check-format $(TOOL_TESTS) \
+		--as rules tools/check-floors tools/check-state tools/check-format $(TOOL_TESTS) \
 		--as unit --jobs $(TEST_JOBS) $(UNIT_TESTS) \
 		--as corpus $(CORPUS_TESTS) \
 		--as sim --jobs 1 $(SIM:%='% --seeds $(CHECK_SEEDS) --from 1 $(sim_args)')

@@ -32,13 +32,13 @@ struct config_cluster {
 };
 
 struct config_tuning {
-	bool nlbs_flags;                    /* false */
-	uint64_t idle_timeout_ms;           /* 5m */
-	uint64_t idle_timeout_failover_ms;  /* 1m */
-	uint64_t idle_lifetime_ms;          /* 1h */
-	uint64_t delete_wait_ms;            /* 150ms */
-	uint32_t replay_window;             /* 1024 packets, 32..4096 */
-	enum config_on_exit on_exit;        /* closed */
+	bool nlbs_flags; /* false */
+	uint64_t idle_timeout_ms; /* 5m */
+	uint64_t idle_timeout_failover_ms; /* 1m */
+	uint64_t idle_lifetime_ms; /* 1h */
+	uint64_t delete_wait_ms; /* 150ms */
+	uint32_t replay_window; /* 1024 packets, 32..4096 */
+	enum config_on_exit on_exit; /* closed */
 };
 
 struct config_dataplane {
@@ -78,7 +78,7 @@ struct config_proposal {
 struct config_auth {
 	char secret_name[POLICY_NAME_MAX];
 	struct secret psk;
-	struct identity local_id;  /* type 0: the address */
+	struct identity local_id; /* type 0: the address */
 	struct identity remote_id; /* type 0: the address, unless remote_any */
 	bool remote_any;
 };
@@ -113,7 +113,7 @@ struct config {
 	struct config_policy *policies;
 	unsigned n_policies;
 	uint32_t host_policy; /* assign policy ... to host; CONFIG_NO_POLICY: none */
-	uint8_t hash[32];     /* SHA-256 over the meaning, not the text, secrets included by
+	uint8_t hash[32]; /* SHA-256 over the meaning, not the text, secrets included by
 				 digest: equal on nodes that are configured alike */
 };
 

@@ -22,9 +22,9 @@ struct esp_dp;
 
 enum esp_err {
 	ESP_OK = 0,
-	ESP_EXISTS,   /* this id or inbound SPI is in use */
+	ESP_EXISTS, /* this id or inbound SPI is in use */
 	ESP_NOT_FOUND,
-	ESP_REFUSED   /* the library refused the key */
+	ESP_REFUSED /* the library refused the key */
 };
 #define ESP_CHECKED __attribute__((warn_unused_result))
 
@@ -37,20 +37,21 @@ struct esp_child {
 	enum aead_alg alg;
 	struct secret key_in, key_out; /* key and salt; wiped by esp_child_wipe */
 	enum policy_mode mode;
-	bool encap;                    /* ESP in UDP, RFC 3948 */
+	bool encap; /* ESP in UDP, RFC 3948 */
 	struct endpoint local, remote; /* outer; ports used with encap only */
 	struct ts_list local_ts, remote_ts;
 	bool esn;
 	uint32_t replay_window; /* packets; 0: no check (never for a peer's SA) */
-	uint8_t member;         /* upper octet of every IV that this SA sends */
-	uint64_t soft_seq;      /* SEQ_SOFT notice when the outgoing number passes it */
-	bool outbound_ready;    /* false: receive only, until esp_dp_activate */
+	uint8_t member; /* upper octet of every IV that this SA sends */
+	uint64_t soft_seq; /* SEQ_SOFT notice when the outgoing number passes it */
+	bool outbound_ready; /* false: receive only, until esp_dp_activate */
 };
 void esp_child_wipe(struct esp_child *c);
 
 struct esp_usage {
 	uint32_t id;
-	uint64_t packets_in, packets_out, bytes_in, bytes_out; /* octets of inner packets */
+	uint64_t packets_in, packets_out;
+	uint64_t bytes_in, bytes_out; /* octets of inner packets */
 	uint64_t last_in_ms, last_out_ms; /* 0: never */
 	/* First packet sent since the last authentic one received; 0: none waits.
 	 * This is the child's share of the idle timer's t0 (design: who is dead). */
@@ -73,25 +74,26 @@ struct esp_counters {
 enum { ESP_BATCH_MAX = 64 };
 enum {
 	ESP_ROOM_BEFORE = 96, /* what a caller leaves free in front of a packet ... */
-	ESP_ROOM_AFTER = 64   /* ... and behind it, so that sealing is done in place */
+	ESP_ROOM_AFTER = 64 /* ... and behind it, so that sealing is done in place */
 };
 
 enum esp_verdict {
-	ESP_DROP,   /* counted */
-	ESP_SEND,   /* at..len is ESP (from the SPI on): to remote, from local */
+	ESP_DROP, /* counted */
+	ESP_SEND, /* at..len is ESP (from the SPI on): to remote, from local */
 	ESP_INJECT, /* at..len is an IP packet: into the TUN */
-	ESP_HELD    /* a fragment, kept until its datagram is whole */
+	ESP_HELD /* a fragment, kept until its datagram is whole */
 };
 
 struct esp_packet {
-	uint8_t *at; /* may point into the dataplane's own memory after a call; valid until
-			the next call */
+	/* may point into the dataplane's own memory after a call; valid until
+	 * the next call */
+	uint8_t *at;
 	size_t len;
 	enum esp_verdict verdict;
 	uint16_t scope;
 	bool encap;
 	bool dont_fragment; /* ESP_SEND: the outer header's DF (IPv4) */
-	uint8_t tos;        /* ESP_SEND: outer traffic class; inbound: that of the outer header */
+	uint8_t tos; /* ESP_SEND: outer traffic class; inbound: that of the outer header */
 	struct endpoint local, remote; /* outer addresses, in and out */
 };
 
@@ -103,20 +105,20 @@ struct esp_batch {
 /* ---- notices -------------------------------------------------------------- */
 
 enum esp_notice_kind {
-	ESP_ACQUIRE,     /* traffic wants an SA that is not there; at most one a second for
+	ESP_ACQUIRE, /* traffic wants an SA that is not there; at most one a second for
 			    each rule and peer */
 	ESP_UNKNOWN_SPI, /* unauthenticated; rate-limited */
 	ESP_SEQ_SOFT,
-	ESP_SEQ_HARD,    /* the SA can send no more: numbers never wrap (RFC 4303 3.3.3) */
-	ESP_MAPPING,     /* authentic traffic from a new address or port (RFC 7296 2.23) */
-	ESP_INBOUND      /* first authentic packet on this SA */
+	ESP_SEQ_HARD, /* the SA can send no more: numbers never wrap (RFC 4303 3.3.3) */
+	ESP_MAPPING, /* authentic traffic from a new address or port (RFC 7296 2.23) */
+	ESP_INBOUND /* first authentic packet on this SA */
 };
 
 struct esp_notice {
 	enum esp_notice_kind kind;
 	uint16_t scope;
 	uint32_t rule, id, spi;
-	struct flow flow;              /* ESP_ACQUIRE */
+	struct flow flow; /* ESP_ACQUIRE */
 	struct endpoint local, remote; /* ESP_UNKNOWN_SPI, ESP_MAPPING */
 };
 

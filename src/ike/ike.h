@@ -54,10 +54,10 @@ struct ike_conn {
 	enum policy_mode mode;
 	struct ts_list local_ts, remote_ts;
 	bool force_encap; /* udp-encap force */
-	bool nlbs;        /* a cluster's VIP: send NLBS_PRESENT */
-	bool no_contact;  /* never send INITIAL_CONTACT (another SA of the identity pair is
+	bool nlbs; /* a cluster's VIP: send NLBS_PRESENT */
+	bool no_contact; /* never send INITIAL_CONTACT (another SA of the identity pair is
 			     known to the node, e.g. on another member) */
-	bool urgent;      /* takeover: retransmit at about 20, 60, 200 ms, then growing */
+	bool urgent; /* takeover: retransmit at about 20, 60, 200 ms, then growing */
 	uint64_t give_up_ms; /* an initiation without answer ends after this long */
 };
 
@@ -66,39 +66,40 @@ struct ike_conn {
 enum ike_close {
 	IKE_CLOSE_DELETED_BY_PEER, /* polite: no calling until there is traffic */
 	IKE_CLOSE_DELETED_BY_US,
-	IKE_CLOSE_REPLACED,        /* by a newer SA of the same pair (crossing, contact) */
-	IKE_CLOSE_FORGOTTEN,       /* ike_forget: the peer is dead, or the scope left */
-	IKE_CLOSE_TIMEOUT,         /* nobody answered (initial exchanges only) */
-	IKE_CLOSE_REFUSED,         /* the peer said no, see struct ike_failure */
-	IKE_CLOSE_WE_REFUSED       /* we said no */
+	IKE_CLOSE_REPLACED, /* by a newer SA of the same pair (crossing, contact) */
+	IKE_CLOSE_FORGOTTEN, /* ike_forget: the peer is dead, or the scope left */
+	IKE_CLOSE_TIMEOUT, /* nobody answered (initial exchanges only) */
+	IKE_CLOSE_REFUSED, /* the peer said no, see struct ike_failure */
+	IKE_CLOSE_WE_REFUSED /* we said no */
 };
 
 enum ike_why { /* of REFUSED and WE_REFUSED */
 	IKE_WHY_NONE,
-	IKE_WHY_PROPOSAL,       /* no common proposal */
-	IKE_WHY_AUTH,           /* wrong pre-shared key, or identity not accepted */
-	IKE_WHY_SELECTORS,      /* TS_UNACCEPTABLE */
-	IKE_WHY_MODE,           /* transport against tunnel */
+	IKE_WHY_PROPOSAL, /* no common proposal */
+	IKE_WHY_AUTH, /* wrong pre-shared key, or identity not accepted */
+	IKE_WHY_SELECTORS, /* TS_UNACCEPTABLE */
+	IKE_WHY_MODE, /* transport against tunnel */
 	IKE_WHY_SYNTAX,
-	IKE_WHY_BUSY,           /* TEMPORARY_FAILURE, NO_ADDITIONAL_SAS */
-	IKE_WHY_OTHER           /* notify in .notify */
+	IKE_WHY_BUSY, /* TEMPORARY_FAILURE, NO_ADDITIONAL_SAS */
+	IKE_WHY_OTHER /* notify in .notify */
 };
 
 struct ike_child {
 	uint32_t ike; /* the IKE SA's id */
-	uint32_t id;  /* the child's id: unique in this engine, never reused */
+	uint32_t id; /* the child's id: unique in this engine, never reused */
 	struct ike_path path;
 	uint32_t rule;
 	uint32_t spi_in, spi_out;
 	enum aead_alg alg;
 	struct secret key_in, key_out;
 	enum policy_mode mode;
-	bool encap;  /* a NAT was found, or forced by either side */
+	bool encap; /* a NAT was found, or forced by either side */
 	bool nat_remote, nat_local;
 	bool esn;
 	bool initiator; /* we began the IKE SA */
-	struct ts_list local_ts, remote_ts; /* transport behind NAT: already substituted by
-					       the addresses seen (RFC 7296 2.23.1) */
+	/* transport behind NAT: already substituted by
+	 * the addresses seen (RFC 7296 2.23.1) */
+	struct ts_list local_ts, remote_ts;
 };
 
 struct ike_info { /* a view; valid during the call that hands it out */
@@ -111,12 +112,12 @@ struct ike_info { /* a view; valid during the call that hands it out */
 	struct identity local_id, remote_id;
 	struct ike_suite suite;
 	bool nat_local, nat_remote, encap;
-	bool peer_nlbs;       /* authenticated, and it sent NLBS_PRESENT */
-	bool peer_is_vipsec;  /* authenticated, and it sent our vendor ID */
-	uint64_t since_ms;    /* established, else created */
-	uint64_t last_in_ms;  /* last authenticated message from the peer; 0: none */
+	bool peer_nlbs; /* authenticated, and it sent NLBS_PRESENT */
+	bool peer_is_vipsec; /* authenticated, and it sent our vendor ID */
+	uint64_t since_ms; /* established, else created */
+	uint64_t last_in_ms; /* last authenticated message from the peer; 0: none */
 	uint64_t unanswered_since_ms; /* oldest request of ours without answer; 0: none */
-	uint32_t child;       /* id; 0: none */
+	uint32_t child; /* id; 0: none */
 };
 
 struct ike_failure {
@@ -160,26 +161,29 @@ struct ike_host {
 	void (*child_up)(void *ctx, const struct ike_child *child);
 	void (*child_down)(void *ctx, uint32_t ike, uint32_t child, enum ike_close why);
 	/* The SA is gone; sa is the last view of it. child_down came before. */
-	void (*closed)(void *ctx, const struct ike_info *sa, const struct ike_failure *why);
+	void (*closed)(
+		void *ctx, const struct ike_info *sa, const struct ike_failure *why);
 	/* Authenticated message from a new address or port of a peer behind NAT. */
 	void (*moved)(void *ctx, const struct ike_info *sa);
 	/* Something worth a log line; rate limits are the node's. text has no newline. */
-	void (*note)(void *ctx, const struct ike_path *path, uint32_t ike, const char *text);
+	void (*note)(
+		void *ctx, const struct ike_path *path, uint32_t ike, const char *text);
 };
 
 struct ike_limits {
-	unsigned half_open;          /* in total, strangers; 1000 */
+	unsigned half_open; /* in total, strangers; 1000 */
 	unsigned half_open_per_addr; /* 16 */
-	unsigned cookie_above;       /* half-open strangers from which COOKIE is asked; 100 */
-	unsigned established;        /* 20000 */
+	unsigned cookie_above; /* half-open strangers from which COOKIE is asked; 100 */
+	unsigned established; /* 20000 */
 };
 
 struct ike_params {
 	struct entropy entropy;
-	struct ike_limits limits;     /* all 0: the defaults above */
-	uint8_t member;               /* goes into our IKE SPIs' upper octet */
-	struct secret cookie_secret;  /* shared by a cluster so that takeover in mid exchange
-					 works; empty: drawn */
+	struct ike_limits limits; /* all 0: the defaults above */
+	uint8_t member; /* goes into our IKE SPIs' upper octet */
+	/* shared by a cluster so that takeover in mid exchange
+	 * works; empty: drawn */
+	struct secret cookie_secret;
 };
 
 struct ike_engine;

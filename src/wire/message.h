@@ -2,7 +2,7 @@
  *
  *	struct message m = message_begin(out, sizeof(out), &header);
  *	message_encrypt(&m);                               (after IKE_SA_INIT)
- *	notify_write(message_payload(&m, PAYLOAD_NOTIFY), &n);
+ *	notify_payload_write(message_payload(&m, PAYLOAD_NOTIFY), &n);
  *	...
  *	span = message_finish(&m);                         in clear, or
  *	if (message_finish_sk(&m, &frame)) ... seal frame.text in place

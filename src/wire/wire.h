@@ -1,8 +1,8 @@
 /* wire/wire.h - what the wire room's headers have in common.
  *
  * Everything in this room turns bytes into values and values into bytes, and does
- * nothing else. A parser fills *out only when it returns WIRE_OK, unless its header says
- * otherwise; spans inside a value live as long as the packet under them.
+ * nothing else. What a parser left in *out means something only when it returned WIRE_OK;
+ * spans inside a value live as long as the packet under them.
  *
  * Floor 1.
  */

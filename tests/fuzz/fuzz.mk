@@ -20,3 +20,11 @@ tests_fuzz_fuzz_base_text_LDADD = $(fuzz_ldadd)
 FUZZ_TARGETS += tests/fuzz/fuzz_ike_message
 tests_fuzz_fuzz_ike_message_SOURCES = tests/fuzz/fuzz_ike_message.c $(fuzz_main)
 tests_fuzz_fuzz_ike_message_LDADD = $(fuzz_ldadd)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_sa_payload
+tests_fuzz_fuzz_sa_payload_SOURCES = tests/fuzz/fuzz_sa_payload.c $(fuzz_main)
+tests_fuzz_fuzz_sa_payload_LDADD = $(fuzz_ldadd)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_small_payloads
+tests_fuzz_fuzz_small_payloads_SOURCES = tests/fuzz/fuzz_small_payloads.c $(fuzz_main)
+tests_fuzz_fuzz_small_payloads_LDADD = $(fuzz_ldadd)

@@ -57,3 +57,11 @@ tests_unit_test_wire_cursor_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_wire_message
 tests_unit_test_wire_message_SOURCES = tests/unit/test_wire_message.c
 tests_unit_test_wire_message_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_wire_sa
+tests_unit_test_wire_sa_SOURCES = tests/unit/test_wire_sa.c
+tests_unit_test_wire_sa_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_wire_payloads
+tests_unit_test_wire_payloads_SOURCES = tests/unit/test_wire_payloads.c
+tests_unit_test_wire_payloads_LDADD = $(unit_ldadd)

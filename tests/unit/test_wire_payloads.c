@@ -1,0 +1,309 @@
+/* The small payloads: KE, Nonce, ID, AUTH, Notify, Delete, Vendor ID, TS. */
+#include "unit.h"
+
+#include "base/iana.h"
+#include "wire/auth_payload.h"
+#include "wire/ke_payload.h"
+#include "wire/notify_payload.h"
+#include "wire/ts_payload.h"
+
+static uint8_t out[2048];
+
+static struct writer pen(void)
+{
+	return wr_over(out, sizeof(out));
+}
+
+/* A reader over octets given in hexadecimal; good until the next call. */
+static struct reader over(const char *hex)
+{
+	static uint8_t b[2048];
+	return rd_over(unit_hex(hex, b, sizeof(b)));
+}
+
+static void assert_written(const struct writer *w, const char *hex)
+{
+	uint8_t want[512];
+
+	assert_true(wr_ok(w));
+	unit_assert_span_equal(wr_span(w), unit_hex(hex, want, sizeof(want)));
+}
+
+static void ke_round_trips(void **state)
+{
+	struct wire_ke ke = {.group = KE_CURVE25519, .public = span_text("key")}, got;
+	struct writer w = pen();
+
+	(void)state;
+	ke_payload_write(&w, &ke);
+	assert_written(&w, "001f 0000 6b6579");
+	assert_int_equal(ke_payload_read(rd_over(wr_span(&w)), &got), WIRE_OK);
+	assert_int_equal(got.group, KE_CURVE25519);
+	unit_assert_span_equal(got.public, ke.public);
+	assert_int_equal(ke_payload_read(over("001f 0000"), &got), WIRE_MALFORMED);
+	assert_int_equal(ke_payload_read(over("001f 00"), &got), WIRE_MALFORMED);
+}
+
+static void nonce_is_16_to_256_octets(void **state)
+{
+	static uint8_t b[257];
+	struct span got;
+
+	(void)state;
+	for (size_t len = 0; len <= sizeof(b); len++) {
+		enum wire_err want = len >= 16 && len <= 256 ? WIRE_OK : WIRE_MALFORMED;
+		assert_int_equal(
+			nonce_payload_read(rd_over(span_of(b, len)), &got), want);
+	}
+	struct writer w = pen();
+	nonce_payload_write(&w, span_of(b, 32));
+	assert_int_equal(nonce_payload_read(rd_over(wr_span(&w)), &got), WIRE_OK);
+	assert_int_equal(got.len, 32);
+}
+
+static void identity_round_trips(void **state)
+{
+	static const char *const texts[] = {"192.0.2.1", "2001:db8::1", "mail.example",
+		"user@mail.example", "@#c0ffee", "9#3000"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct identity id, got;
+		struct writer w = pen();
+
+		assert_true(identity_parse(texts[i], &id));
+		id_payload_write(&w, &id);
+		assert_int_equal(wr_len(&w), 4U + id.len);
+		assert_int_equal(id_payload_read(rd_over(wr_span(&w)), &got), WIRE_OK);
+		assert_true(identity_equal(&id, &got));
+	}
+}
+
+static void malformed_identities_are_told(void **state)
+{
+	static uint8_t b[4 + IDENTITY_MAX + 1] = {ID_FQDN};
+	struct identity got;
+
+	(void)state;
+	assert_int_equal(id_payload_read(over("01000000 c00002"), &got), WIRE_MALFORMED);
+	assert_int_equal(
+		id_payload_read(over("05000000 c0000201"), &got), WIRE_MALFORMED);
+	assert_int_equal(id_payload_read(over("02000000"), &got), WIRE_MALFORMED);
+	assert_int_equal(id_payload_read(over("00000000"), &got), WIRE_MALFORMED);
+	assert_int_equal(id_payload_read(over("020000"), &got), WIRE_MALFORMED);
+	assert_int_equal(
+		id_payload_read(rd_over(span_of(b, sizeof(b))), &got), WIRE_MALFORMED);
+	assert_int_equal(
+		id_payload_read(rd_over(span_of(b, sizeof(b) - 1)), &got), WIRE_OK);
+}
+
+static void auth_round_trips(void **state)
+{
+	struct wire_auth a = {.method = AUTH_SHARED_KEY_MIC, .data = span_text("mac")},
+			 got;
+	struct writer w = pen();
+
+	(void)state;
+	auth_payload_write(&w, &a);
+	assert_written(&w, "02000000 6d6163");
+	assert_int_equal(auth_payload_read(rd_over(wr_span(&w)), &got), WIRE_OK);
+	assert_int_equal(got.method, a.method);
+	unit_assert_span_equal(got.data, a.data);
+	assert_int_equal(auth_payload_read(over("02000000"), &got), WIRE_MALFORMED);
+}
+
+static void notify_round_trips(void **state)
+{
+	struct wire_notify n = {.protocol = PROTO_ESP,
+		.type = N_REKEY_SA,
+		.spi = span_of("\1\2\3\4", 4),
+		.data = span_text("data")};
+	struct wire_notify got;
+	struct writer w = pen();
+
+	(void)state;
+	notify_payload_write(&w, &n);
+	assert_written(&w, "03 04 4009 01020304 64617461");
+	assert_int_equal(notify_payload_read(rd_over(wr_span(&w)), &got), WIRE_OK);
+	assert_int_equal(got.protocol, PROTO_ESP);
+	assert_int_equal(got.type, N_REKEY_SA);
+	unit_assert_span_equal(got.spi, n.spi);
+	unit_assert_span_equal(got.data, n.data);
+}
+
+static void a_notify_too_short_for_its_spi_is_malformed(void **state)
+{
+	struct wire_notify got;
+
+	(void)state;
+	assert_int_equal(
+		notify_payload_read(over("03 04 4009 010203"), &got), WIRE_MALFORMED);
+	assert_int_equal(notify_payload_read(over("00 00 40"), &got), WIRE_MALFORMED);
+	assert_int_equal(notify_payload_read(over("00 00 4000"), &got), WIRE_OK);
+	assert_int_equal(got.spi.len + got.data.len, 0);
+}
+
+static void delete_of_children_round_trips(void **state)
+{
+	static const uint32_t spis[] = {0x100, 0xffffffff};
+	struct wire_delete got;
+	struct writer w = pen();
+
+	(void)state;
+	delete_payload_write_child(&w, PROTO_ESP, spis, 2);
+	assert_written(&w, "03 04 0002 00000100 ffffffff");
+	assert_int_equal(delete_payload_read(rd_over(wr_span(&w)), &got), WIRE_OK);
+	assert_int_equal(got.protocol, PROTO_ESP);
+	assert_int_equal(got.n, 2);
+	for (uint16_t i = 0; i < 2; i++)
+		assert_true(wire_delete_spi(&got, i) == spis[i]);
+}
+
+static void delete_of_the_ike_sa_round_trips(void **state)
+{
+	struct wire_delete got;
+	struct writer w = pen();
+
+	(void)state;
+	delete_payload_write_ike(&w);
+	assert_written(&w, "01 00 0000");
+	assert_int_equal(delete_payload_read(rd_over(wr_span(&w)), &got), WIRE_OK);
+	assert_int_equal(got.protocol, PROTO_IKE);
+	assert_int_equal(got.n, 0);
+}
+
+static void malformed_deletes_are_told(void **state)
+{
+	static const char *const rows[] = {"01 00 0001", "01 08 0001 0000000000000001",
+		"03 04 0002 00000100", "03 04 0001 00000100 00", "03 02 0001 0001",
+		"03 04 00", "03 00 ffff"};
+	struct wire_delete got;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(
+			delete_payload_read(over(rows[i]), &got), WIRE_MALFORMED);
+	assert_int_equal(delete_payload_read(over("03 04 0000"), &got), WIRE_OK);
+}
+
+static void vendor_id_is_any_octets(void **state)
+{
+	struct writer w = pen();
+
+	(void)state;
+	vendor_payload_write(&w, span_text("vid"));
+	unit_assert_span_equal(
+		vendor_payload_read(rd_over(wr_span(&w))), span_text("vid"));
+	assert_int_equal(vendor_payload_read(rd_over(span_of(NULL, 0))).len, 0);
+}
+
+static void selectors_round_trip(void **state)
+{
+	struct addr host = unit_addr("192.0.2.10");
+	struct ts_list l = {.n = 0}, got;
+	struct ts t = ts_host(&host), six = ts_any(ADDR_V6), opaque = ts_host(&host);
+	struct writer w = pen();
+
+	(void)state;
+	t.proto = IP_TCP;
+	t.port_lo = t.port_hi = 143;
+	opaque.proto = IP_UDP;
+	opaque.port_lo = 65535;
+	opaque.port_hi = 0;
+	ts_list_add(&l, &t);
+	ts_list_add(&l, &six);
+	ts_list_add(&l, &opaque);
+	ts_payload_write(&w, &l);
+	assert_written(&w, "03000000"
+			   "07 06 0010 008f 008f c000020a c000020a"
+			   "08 00 0028 0000 ffff 00000000000000000000000000000000"
+			   "ffffffffffffffffffffffffffffffff"
+			   "07 11 0010 ffff 0000 c000020a c000020a");
+	assert_int_equal(ts_payload_read(rd_over(wr_span(&w)), &got), WIRE_OK);
+	assert_true(ts_list_equal(&l, &got));
+}
+
+static void unusable_selectors_are_left_out(void **state)
+{
+	struct ts_list got;
+
+	(void)state;
+	/* an unknown type; a range that is empty; one that is good */
+	assert_int_equal(ts_payload_read(over("03000000 09 00 0008 00000001"
+					      "07 00 0010 0000 ffff c000020b c000020a"
+					      "07 00 0010 0000 ffff c000020a c000020a"),
+				 &got),
+		WIRE_OK);
+	assert_int_equal(got.n, 1);
+	assert_int_equal(
+		ts_payload_read(over("01000000 09 00 0008 00000001"), &got), WIRE_OK);
+	assert_int_equal(got.n, 0);
+}
+
+static void malformed_selectors_are_told(void **state)
+{
+	static const char
+		*const
+			rows
+				[] =
+					{
+						"00000000", /* none at all */
+						"02000000 07 00 0010 0000 ffff c000020a "
+						"c000020a", /* one is missing */
+						"01000000 07 00 0010 0000 ffff c000020a "
+						"c000020a 00",
+						"01000000 07 00 000f 0000 ffff c000020a "
+						"c00002",
+						"01000000 07 00 0011 0000 ffff c000020a "
+						"c000020a 00",
+						"01000000 08 00 0010 0000 ffff c000020a "
+						"c000020a", /* length of the other family */
+						"01000000 09 00 0003",
+						"01000000 09 00 0005",
+						"010000",
+					};
+	struct ts_list got;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(ts_payload_read(over(rows[i]), &got), WIRE_MALFORMED);
+}
+
+static void selectors_beyond_the_limit_are_ignored(void **state)
+{
+	struct ts_list got;
+	struct writer w = pen();
+
+	(void)state;
+	wr_u32(&w, 0x28000000);
+	for (uint32_t i = 0; i < 40; i++) {
+		wr_u64(&w, 0x070000100000ffff);
+		wr_u32(&w, 0x0a000000 + i);
+		wr_u32(&w, 0x0a000000 + i);
+	}
+	assert_int_equal(ts_payload_read(rd_over(wr_span(&w)), &got), WIRE_OK);
+	assert_int_equal(got.n, TS_LIST_MAX);
+	assert_int_equal(got.at[TS_LIST_MAX - 1].lo.b[3], TS_LIST_MAX - 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ke_round_trips),
+		cmocka_unit_test(nonce_is_16_to_256_octets),
+		cmocka_unit_test(identity_round_trips),
+		cmocka_unit_test(malformed_identities_are_told),
+		cmocka_unit_test(auth_round_trips),
+		cmocka_unit_test(notify_round_trips),
+		cmocka_unit_test(a_notify_too_short_for_its_spi_is_malformed),
+		cmocka_unit_test(delete_of_children_round_trips),
+		cmocka_unit_test(delete_of_the_ike_sa_round_trips),
+		cmocka_unit_test(malformed_deletes_are_told),
+		cmocka_unit_test(vendor_id_is_any_octets),
+		cmocka_unit_test(selectors_round_trip),
+		cmocka_unit_test(unusable_selectors_are_left_out),
+		cmocka_unit_test(malformed_selectors_are_told),
+		cmocka_unit_test(selectors_beyond_the_limit_are_ignored),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

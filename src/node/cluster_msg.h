@@ -1,0 +1,58 @@
+/* node/cluster_msg.h - what the members of a cluster tell each other, as octets.
+ *
+ * HELLO   "I am here, this is my configuration, these addresses are mine"; sent at each
+ *         change of the membership and of the configuration
+ * CLAIM   "I want to own this address"; the first in CPG order gets it
+ * RELEASE "I own it no more": nothing of mine can be sent from it any longer
+ * PEERS   changes to the directory of peers (a journal of replica/)
+ *
+ * Four octets come first: 'V' 'S', the protocol's version, the type. A message of another
+ * version is not read further.
+ *
+ * Floor 4. Values; parsing allocates nothing.
+ */
+#ifndef VIPSEC_NODE_CLUSTER_MSG_H
+#define VIPSEC_NODE_CLUSTER_MSG_H
+
+#include "base/addr.h"
+#include "config/config.h"
+#include "wire/writer.h"
+
+enum { CLUSTER_VERSION = 1 };
+
+enum cluster_msg_type {
+	CLUSTER_HELLO = 1,
+	CLUSTER_CLAIM = 2,
+	CLUSTER_RELEASE = 3,
+	CLUSTER_PEERS = 4
+};
+
+#define CLUSTER_CLAIMS_MAX (SCOPE_MAX * CONFIG_VIP_ADDRS)
+enum { CLUSTER_HELLO_MAX = 4 + 32 + 32 + 2 + CLUSTER_CLAIMS_MAX * 17 };
+
+struct cluster_msg {
+	enum cluster_msg_type type;
+	uint8_t config_hash[32]; /* HELLO; zeros: no configuration yet */
+	uint8_t members[32]; /* HELLO: bits of those it is said to */
+	unsigned n_claims; /* HELLO: addresses follow in .claims */
+	struct span claims; /* HELLO: read with cluster_msg_claim */
+	struct addr addr; /* CLAIM, RELEASE */
+	struct span journal; /* PEERS */
+};
+
+enum cluster_err { CLUSTER_OK = 0, CLUSTER_MALFORMED, CLUSTER_OTHER_VERSION };
+
+/* The spans of out lie in bytes. */
+enum cluster_err cluster_msg_read(struct span bytes, struct cluster_msg *out)
+	__attribute__((warn_unused_result));
+/* The i-th address of a HELLO that was read. */
+struct addr cluster_msg_claim(const struct cluster_msg *m, unsigned i);
+
+void cluster_write_hello(struct writer *w, const uint8_t config_hash[32],
+	const uint8_t members[32], const struct addr *claims, unsigned n_claims);
+/* CLAIM or RELEASE */
+void cluster_write_addr(
+	struct writer *w, enum cluster_msg_type type, const struct addr *addr);
+void cluster_write_peers(struct writer *w, struct span journal);
+
+#endif

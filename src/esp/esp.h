@@ -12,6 +12,7 @@
 #ifndef VIPSEC_ESP_ESP_H
 #define VIPSEC_ESP_ESP_H
 
+#include "base/entropy.h"
 #include "base/secret.h"
 #include "base/ts.h"
 #include "crypto/aead.h"

@@ -126,15 +126,22 @@ struct ike_failure {
 	uint16_t notify; /* the error notify sent or received, 0: none */
 };
 
+/* How a scope answers an IKE_SA_INIT, before anybody's identity is known. */
+struct ike_answer {
+	struct ike_proposals proposals; /* .esp is not looked at */
+	bool force_encap; /* as in struct ike_conn */
+	bool nlbs;
+};
+
 /* The answers and hands of the node. */
 struct ike_host {
 	void *ctx;
 
 	/* -- questions; pure -- */
 
-	/* May this scope answer strangers here at all, and with which suites? False: drop,
-	 * silently (unbound VIP). Called for each IKE_SA_INIT request. */
-	bool (*accept)(void *ctx, const struct ike_path *path, struct ike_proposals *out);
+	/* May this scope answer strangers here at all, with which suites, and how? False:
+	 * drop, silently (unbound VIP). Called for each IKE_SA_INIT request. */
+	bool (*accept)(void *ctx, const struct ike_path *path, struct ike_answer *out);
 	/* A known peer of this scope calls from this address (friends pass cookies and
 	 * half-open limits). */
 	bool (*is_friend)(void *ctx, const struct ike_path *path);
@@ -145,7 +152,8 @@ struct ike_host {
 		const struct identity *idi, const struct identity *idr, unsigned n,
 		struct ike_conn *out);
 	/* Narrow what the peer proposes (RFC 7296 2.9). Fills rule, mode, local_ts,
-	 * remote_ts of conn (whose ids and path are set). False: nothing matches. */
+	 * remote_ts of conn (whose ids and path are set), and proposals.esp if the rule has
+	 * its own. False: nothing matches; it may then be asked again for the other mode. */
 	bool (*narrow)(void *ctx, struct ike_conn *conn, enum policy_mode asked,
 		const struct ts_list *ours, const struct ts_list *theirs);
 	/* A fresh inbound ESP SPI (> 255, unique on this node, partitioned by member). */
@@ -217,6 +225,10 @@ enum ike_err ike_probe(struct ike_engine *e, uint64_t now_ms, uint32_t id) IKE_C
 enum ike_err ike_move(
 	struct ike_engine *e, uint32_t id, const struct endpoint *remote) IKE_CHECKED;
 
+/* The data path got traffic over a child of this SA at used_ms. A crossing loser that is
+ * still used is not deleted yet; only of interest while ike_info.replaced. */
+void ike_used(struct ike_engine *e, uint32_t id, uint64_t used_ms);
+
 /* Retransmissions, half-open expiry, deferred deletes of crossing losers. */
 void ike_tick(struct ike_engine *e, uint64_t now_ms);
 uint64_t ike_next_due_ms(const struct ike_engine *e); /* UINT64_MAX: nothing is due */
@@ -230,7 +242,7 @@ size_t ike_count_half_open(const struct ike_engine *e);
 struct ike_counters {
 	uint64_t received, malformed, unknown_spi, replayed_request, wrong_message_id,
 		forged, cookies_sent, half_open_refused, retransmits, init_requests,
-		established, unsupported_version;
+		established, unsupported_version, wrong_state;
 };
 void ike_counters(const struct ike_engine *e, struct ike_counters *out);
 

@@ -50,6 +50,10 @@ class AddrWatch:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
+    def close(self):
+        os.close(self._wake_write)
+        self._thread.join(5)
+
     def add(self, host):
         sock = host.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         sock.bind((0, RTMGRP_ADDRESSES))
@@ -62,6 +66,7 @@ class AddrWatch:
             for key, _ in self._selector.select():
                 if key.fd == self._wake_read:
                     if not os.read(self._wake_read, 100):
+                        self._end()
                         return
                     while self._new:
                         sock, name = self._new.pop()
@@ -74,6 +79,13 @@ class AddrWatch:
                 stamp = now_ms()
                 for what, address in parse(data):
                     self.events.append(AddrEvent(stamp, key.data, what, address))
+
+    def _end(self):
+        for key in list(self._selector.get_map().values()):
+            if key.fd != self._wake_read:
+                key.fileobj.close()
+        os.close(self._wake_read)
+        self._selector.close()
 
     def first(self, what, address, since_ms, host=None):
         for event in list(self.events):

@@ -72,6 +72,7 @@ class Cluster:
         self.switch = switch or Switch(lab)
         self.power = PowerSwitch(lab, self)
         self.addresses = AddrWatch()
+        lab.on_close.append(self.addresses.close)
         self._authkey = secrets.token_bytes(256)
         self._cib = cib.whole(self.names, service or cib.bare(VIP, 24, monitor), fence,
                               properties)
@@ -85,7 +86,8 @@ class Cluster:
                 tools[name] = path
         agents = agent_dir(self.lab)
         return [
-            self.lab.farm("/etc", dirs=["corosync", "vipsec"], files=["hosts"]),
+            self.lab.farm("/etc", dirs=["corosync", "vipsec", "swanctl"],
+                          files=["hosts", "strongswan.conf"]),
             self.lab.farm("/var/lib", dirs=["corosync", "pacemaker", "vipsec"]),
             self.lab.farm("/usr/sbin", links=tools),
             self.lab.farm("/usr/lib/ocf/resource.d", links={"vipsec": agents} if agents else {}),

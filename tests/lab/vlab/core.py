@@ -85,8 +85,8 @@ class Lab:
         self.keep = keep or os.environ.get("VLAB_KEEP")
         self.hosts = {}
         self.closed = False
+        self.on_close = []
         self._make_scratch()
-        self._switch = None
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: sys.exit(1))
         atexit.register(self.close)
@@ -147,6 +147,8 @@ class Lab:
         if self.closed:
             return
         self.closed = True
+        for done in self.on_close:
+            done()
         for host in list(self.hosts.values()):
             host.kill(wait=False)
         for host in list(self.hosts.values()):

@@ -21,11 +21,30 @@ class PowerSwitch:
         self._server.bind(f"/proc/self/fd/{directory}/power")
         os.close(directory)
         self._server.listen(16)
+        self._closing = False
         threading.Thread(target=self._serve, daemon=True).start()
+        lab.on_close.append(self.close)
+
+    def close(self):
+        """The thread sits in accept(): a last connection tells it to go."""
+        self._closing = True
+        with socket.socket(socket.AF_UNIX) as last:
+            self._connect(last)
+
+    def _connect(self, sock):
+        directory = os.open(self.folder, os.O_PATH)
+        try:
+            sock.connect(f"/proc/self/fd/{directory}/power")
+        finally:
+            os.close(directory)
 
     def _serve(self):
         while True:
             client, _ = self._server.accept()
+            if self._closing:
+                client.close()
+                self._server.close()
+                return
             with client:
                 client.settimeout(5)
                 try:

@@ -1,0 +1,199 @@
+"""A scene: a cluster with a VIP, its peers, probes on all of them, taps on the links.
+
+Stream 1 is the first peer's protected stream, stream 2 its stream in clear; the protected
+streams of further peers are 101, 102 and so on.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from . import cib, vipsec
+from .cluster import CLIENT, NET, PORT_CLEAR, PORT_PROTECTED, VIP, Cluster
+from .core import LabError, now_ms, wait_until
+from .net import Switch, make_nat_router
+from .probes import Prober, Stream, start_echo
+from .swan import BYPASS_MARK, StrongSwan
+from .wire import Tap
+
+PROTECTED, CLEAR, MORE = 1, 2, 100
+MONITOR_MS = 1000
+INSIDE = "10.66.0"
+
+
+class Scene:
+    """client: bare (no IPsec at all), vipsec or strongswan."""
+
+    def __init__(self, lab, client="vipsec", peers=1, takeover="reinitiate",
+                 node_tuning=None, peer_tuning=None, token_ms=1000, say=lambda text: None):
+        self.lab, self.client, self.count = lab, client, peers
+        self.takeover, self.node_tuning, self.peer_tuning = takeover, node_tuning, peer_tuning
+        self.behind_nat = peers > 1
+        self.mode = "tunnel" if self.behind_nat or client == "strongswan" else "transport"
+        self.say = say
+        self.switch = Switch(lab, bridges=("lan", "inner"))
+        service = cib.bare(VIP, 24, "1s") if client == "bare" else cib.with_vipsec(
+            VIP, 24, "1s", {"vip": "web"})
+        self.cluster = Cluster(lab, service=service, switch=self.switch, token_ms=token_ms)
+        self.cluster.on_boot = self._boot_node
+        self.peers = []
+        self.silent = set()
+
+    def _boot_node(self, host):
+        if self.client != "bare":
+            vipsec.Vipsec(host).configure(vipsec.node_conf(
+                self.takeover, self.mode, self.node_tuning))
+        start_echo(host, PORT_PROTECTED, PORT_CLEAR)
+
+    def up(self):
+        """Everything running, every stream answered."""
+        if self.behind_nat:
+            make_nat_router(self.lab, self.switch, f"{CLIENT}/24", f"{INSIDE}.1/24", "inner")
+        with ThreadPoolExecutor(8) as pool:
+            cluster = pool.submit(self.cluster.up)
+            self.peers = list(pool.map(self._make_peer, range(self.count)))
+            cluster.result()
+        port = "p-nat" if self.behind_nat else f"p-{self.peers[0].host.name}"
+        self.tap = Tap(self.switch.host, VIP, [PORT_PROTECTED],
+                       [port] + [f"p-{n}" for n in self.cluster.names])
+        self._start_peers()
+        self.prober = Prober(self.lab, self._streams())
+        self.wait_flowing(60)
+
+    def _make_peer(self, number):
+        name = f"c{number + 1}"
+        address = f"{INSIDE}.{number + 2}" if self.behind_nat else CLIENT
+        if self.client == "bare":
+            peer = BarePeer(self.lab.host(name))
+        elif self.client == "strongswan":
+            peer = SwanPeer(StrongSwan.make_host(self.lab, name), address)
+        else:
+            peer = VipsecPeer(vipsec.make_host(self.lab, name), name, self.mode,
+                              self.peer_tuning)
+        if self.behind_nat:
+            self.switch.plug(peer.host, f"{address}/24", bridge="inner",
+                             gateway=f"{INSIDE}.1")
+        else:
+            self.switch.plug(peer.host, f"{address}/24")
+        return peer
+
+    def _start_peers(self):
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda peer: peer.start(), self.peers))
+
+    def _streams(self):
+        mark = self.peers[0].clear_mark
+        streams = [Stream(PROTECTED, self.peers[0].host, VIP, PORT_PROTECTED),
+                   Stream(CLEAR, self.peers[0].host, VIP, PORT_CLEAR, 2, mark)]
+        for number, peer in enumerate(self.peers[1:], 1):
+            streams.append(Stream(MORE + number, peer.host, VIP, PORT_PROTECTED, 20))
+        return streams
+
+    def protected_streams(self):
+        """Those that are expected to be answered."""
+        return [PROTECTED] + [MORE + n for n in range(1, self.count) if n not in self.silent]
+
+    def wait_flowing(self, timeout, node=None, after_ms=None):
+        """Every stream is answered again, by that node."""
+        after_ms = now_ms() if after_ms is None else after_ms
+        end = now_ms() + timeout * 1000
+        for stream in [CLEAR] + self.protected_streams():
+            self.prober.wait_reply(stream, after_ms, max(0.1, (end - now_ms()) / 1000), node)
+
+    def silence(self, number):
+        """Peer NUMBER (not the first) loses its cable."""
+        self.silent.add(number)
+        self.switch.cut(f"p-{self.peers[number].host.name}")
+
+    # --- what is left, what leaked --------------------------------------------------------
+
+    def old_sas(self):
+        """SAs on live nodes without the VIP, and at the peers beyond one pair a rule."""
+        if self.client == "bare":
+            return 0
+        left = 0
+        for name in self.cluster.names:
+            if self.cluster.is_up(name) and not self.cluster.has_vip(name):
+                ikes, children = count_sas(self.cluster.nodes[name])
+                left += ikes + children
+        with ThreadPoolExecutor(4) as pool:
+            live = [p for n, p in enumerate(self.peers) if n not in self.silent]
+            for ikes, children in pool.map(lambda p: p.sas(), live):
+                left += max(0, ikes - 1) + max(0, children - 1)
+        return left
+
+    def leaks(self, start_ms, end_ms):
+        """(packets in clear by vipsec, by the peer's own software) that a rule protects."""
+        ours = theirs = 0
+        if self.client == "bare":
+            return 0, 0
+        for seen in self.tap.seen("udp", since_ms=start_ms, until_ms=end_ms):
+            if seen.way != "in":
+                continue
+            if seen.device.startswith("p-n") and seen.device != "p-nat":
+                ours += 1
+            elif self.client == "vipsec":
+                ours += 1
+            else:
+                theirs += 1
+        for stream in self.protected_streams():
+            for reply in self.prober.between(stream, start_ms, end_ms):
+                ours += reply.node_device.startswith("eth")
+                ours += self.client == "vipsec" and reply.device.startswith("eth")
+        return ours, theirs
+
+    def close(self):
+        self.prober.close()
+
+
+class BarePeer:
+    clear_mark = 0
+
+    def __init__(self, host):
+        self.host = host
+
+    def start(self):
+        pass
+
+    def sas(self):
+        return 0, 0
+
+
+class VipsecPeer(BarePeer):
+    def __init__(self, host, name, mode, tuning):
+        super().__init__(host)
+        self.vipsec = vipsec.Vipsec(host)
+        self.vipsec.configure(vipsec.peer_conf(f"{name}.vlab.example", mode, tuning))
+
+    def start(self):
+        self.vipsec.start()
+
+    def sas(self):
+        return count_sas(self.host)
+
+
+class SwanPeer(BarePeer):
+    clear_mark = BYPASS_MARK
+
+    def __init__(self, host, address):
+        super().__init__(host)
+        self.swan = StrongSwan(host, address, VIP, "dynamic[udp]",
+                               f"{VIP}/32[udp/{PORT_PROTECTED}]", vipsec.PSK,
+                               remote_id=vipsec.VIP_ID, start_action="trap")
+
+    def start(self):
+        """kernel-libipsec drops what a trap catches and does not call: the first time it
+        is told to."""
+        self.swan.start()
+        wait_until(lambda: self.swan.initiate(5, check=False).returncode == 0, 60,
+                   "the first connection of strongSwan")
+
+    def sas(self):
+        return self.swan.sas()
+
+
+def count_sas(host):
+    """(IKE SAs, child SAs) that the daemon of this host holds; a dead one holds none."""
+    daemon = vipsec.Vipsec(host)
+    try:
+        return len(daemon.rows("ike")), len(daemon.rows("child"))
+    except LabError:
+        return 0, 0

@@ -1,0 +1,137 @@
+"""A stock strongSwan as a peer: charon with its userspace ESP (kernel-libipsec).
+
+kernel-libipsec does tunnel mode in UDP only. Its route into the TUN matches addresses, not
+ports, so where the peer's own address is what is protected, charon's packets carry a mark
+that passes by; a probe that is meant to go in clear carries the same mark.
+Timers, proposals, MOBIKE and uniqueness are left at their defaults.
+"""
+
+import os
+import re
+
+from .core import wait_until
+
+BYPASS_MARK = 0x42
+PLUGINS = ("nonce aes openssl sha1 sha2 hmac kdf gcm curve25519 random pem pkcs1 pkcs8 x509 "
+           "pubkey revocation constraints kernel-libipsec kernel-netlink socket-default vici "
+           "updown")
+
+STRONGSWAN_CONF = f"""charon-systemd {{
+	load = {PLUGINS}
+	journal {{
+		default = -1
+	}}
+	filelog {{
+		log {{
+			path = /run/charon.log
+			time_format = %H:%M:%S
+			time_add_ms = yes
+			default = 1
+			ike_name = yes
+			flush_line = yes
+		}}
+	}}
+	plugins {{
+		kernel-libipsec {{
+			allow_peer_ts = yes
+		}}
+		kernel-netlink {{
+			fwmark = !{BYPASS_MARK:#x}
+		}}
+		socket-default {{
+			fwmark = {BYPASS_MARK:#x}
+		}}
+	}}
+}}
+"""
+
+SWANCTL_CONF = """connections {{
+	vip {{
+		version = 2
+		local_addrs = {local}
+		remote_addrs = {remote}
+		encap = yes
+		local {{
+			auth = psk
+			id = {local_id}
+		}}
+		remote {{
+			auth = psk
+			id = {remote_id}
+		}}
+		children {{
+			udp {{
+				mode = tunnel
+				local_ts = {local_ts}
+				remote_ts = {remote_ts}
+				start_action = {start_action}
+				esp_proposals = {esp}
+			}}
+		}}
+	}}
+}}
+secrets {{
+	ike-lab {{
+		secret = "{psk}"
+	}}
+}}
+"""
+
+
+def farms(lab):
+    """Mounts for a host that runs strongSwan: /etc with places for its files."""
+    return [lab.farm("/etc", dirs=["corosync", "vipsec", "swanctl"],
+                     files=["hosts", "strongswan.conf"])]
+
+
+class StrongSwan:
+    """charon on a host made by make_host()."""
+
+    def __init__(self, host, local, remote, local_ts, remote_ts, psk, local_id=None,
+                 remote_id=None, start_action="none", esp="default"):
+        self.host = host
+        with open(f"{host.dir}/swanctl/swanctl.conf", "w") as file:
+            file.write(SWANCTL_CONF.format(
+                local=local, remote=remote, local_id=local_id or local,
+                remote_id=remote_id or remote, local_ts=local_ts, remote_ts=remote_ts, psk=psk,
+                start_action=start_action, esp=esp))
+        with open(f"{host.dir}/strongswan.conf", "w") as file:
+            file.write(STRONGSWAN_CONF)
+
+    @staticmethod
+    def make_host(lab, name):
+        folder = lab.host_dir(name)
+        os.makedirs(f"{folder}/swanctl", exist_ok=True)
+        open(f"{folder}/strongswan.conf", "w").close()
+        host = lab.host(name, tmpfs=["/run"], binds=[
+            *farms(lab), (f"{folder}/swanctl", "/etc/swanctl"),
+            (f"{folder}/strongswan.conf", "/etc/strongswan.conf")])
+        # Answers in clear come by eth0 although the route into the TUN covers their source.
+        host.run("for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 >$f; done")
+        return host
+
+    def start(self):
+        self.process = self.host.spawn(["/usr/sbin/charon-systemd"], "charon.out")
+        wait_until(lambda: self.host.ok("test -S /run/charon.vici"), 20, "charon")
+        self.host.run(["swanctl", "--load-all", "--noprompt"])
+
+    def initiate(self, timeout=20, check=True):
+        return self.host.run(["swanctl", "--initiate", "--child", "udp", "--timeout",
+                              str(timeout)], check=check, timeout=timeout + 10)
+
+    def terminate(self, child_only=False):
+        self.host.run(["swanctl", "--terminate", *(["--child", "udp"] if child_only
+                                                   else ["--ike", "vip"])], check=False)
+
+    def sas(self):
+        """(IKE SAs established, child SAs installed)."""
+        text = self.host.run(["swanctl", "--list-sas"], check=False).stdout
+        return (len(re.findall(r"^\S+: #\d+, ESTABLISHED", text, re.M)),
+                len(re.findall(r"^\s+udp: #\d+, .*INSTALLED", text, re.M)))
+
+    def log(self):
+        return self.host.run(["cat", "/run/charon.log"], check=False).stdout
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(timeout=10)

@@ -7,3 +7,9 @@ src_port_libvipsec_port_a_SOURCES += src/port/random.c src/port/random.h
 src_port_libvipsec_port_a_SOURCES += src/port/control.c src/port/control.h
 src_port_libvipsec_port_a_CFLAGS = $(AM_CFLAGS) $(QB_CFLAGS) $(COROSYNC_CFLAGS) \
 	$(NL_CFLAGS) $(NFTABLES_CFLAGS)
+src_port_libvipsec_port_a_SOURCES += src/port/netaddr.c src/port/netaddr.h
+src_port_libvipsec_port_a_SOURCES += src/port/sockets.c src/port/sockets.h
+src_port_libvipsec_port_a_SOURCES += src/port/announce.c src/port/announce.h
+src_port_libvipsec_port_a_SOURCES += src/port/watch.c src/port/watch.h
+src_port_libvipsec_port_a_SOURCES += src/port/guard.c src/port/guard.h \
+	src/port/guard_text.c src/port/guard_text.h

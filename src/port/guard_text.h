@@ -1,0 +1,17 @@
+/* port/guard_text.h - the guard's table as nft text; private to guard*.c.
+ *
+ * Floor 5.
+ */
+#ifndef VIPSEC_PORT_GUARD_TEXT_H
+#define VIPSEC_PORT_GUARD_TEXT_H
+
+#include <stdio.h>
+
+#include "port/guard.h"
+
+/* Counters named clear_in_SCOPE and so on begin at what they were; counts has one for
+ * each of scopes 0..SCOPE_MAX. */
+void guard_write(
+	FILE *out, const struct guard_rules *rules, const struct guard_counts *counts);
+
+#endif

@@ -67,15 +67,19 @@ struct esp_counters {
 	uint64_t drop_no_policy, drop_blocked, drop_no_sa, drop_gate, drop_malformed;
 	uint64_t drop_unknown_spi, drop_forged, drop_replayed, drop_selector, drop_clear;
 	uint64_t drop_too_big, drop_reassembly, drop_seq_exhausted;
+	uint64_t drop_refused; /* the library did not seal */
 	uint64_t icmp_too_big_made, dummy_packets, reassembled, keepalives_in;
+	uint64_t notices_lost;
 };
 
 /* ---- packets ------------------------------------------------------------ */
 
 enum { ESP_BATCH_MAX = 64 };
 enum {
-	ESP_ROOM_BEFORE = 96, /* what a caller leaves free in front of a packet ... */
-	ESP_ROOM_AFTER = 64 /* ... and behind it, so that sealing is done in place */
+	/* What a caller leaves free in front of and behind a packet, in and out, so that
+	 * all work is done in place. */
+	ESP_ROOM_BEFORE = 96,
+	ESP_ROOM_AFTER = 64
 };
 
 enum esp_verdict {
@@ -108,7 +112,7 @@ struct esp_batch {
 enum esp_notice_kind {
 	ESP_ACQUIRE, /* traffic wants an SA that is not there; at most one a second for
 			    each rule and peer */
-	ESP_UNKNOWN_SPI, /* unauthenticated; rate-limited */
+	ESP_UNKNOWN_SPI, /* unauthenticated; some 16 a second at most */
 	ESP_SEQ_SOFT,
 	ESP_SEQ_HARD, /* the SA can send no more: numbers never wrap (RFC 4303 3.3.3) */
 	ESP_MAPPING, /* authentic traffic from a new address or port (RFC 7296 2.23) */
@@ -163,7 +167,8 @@ void esp_dp_outbound(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms);
 void esp_dp_inbound(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms);
 
 /* What the policy says of a packet that comes or goes in clear, beside any SA: used by
- * the simulator's network, by `explain`, and to cross-check the guard's rules. */
+ * the simulator's network, by `explain`, and to cross-check the guard's rules. The guard's
+ * exemptions are permitted. For ICMP both ports hold type << 8 | code. */
 enum policy_action esp_dp_clear_verdict(const struct esp_dp *dp, enum policy_direction d,
 	const struct addr *src, const struct addr *dst, uint8_t proto, uint16_t src_port,
 	uint16_t dst_port);

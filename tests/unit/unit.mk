@@ -65,3 +65,9 @@ tests_unit_test_wire_sa_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_wire_payloads
 tests_unit_test_wire_payloads_SOURCES = tests/unit/test_wire_payloads.c
 tests_unit_test_wire_payloads_LDADD = $(unit_ldadd)
+
+# --- esp
+EXTRA_DIST += tests/esp_lab.h
+UNIT_TESTS += tests/unit/test_esp_path
+tests_unit_test_esp_path_SOURCES = tests/unit/test_esp_path.c
+tests_unit_test_esp_path_LDADD = $(unit_ldadd)

@@ -1,0 +1,68 @@
+/* esp/dp.h - the inside of a dataplane. Private to the room. */
+#ifndef VIPSEC_ESP_DP_H
+#define VIPSEC_ESP_DP_H
+
+#include "base/map.h"
+#include "esp/notices.h"
+#include "esp/packet.h"
+#include "esp/reassembly.h"
+#include "esp/sa.h"
+
+struct esp_scope {
+	bool in_use;
+	struct spd *spd;
+	struct addr *addrs;
+	size_t n_addrs; /* 0: every address that no other scope has */
+	struct list sas;
+};
+
+/* Which SA a flow uses, so that packets of a stream need no search. */
+struct flow_key {
+	uint64_t word[5];
+};
+struct flow_memo {
+	struct flow_key key;
+	uint32_t generation; /* of the dataplane when this was true; 0: never */
+	struct esp_sa *sa;
+};
+enum { FLOW_MEMOS = 1024 };
+
+struct esp_dp {
+	struct esp_scope scopes[SCOPE_MAX];
+	struct esp_gate gates[SCOPE_MAX];
+	struct map *by_id;
+	struct map *by_spi; /* inbound */
+	struct flow_memo memos[FLOW_MEMOS];
+	uint64_t memo_seed;
+	uint32_t generation; /* counts changes of policy and SAs; never 0 */
+	struct esp_counters count;
+	struct notices notices;
+	struct reassembly reassembly;
+};
+
+/* The scope that has this address, or the host's; SCOPE_MAX: none. */
+unsigned dp_scope_of(const struct esp_dp *dp, const struct addr *local);
+struct esp_sa *dp_by_spi(const struct esp_dp *dp, uint32_t spi);
+struct esp_notice dp_notice_of(const struct esp_sa *sa, enum esp_notice_kind kind);
+/* False: the queue is full, and one more is counted as lost. */
+bool dp_push(struct esp_dp *dp, const struct esp_notice *n);
+/* Says it once: *told remembers. One that was lost is said again at the next occasion. */
+void dp_tell(struct esp_dp *dp, const struct esp_sa *sa, enum esp_notice_kind kind,
+	bool *told);
+
+/* ---- select.c ---- */
+
+enum selected { SELECT_SA, SELECT_NO_POLICY, SELECT_BLOCKED, SELECT_NO_SA };
+/* For SELECT_NO_SA, *entry is what asks for one; *scope is set but for NO_POLICY. */
+enum selected select_outbound(struct esp_dp *dp, const struct flow *f, struct esp_sa **sa,
+	const struct spd_entry **entry, uint16_t *scope);
+/* May this flow have come out of this SA? RFC 4301 5.2 */
+bool select_inbound(struct esp_dp *dp, const struct flow *f, struct esp_sa *sa);
+
+/* ---- icmp.c ---- */
+
+/* Turns the packet that does not fit into the ICMP error that says so, in place: needs
+ * ESP_ROOM_BEFORE. False: this packet must not be answered with one. */
+bool icmp_too_big(struct esp_packet *p, const struct ip_packet *ip, size_t mtu);
+
+#endif

@@ -1,0 +1,247 @@
+/* esp/inbound.c - from the network to the TUN.
+ *
+ * Obeys RFC 4303 3.4 (and 2.6: dummy packets), RFC 4301 5.2, RFC 3948 2.2, 2.3 and 3.1.2
+ * (NAT), RFC 6040 3.2 in what RFC 4301 5.1.2 asks of it (a congestion mark of the outer
+ * header reaches the inner one). ESP is taken with and without UDP, whatever the SA sends
+ * (RFC 7296 2.23). Outer fragments have been put together by the kernel.
+ */
+#include "esp/dp.h"
+
+#include "base/iana.h"
+#include "wire/reader.h"
+
+#include <assert.h>
+
+enum {
+	TRAILER_LEN = 2,
+	IPV6_FRAGMENT = 44,
+	KEEPALIVE = 0xff, /* RFC 3948 2.3 */
+	ECN_MASK = 3,
+	ECN_CE = 3
+};
+
+/* The parts of an ESP packet, none of them trusted. */
+struct esp_parts {
+	uint32_t spi, seq_low;
+	uint64_t iv;
+	size_t sealed_at;
+	size_t sealed_len;
+};
+
+static bool parse(const struct esp_packet *p, struct esp_parts *out)
+{
+	struct reader r = rd_over(span_of(p->at, p->len));
+
+	out->spi = rd_u32(&r);
+	out->seq_low = rd_u32(&r);
+	out->iv = rd_u64(&r);
+	out->sealed_at = p->len - rd_left(&r);
+	out->sealed_len = rd_left(&r);
+	return rd_ok(&r) && out->sealed_len >= TRAILER_LEN + AEAD_TAG_LEN;
+}
+
+static void unknown_spi(
+	struct esp_dp *dp, const struct esp_packet *p, uint32_t spi, uint64_t now_ms)
+{
+	unsigned scope = dp_scope_of(dp, &p->local.addr);
+	const struct esp_notice n = {
+		.kind = ESP_UNKNOWN_SPI,
+		.scope = (uint16_t)scope,
+		.spi = spi,
+		.local = p->local,
+		.remote = p->remote,
+	};
+
+	dp->count.drop_unknown_spi++;
+	if (scope != SCOPE_MAX)
+		(void)notice_unknown_spi(&dp->notices, &n, now_ms);
+}
+
+/* ---- opening ------------------------------------------------------------------ */
+
+/* RFC 4303 3.4.3, 3.4.4: number, then integrity, then the window moves. */
+static bool open_sealed(struct esp_dp *dp, struct esp_sa *sa, const struct esp_packet *p,
+	const struct esp_parts *parts, uint64_t *seq)
+{
+	uint8_t aad[SA_AAD_MAX];
+	uint8_t *text = p->at + parts->sealed_at;
+
+	*seq = esp_replay_number(&sa->replay, parts->seq_low);
+	if (!esp_replay_fresh(&sa->replay, *seq)) {
+		dp->count.drop_replayed++;
+		sa->usage.replayed++;
+		return false;
+	}
+	if (aead_open(sa->open, parts->iv, sa_aad(sa, parts->spi, *seq, aad),
+		    span_of(text, parts->sealed_len), text) != CRYPTO_OK) {
+		dp->count.drop_forged++;
+		sa->usage.forged++;
+		return false;
+	}
+	return true;
+}
+
+/* RFC 7296 2.23: a mapping that moved is told once, and only by the newest packet, so
+ * that an old one, delayed, does not point back. */
+static void watch_mapping(
+	struct esp_dp *dp, struct esp_sa *sa, const struct esp_packet *p)
+{
+	struct esp_notice n = dp_notice_of(sa, ESP_MAPPING);
+
+	if (!sa->encap || !p->encap || endpoint_equal(&p->remote, &sa->told_remote))
+		return;
+	n.remote = p->remote;
+	if (endpoint_equal(&p->remote, &sa->remote) || dp_push(dp, &n))
+		sa->told_remote = p->remote;
+}
+
+static void authentic(struct esp_dp *dp, struct esp_sa *sa, const struct esp_packet *p,
+	uint64_t seq, uint64_t now_ms)
+{
+	bool newest = seq > sa->replay.top;
+
+	esp_replay_accept(&sa->replay, seq);
+	dp->count.opened++;
+	sa->usage.last_in_ms = now_ms;
+	sa->usage.unanswered_since_ms = 0;
+	dp_tell(dp, sa, ESP_INBOUND, &sa->told_inbound);
+	if (newest)
+		watch_mapping(dp, sa, p);
+}
+
+/* ---- what was inside ---------------------------------------------------------- */
+
+/* Takes padding and trailer off; *next is what the text is. */
+static bool strip_trailer(struct span *text, uint8_t *next)
+{
+	struct reader r = rd_over(*text);
+
+	rd_skip(&r, text->len - TRAILER_LEN);
+	size_t pad = rd_u8(&r);
+	*next = rd_u8(&r);
+	if (!rd_done(&r) || pad > text->len - TRAILER_LEN)
+		return false;
+	text->len -= pad + TRAILER_LEN;
+	return true;
+}
+
+/* RFC 4301 5.1.2.1: what routers said of congestion is passed on. */
+static void copy_congestion(uint8_t *at, const struct ip_packet *ip, uint8_t outer_tos)
+{
+	if ((outer_tos & ECN_MASK) != ECN_CE || (ip->tos & ECN_MASK) == 0)
+		return;
+	if (ip->src.family == ADDR_V4) {
+		at[1] |= ECN_CE;
+		ipv4_checksum_write(at, ip->base_len);
+	} else {
+		at[1] |= ECN_CE << 4;
+	}
+}
+
+static bool unwrap_tunnel(struct esp_packet *p, uint8_t *text, size_t len, uint8_t next,
+	struct ip_packet *ip)
+{
+	if ((next != IP_IPIP && next != IP_IPV6) || !ip_parse(span_of(text, len), ip) ||
+		(next == IP_IPIP) != (ip->src.family == ADDR_V4))
+		return false;
+	p->at = text;
+	p->len = ip->total_len; /* RFC 4303 2.7: what follows is there to hide a length */
+	copy_congestion(p->at, ip, p->tos);
+	return true;
+}
+
+/* The IP header that transport mode left outside is written anew, with the addresses that
+ * the packet had when it reached us. */
+static bool unwrap_transport(struct esp_packet *p, uint8_t *text, size_t len,
+	uint8_t next, struct ip_packet *ip)
+{
+	const struct ip_header h = {
+		.src = p->remote.addr,
+		.dst = p->local.addr,
+		.tos = p->tos,
+		.proto = next,
+	};
+	size_t header_len = ip_header_len(&h.src);
+
+	/* RFC 4303 3.1.1: transport mode carries no fragments. */
+	if (h.src.family != h.dst.family || next == IPV6_FRAGMENT ||
+		header_len + len > IP_PACKET_MAX)
+		return false;
+	p->at = text - header_len;
+	p->len = header_len + len;
+	ip_header_write(p->at, &h, len);
+	if (!ip_parse(span_of(p->at, p->len), ip))
+		return false;
+	/* RFC 3948 3.1.2, second way: a NAT changed what the sum was made of. */
+	if (p->encap)
+		upper_checksum_write(p->at, ip);
+	return true;
+}
+
+static void deliver(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,
+	const struct esp_parts *parts)
+{
+	uint8_t *at = p->at + parts->sealed_at;
+	struct span text = span_of(at, parts->sealed_len - AEAD_TAG_LEN);
+	struct ip_packet ip;
+	uint8_t next;
+
+	if (!strip_trailer(&text, &next)) {
+		dp->count.drop_malformed++;
+		return;
+	}
+	if (next == IP_NONE) {
+		dp->count.dummy_packets++;
+		return;
+	}
+	bool whole = sa->mode == POLICY_TUNNEL
+			     ? unwrap_tunnel(p, at, text.len, next, &ip)
+			     : unwrap_transport(p, at, text.len, next, &ip);
+	if (!whole) {
+		dp->count.drop_malformed++;
+		return;
+	}
+	struct flow f = ip_flow(&ip, false);
+	if (!select_inbound(dp, &f, sa)) {
+		dp->count.drop_selector++;
+		sa->usage.wrong_selector++;
+		return;
+	}
+	sa->usage.packets_in++;
+	sa->usage.bytes_in += p->len;
+	p->verdict = ESP_INJECT;
+}
+
+static void inbound_one(struct esp_dp *dp, struct esp_packet *p, uint64_t now_ms)
+{
+	struct esp_parts parts;
+	uint64_t seq;
+
+	p->verdict = ESP_DROP;
+	if (p->encap && p->len == 1 && p->at[0] == KEEPALIVE) {
+		dp->count.keepalives_in++;
+		return;
+	}
+	if (!parse(p, &parts)) {
+		dp->count.drop_malformed++;
+		return;
+	}
+	struct esp_sa *sa = dp_by_spi(dp, parts.spi);
+	/* RFC 4301 4.1: the SPI means something together with its address only. */
+	if (sa == NULL || !addr_equal(&sa->local.addr, &p->local.addr)) {
+		unknown_spi(dp, p, parts.spi, now_ms);
+		return;
+	}
+	p->scope = sa->scope;
+	if (!open_sealed(dp, sa, p, &parts, &seq))
+		return;
+	authentic(dp, sa, p, seq, now_ms);
+	deliver(dp, sa, p, &parts);
+}
+
+void esp_dp_inbound(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms)
+{
+	assert(b->n <= ESP_BATCH_MAX && now_ms != 0);
+	for (unsigned i = 0; i < b->n; i++)
+		inbound_one(dp, &b->at[i], now_ms);
+}

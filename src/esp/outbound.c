@@ -1,0 +1,306 @@
+/* esp/outbound.c - from the TUN to the network.
+ *
+ * Obeys RFC 4301 5.1 (processing order), 5.1.2 (tunnel headers), 8 (path MTU), RFC 4303
+ * 3.3 and 2.4 (padding), RFC 4106, RFC 7634. A packet is sealed where it lies. The outer
+ * IP header, and UDP's in front of it (RFC 3948 2.1), are the socket's to write; what they
+ * must say is left in the packet's fields.
+ */
+#include "esp/dp.h"
+
+#include "base/iana.h"
+#include "wire/writer.h"
+
+#include <assert.h>
+
+enum {
+	ESP_HEADER_LEN = 8,
+	ESP_OVERHEAD = ESP_HEADER_LEN + AEAD_IV_LEN, /* in front of the text */
+	TRAILER_LEN = 2,
+	ALIGN = 4, /* RFC 4303 2.4; stream modes need no more */
+	UDP_LEN = 8,
+	DEFAULT_MTU = 1500,
+	IPV6_MIN_MTU = 1280
+};
+
+/* IPv6 extension headers that must stand before ESP, where our sockets put none. */
+enum { IPV6_HOPOPTS = 0, IPV6_ROUTING = 43 };
+
+static void acquire(struct esp_dp *dp, uint16_t scope, const struct flow *f,
+	const struct spd_entry *e, uint64_t now_ms)
+{
+	bool tunnel = e->mode == POLICY_TUNNEL && addr_is_set(&e->tunnel_to);
+	const struct esp_notice n = {
+		.kind = ESP_ACQUIRE,
+		.scope = scope,
+		.rule = e->rule,
+		.flow = *f,
+		.local.addr = f->local,
+		.remote.addr = tunnel ? e->tunnel_to : f->remote,
+	};
+
+	if (!notice_acquire(&dp->notices, &n, now_ms))
+		dp->count.notices_lost++;
+}
+
+/* ---- size ------------------------------------------------------------------- */
+
+/* How many octets of text fit into an outer packet of mtu octets: what remains after
+ * headers and tag, rounded down to the alignment, less the trailer. */
+static size_t text_room(const struct esp_sa *sa)
+{
+	size_t mtu = sa->path_mtu == 0 ? DEFAULT_MTU : sa->path_mtu;
+	size_t around = ip_header_len(&sa->remote.addr) + (sa->encap ? UDP_LEN : 0) +
+			ESP_OVERHEAD + AEAD_TAG_LEN;
+
+	if (mtu < around + ALIGN)
+		return 0;
+	return (mtu - around) / ALIGN * ALIGN - TRAILER_LEN;
+}
+
+/* Largest packet of the TUN that needs no outer fragments. */
+static size_t inner_mtu(const struct esp_sa *sa, const struct ip_packet *ip)
+{
+	size_t room = text_room(sa);
+
+	if (sa->mode == POLICY_TRANSPORT)
+		room += ip->base_len;
+	/* RFC 2473 7.1: an IPv6 sender is told no less; what is smaller gets fragments. */
+	if (ip->src.family == ADDR_V6 && room < IPV6_MIN_MTU)
+		return IPV6_MIN_MTU;
+	return room;
+}
+
+/* Whether the sender wants to be told rather than see fragments. */
+static bool wants_whole(const struct ip_packet *ip)
+{
+	/* A fragment, reassembled meanwhile, came from a sender who does not mind. */
+	if (ip->fragment)
+		return false;
+	return ip->src.family == ADDR_V6 || ip->dont_fragment;
+}
+
+/* True: the packet goes no further. */
+static bool too_big(struct esp_dp *dp, const struct esp_sa *sa, struct esp_packet *p,
+	const struct ip_packet *ip)
+{
+	/* No outer header can say that it is longer. */
+	size_t most = IP_PACKET_MAX - ip_header_len(&sa->remote.addr) - UDP_LEN -
+		      ESP_OVERHEAD - AEAD_TAG_LEN - TRAILER_LEN - ALIGN;
+
+	if (p->len > most) {
+		dp->count.drop_too_big++;
+		return true;
+	}
+	if (!wants_whole(ip) || ip->total_len <= inner_mtu(sa, ip))
+		return false;
+	if (icmp_too_big(p, ip, inner_mtu(sa, ip)))
+		dp->count.icmp_too_big_made++;
+	else
+		dp->count.drop_too_big++;
+	return true;
+}
+
+/* ---- sealing ---------------------------------------------------------------- */
+
+/* Where the text lies, and what it is. */
+struct text {
+	uint8_t *at;
+	size_t len;
+	uint8_t next;
+};
+
+/* RFC 4303 3.1. False: the packet cannot be carried so. */
+static bool text_of(const struct esp_sa *sa, const struct esp_packet *p,
+	const struct ip_packet *ip, struct text *out)
+{
+	bool v4 = ip->src.family == ADDR_V4;
+
+	if (sa->mode == POLICY_TUNNEL) {
+		*out = (struct text){p->at, p->len, v4 ? IP_IPIP : IP_IPV6};
+		return true;
+	}
+	/* Options and headers for the routers on the way: the socket would lose them. */
+	if (v4 ? ip->base_len != IPV4_HEADER_LEN
+	       : ip->next == IPV6_HOPOPTS || ip->next == IPV6_ROUTING)
+		return false;
+	*out = (struct text){p->at + ip->base_len, p->len - ip->base_len, ip->next};
+	return true;
+}
+
+/* RFC 4303 2.4: 1, 2, 3, ..., then how many, then the next header. */
+static size_t write_trailer(const struct text *t)
+{
+	size_t pad = (ALIGN - (t->len + TRAILER_LEN) % ALIGN) % ALIGN;
+	struct writer w = wr_over(t->at + t->len, pad + TRAILER_LEN);
+
+	for (size_t i = 1; i <= pad; i++)
+		wr_u8(&w, (uint8_t)i);
+	wr_u8(&w, (uint8_t)pad);
+	wr_u8(&w, t->next);
+	assert(wr_ok(&w));
+	return pad + TRAILER_LEN;
+}
+
+static bool seal(const struct esp_sa *sa, const struct sa_stamp *stamp,
+	const struct text *t, struct esp_packet *p)
+{
+	uint8_t aad[SA_AAD_MAX];
+	size_t len = t->len + write_trailer(t);
+	uint8_t *header = t->at - ESP_OVERHEAD;
+	struct writer w = wr_over(header, ESP_OVERHEAD);
+
+	wr_u32(&w, sa->spi_out);
+	wr_u32(&w, (uint32_t)stamp->seq);
+	wr_u64(&w, stamp->iv);
+	assert(wr_ok(&w));
+	p->at = header;
+	p->len = ESP_OVERHEAD + len + AEAD_TAG_LEN;
+	return aead_seal(sa->seal, stamp->iv, sa_aad(sa, sa->spi_out, stamp->seq, aad),
+		       span_of(t->at, len), t->at) == CRYPTO_OK;
+}
+
+static void account(
+	struct esp_dp *dp, struct esp_sa *sa, const struct ip_packet *ip, uint64_t now_ms)
+{
+	struct esp_usage *u = &sa->usage;
+
+	dp->count.sealed++;
+	u->packets_out++;
+	u->bytes_out += ip->total_len;
+	u->last_out_ms = now_ms;
+	if (u->unanswered_since_ms == 0)
+		u->unanswered_since_ms = now_ms;
+	if (sa->soft_seq != 0 && u->seq_out > sa->soft_seq)
+		dp_tell(dp, sa, ESP_SEQ_SOFT, &sa->told_soft);
+}
+
+/* The gate is asked before anything of the SA is used up. */
+static bool stamp(struct esp_dp *dp, struct esp_sa *sa, const struct esp_permit *permit,
+	struct sa_stamp *out)
+{
+	enum sa_answer answer =
+		permit->open ? sa_stamp(sa, permit->activation, out) : SA_STALE;
+
+	if (answer == SA_STALE)
+		dp->count.drop_gate++;
+	if (answer == SA_EXHAUSTED) {
+		dp->count.drop_seq_exhausted++;
+		dp_tell(dp, sa, ESP_SEQ_HARD, &sa->told_hard);
+	}
+	return answer == SA_GO;
+}
+
+static void send_on(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,
+	const struct ip_packet *ip, uint64_t now_ms, uint32_t *turn)
+{
+	struct esp_permit permit = esp_gate_read(&dp->gates[sa->scope]);
+	struct text text;
+	struct sa_stamp s;
+
+	if (!text_of(sa, p, ip, &text)) {
+		dp->count.drop_malformed++;
+		return;
+	}
+	if (too_big(dp, sa, p, ip) || !stamp(dp, sa, &permit, &s))
+		return;
+	if (!seal(sa, &s, &text, p)) {
+		dp->count.drop_refused++;
+		return;
+	}
+	account(dp, sa, ip, now_ms);
+	p->verdict = ESP_SEND;
+	p->scope = sa->scope;
+	p->encap = sa->encap;
+	/* RFC 4301 8.1: copied, in both modes; what was fragmented may be again. */
+	p->dont_fragment = ip->dont_fragment && !ip->fragment;
+	p->tos = ip->tos;
+	p->local = sa->local;
+	p->remote = sa->remote;
+	*turn = permit.turn;
+}
+
+/* ---- the path --------------------------------------------------------------- */
+
+/* Reads the packet; puts fragments together. True: *ip is a whole packet at p. */
+static bool take(
+	struct esp_dp *dp, struct esp_packet *p, struct ip_packet *ip, uint64_t now_ms)
+{
+	struct buf whole;
+
+	if (!ip_parse(span_of(p->at, p->len), ip)) {
+		dp->count.drop_malformed++;
+		return false;
+	}
+	p->len = ip->total_len;
+	if (!ip->fragment)
+		return true;
+	enum reassembled got = reassembly_add(&dp->reassembly, ip, p->at, now_ms, &whole);
+	if (got != REASSEMBLY_WHOLE) {
+		p->verdict = got == REASSEMBLY_WAITS ? ESP_HELD : ESP_DROP;
+		return false;
+	}
+	p->at = whole.at;
+	p->len = whole.len;
+	if (!ip_parse(buf_span(&whole), ip)) {
+		dp->count.drop_malformed++;
+		return false;
+	}
+	dp->count.reassembled++;
+	ip->fragment = true; /* it was: the outer packet may be fragmented, too */
+	return true;
+}
+
+static void outbound_one(
+	struct esp_dp *dp, struct esp_packet *p, uint64_t now_ms, uint32_t *turn)
+{
+	const struct spd_entry *entry = NULL;
+	struct esp_sa *sa = NULL;
+	struct ip_packet ip;
+
+	p->verdict = ESP_DROP;
+	if (!take(dp, p, &ip, now_ms))
+		return;
+	struct flow f = ip_flow(&ip, true);
+	switch (select_outbound(dp, &f, &sa, &entry, &p->scope)) {
+	case SELECT_SA:
+		send_on(dp, sa, p, &ip, now_ms, turn);
+		break;
+	case SELECT_NO_POLICY:
+		dp->count.drop_no_policy++;
+		break;
+	case SELECT_BLOCKED:
+		dp->count.drop_blocked++;
+		break;
+	case SELECT_NO_SA:
+		dp->count.drop_no_sa++;
+		acquire(dp, p->scope, &f, entry, now_ms);
+		break;
+	}
+}
+
+/* What was sealed while the gate moved does not leave. */
+static void ask_gates_again(
+	struct esp_dp *dp, struct esp_batch *b, const uint32_t turns[ESP_BATCH_MAX])
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		struct esp_packet *p = &b->at[i];
+		if (p->verdict != ESP_SEND)
+			continue;
+		struct esp_permit permit = esp_gate_read(&dp->gates[p->scope]);
+		if (permit.open && permit.turn == turns[i])
+			continue;
+		p->verdict = ESP_DROP;
+		dp->count.drop_gate++;
+	}
+}
+
+void esp_dp_outbound(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms)
+{
+	uint32_t turns[ESP_BATCH_MAX] = {0};
+
+	assert(b->n <= ESP_BATCH_MAX && now_ms != 0);
+	reassembly_begin(&dp->reassembly, now_ms);
+	for (unsigned i = 0; i < b->n; i++)
+		outbound_one(dp, &b->at[i], now_ms, &turns[i]);
+	ask_gates_again(dp, b, turns);
+}

@@ -1,3 +1,0 @@
-/* esp/room.c - keeps the archive from being empty until the first file lands. */
-extern const char room_esp_name[];
-const char room_esp_name[] = "esp";

@@ -1,7 +1,10 @@
 noinst_LIBRARIES += src/wire/libvipsec_wire.a
 src_wire_libvipsec_wire_a_SOURCES = \
 	src/wire/auth_payload.c src/wire/auth_payload.h \
+	src/wire/checksum.c src/wire/checksum.h \
+	src/wire/esp_header.c src/wire/esp_header.h \
 	src/wire/ike_header.c src/wire/ike_header.h \
+	src/wire/ip_packet.c src/wire/ip_packet.h \
 	src/wire/ke_payload.c src/wire/ke_payload.h \
 	src/wire/message.c src/wire/message.h \
 	src/wire/notify_payload.c src/wire/notify_payload.h \

@@ -28,3 +28,11 @@ tests_fuzz_fuzz_sa_payload_LDADD = $(fuzz_ldadd)
 FUZZ_TARGETS += tests/fuzz/fuzz_small_payloads
 tests_fuzz_fuzz_small_payloads_SOURCES = tests/fuzz/fuzz_small_payloads.c $(fuzz_main)
 tests_fuzz_fuzz_small_payloads_LDADD = $(fuzz_ldadd)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_ip_packet
+tests_fuzz_fuzz_ip_packet_SOURCES = tests/fuzz/fuzz_ip_packet.c $(fuzz_main)
+tests_fuzz_fuzz_ip_packet_LDADD = $(fuzz_ldadd)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_natt
+tests_fuzz_fuzz_natt_SOURCES = tests/fuzz/fuzz_natt.c $(fuzz_main)
+tests_fuzz_fuzz_natt_LDADD = $(fuzz_ldadd)

@@ -242,26 +242,19 @@ static void unusable_selectors_are_left_out(void **state)
 
 static void malformed_selectors_are_told(void **state)
 {
-	static const char
-		*const
-			rows
-				[] =
-					{
-						"00000000", /* none at all */
-						"02000000 07 00 0010 0000 ffff c000020a "
-						"c000020a", /* one is missing */
-						"01000000 07 00 0010 0000 ffff c000020a "
-						"c000020a 00",
-						"01000000 07 00 000f 0000 ffff c000020a "
-						"c00002",
-						"01000000 07 00 0011 0000 ffff c000020a "
-						"c000020a 00",
-						"01000000 08 00 0010 0000 ffff c000020a "
-						"c000020a", /* length of the other family */
-						"01000000 09 00 0003",
-						"01000000 09 00 0005",
-						"010000",
-					};
+	/* none at all; one too few; one octet too many; a length too short, too long, that
+	 * of the other family, below its own field, and beyond the end */
+	static const char *const rows[] = {
+		"00000000",
+		"02000000 07000010 0000ffff c000020a c000020a",
+		"01000000 07000010 0000ffff c000020a c000020a 00",
+		"01000000 0700000f 0000ffff c000020a c00002",
+		"01000000 07000011 0000ffff c000020a c000020a 00",
+		"01000000 08000010 0000ffff c000020a c000020a",
+		"01000000 09000003",
+		"01000000 09000005",
+		"010000",
+	};
 	struct ts_list got;
 
 	(void)state;

@@ -71,3 +71,10 @@ EXTRA_DIST += tests/esp_lab.h
 UNIT_TESTS += tests/unit/test_esp_path
 tests_unit_test_esp_path_SOURCES = tests/unit/test_esp_path.c
 tests_unit_test_esp_path_LDADD = $(unit_ldadd)
+UNIT_TESTS += tests/unit/test_wire_esp
+tests_unit_test_wire_esp_SOURCES = tests/unit/test_wire_esp.c
+tests_unit_test_wire_esp_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_wire_ip
+tests_unit_test_wire_ip_SOURCES = tests/unit/test_wire_ip.c
+tests_unit_test_wire_ip_LDADD = $(unit_ldadd)

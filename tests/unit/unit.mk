@@ -78,3 +78,16 @@ tests_unit_test_wire_esp_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_wire_ip
 tests_unit_test_wire_ip_SOURCES = tests/unit/test_wire_ip.c
 tests_unit_test_wire_ip_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_esp_gate
+THREAD_TESTS += tests/unit/test_esp_gate
+tests_unit_test_esp_gate_SOURCES = tests/unit/test_esp_gate.c
+tests_unit_test_esp_gate_LDADD = $(unit_ldadd) -lpthread
+
+UNIT_TESTS += tests/unit/test_esp_replay
+tests_unit_test_esp_replay_SOURCES = tests/unit/test_esp_replay.c
+tests_unit_test_esp_replay_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_esp_packet
+tests_unit_test_esp_packet_SOURCES = tests/unit/test_esp_packet.c
+tests_unit_test_esp_packet_LDADD = $(unit_ldadd)

@@ -26,9 +26,11 @@ enum config_bind { BIND_ADDRESS, BIND_AGENT };
 enum config_on_exit { EXIT_CLOSED, EXIT_OPEN };
 
 struct config_cluster {
-	char name[POLICY_NAME_MAX];
+	char name[POLICY_NAME_MAX]; /* "vipsec" */
 	enum config_backend backend;
 	enum config_takeover takeover;
+	uint64_t failover_time_ms; /* what the operator says the cluster needs to notice
+				      and move a VIP; 0: not said, ask the cluster */
 };
 
 struct config_tuning {
@@ -86,18 +88,48 @@ struct config_auth {
 #define CONFIG_AUTHS 4
 struct config_rule {
 	char name[POLICY_NAME_MAX];
+	uint32_t filter_list; /* index; CONFIG_MATCH_ANY: every packet */
 	enum policy_action action;
 	enum policy_mode mode;
 	struct addr tunnel_to;
 	uint32_t proposal; /* index; always valid (a built-in default is index 0) */
 	struct config_auth auths[CONFIG_AUTHS]; /* in order */
 	unsigned n_auths;
+	uint32_t binding; /* the first rule that treats traffic just like this one */
 };
+#define CONFIG_MATCH_ANY UINT32_MAX
 
 struct config_policy {
 	char name[POLICY_NAME_MAX];
 	uint32_t *rules; /* indices into config.rules, in order written */
 	unsigned n_rules;
+};
+
+/* One end of a filter. Ports and prefixes are alternatives; no port: every port. */
+enum config_side_kind { SIDE_ANY, SIDE_ME, SIDE_VIP, SIDE_PREFIX };
+struct config_ports {
+	uint16_t lo, hi;
+};
+#define CONFIG_SIDE_PREFIXES 16
+#define CONFIG_SIDE_PORTS 32
+struct config_side {
+	enum config_side_kind kind;
+	uint32_t vip; /* SIDE_VIP: index */
+	struct prefix prefixes[CONFIG_SIDE_PREFIXES];
+	struct config_ports ports[CONFIG_SIDE_PORTS];
+	unsigned n_prefixes, n_ports;
+};
+
+struct config_filter {
+	struct config_side local, remote; /* already turned to our side */
+	uint8_t proto; /* IANA number, 0 any */
+	bool mirrored;
+};
+
+struct config_filter_list {
+	char name[POLICY_NAME_MAX];
+	struct config_filter *filters;
+	unsigned n_filters;
 };
 
 struct config {
@@ -108,6 +140,8 @@ struct config {
 	unsigned n_vips;
 	struct config_proposal *proposals;
 	unsigned n_proposals;
+	struct config_filter_list *filter_lists;
+	unsigned n_filter_lists;
 	struct config_rule *rules; /* spd_entry.rule is an index into this */
 	unsigned n_rules;
 	struct config_policy *policies;

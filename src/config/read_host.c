@@ -1,0 +1,222 @@
+/* config/read_host.c - the blocks about this host: cluster, tuning, dataplane.
+ *
+ * Durations are checked against what the daemon can keep; what several settings must have
+ * in common is left to check.c.
+ */
+#include "config/block.h"
+
+enum { SECOND = 1000, HOUR = 3600 * SECOND };
+static const uint64_t year_ms = (uint64_t)365 * 24 * HOUR;
+
+/* ---- cluster ---------------------------------------------------------------- */
+
+static void read_cluster_name(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	(void)s, (void)into;
+	if (arg_name(a, "the cluster's name", d->c->cluster.name))
+		(void)arg_end(a);
+}
+
+static void read_backend(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	static const char *const words[] = {
+		[BACKEND_NONE] = "none", [BACKEND_COROSYNC] = "corosync"};
+	int choice = arg_choice(a, words, COUNT_OF(words));
+
+	(void)s, (void)into;
+	if (choice >= 0 && arg_end(a))
+		d->c->cluster.backend = (enum config_backend)choice;
+}
+
+static void read_takeover(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	static const char *const words[] = {
+		[TAKEOVER_WAIT] = "wait", [TAKEOVER_REINITIATE] = "reinitiate"};
+	static const struct later later[] = {
+		{"stateful", "comes with a later version; use reinitiate or wait"},
+		{"resume", "comes with a later version; use reinitiate or wait"},
+	};
+
+	(void)s, (void)into;
+	if (arg_later(a, later, COUNT_OF(later)))
+		return;
+	int choice = arg_choice(a, words, COUNT_OF(words));
+	if (choice >= 0 && arg_end(a))
+		d->c->cluster.takeover = (enum config_takeover)choice;
+}
+
+static void read_failover_time(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	(void)s, (void)into;
+	if (arg_duration(a, 1, HOUR, &d->c->cluster.failover_time_ms))
+		(void)arg_end(a);
+}
+
+void read_cluster(struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	static const struct keyword table[] = {
+		{"name", .read = read_cluster_name},
+		{"backend", .read = read_backend},
+		{"takeover", .read = read_takeover},
+		{"failover-time", .read = read_failover_time},
+	};
+
+	(void)into;
+	if (arg_end(a))
+		block_read(d, s->body, "in cluster", table, COUNT_OF(table), NULL);
+}
+
+/* ---- tuning ------------------------------------------------------------------ */
+
+static void read_nlbs_flags(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	uint32_t flags;
+
+	(void)s, (void)into;
+	if (arg_number(a, 0, 1, &flags) && arg_end(a))
+		d->c->tuning.nlbs_flags = flags == 1;
+}
+
+static void read_idle_timeout(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	(void)into;
+	d->idle_timeout_at = s->at;
+	if (arg_duration(a, SECOND, year_ms, &d->c->tuning.idle_timeout_ms))
+		(void)arg_end(a);
+}
+
+static void read_idle_timeout_failover(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	(void)into;
+	d->idle_failover_at = s->at;
+	if (arg_duration(a, SECOND, year_ms, &d->c->tuning.idle_timeout_failover_ms))
+		(void)arg_end(a);
+}
+
+static void read_idle_lifetime(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	(void)s, (void)into;
+	if (arg_duration(a, SECOND, year_ms, &d->c->tuning.idle_lifetime_ms))
+		(void)arg_end(a);
+}
+
+static void read_delete_wait(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	(void)s, (void)into;
+	if (arg_duration(a, 0, 10 * SECOND, &d->c->tuning.delete_wait_ms))
+		(void)arg_end(a);
+}
+
+static void read_replay_window(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	(void)s, (void)into;
+	if (arg_number(a, 32, 4096, &d->c->tuning.replay_window))
+		(void)arg_end(a);
+}
+
+static void read_on_exit(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	static const char *const words[] = {
+		[EXIT_CLOSED] = "closed", [EXIT_OPEN] = "open"};
+	int choice = arg_choice(a, words, COUNT_OF(words));
+
+	(void)s, (void)into;
+	if (choice >= 0 && arg_end(a))
+		d->c->tuning.on_exit = (enum config_on_exit)choice;
+}
+
+void read_tuning(struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	static const struct keyword table[] = {
+		{"nlbs-flags", .read = read_nlbs_flags},
+		{"idle-timeout", .read = read_idle_timeout},
+		{"idle-timeout-failover", .read = read_idle_timeout_failover},
+		{"idle-lifetime", .read = read_idle_lifetime},
+		{"delete-wait", .read = read_delete_wait},
+		{"replay-window", .read = read_replay_window},
+		{"on-exit", .read = read_on_exit},
+	};
+
+	(void)into;
+	if (arg_end(a))
+		block_read(d, s->body, "in tuning", table, COUNT_OF(table), NULL);
+}
+
+/* ---- dataplane --------------------------------------------------------------- */
+
+static const char *const planes[] = {
+	[PLANE_USERSPACE] = "userspace", [PLANE_KERNEL] = "kernel"};
+
+static void read_prefer(struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	int choice = arg_choice(a, planes, COUNT_OF(planes));
+
+	(void)into;
+	d->prefer_at = s->at;
+	if (choice >= 0 && arg_end(a))
+		d->c->dataplane.prefer = (enum config_plane)choice;
+}
+
+static void read_fallback(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	static const struct later later[] = {
+		{"kernel", "comes with a later version; the fallback is userspace"},
+	};
+
+	(void)s, (void)into;
+	if (arg_later(a, later, COUNT_OF(later)))
+		return;
+	int choice = arg_choice(a, planes, 1);
+	if (choice < 0 || !arg_end(a))
+		return;
+	d->c->dataplane.fallback = (enum config_plane)choice;
+	d->c->dataplane.has_fallback = true;
+}
+
+static void read_udp_encap(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	static const char *const words[] = {
+		[ENCAP_AUTO] = "auto", [ENCAP_FORCE] = "force"};
+	int choice = arg_choice(a, words, COUNT_OF(words));
+
+	(void)s, (void)into;
+	if (choice >= 0 && arg_end(a))
+		d->c->dataplane.encap = (enum config_encap)choice;
+}
+
+void read_dataplane(struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	static const struct keyword table[] = {
+		{"prefer", .read = read_prefer},
+		{"fallback", .read = read_fallback},
+		{"udp-encap", .read = read_udp_encap},
+	};
+
+	(void)into;
+	if (!arg_end(a))
+		return;
+	block_read(d, s->body, "in dataplane", table, COUNT_OF(table), NULL);
+	if (d->c->dataplane.prefer != PLANE_KERNEL)
+		return;
+	if (d->c->dataplane.has_fallback)
+		errors_warn(d->errors, d->prefer_at,
+			"the kernel plane comes with a later version; the fallback, "
+			"userspace, is used");
+	else
+		errors_add(d->errors, d->prefer_at,
+			"the kernel plane comes with a later version; add \"fallback "
+			"userspace;\"");
+}

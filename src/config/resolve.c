@@ -1,0 +1,208 @@
+/* config/resolve.c - names into indices, actions into rules, policies onto scopes.
+ *
+ * Runs after a file without syntax errors, also when it has others: an undefined name is
+ * worth telling in the same breath.
+ */
+#include "config/draft.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- filter lists ------------------------------------------------------------------ */
+
+static bool vip_has_family(const struct config_vip *vip, uint8_t family)
+{
+	for (unsigned i = 0; i < vip->n_addrs; i++) {
+		if (vip->addrs[i].family == family)
+			return true;
+	}
+	return false;
+}
+
+static void resolve_filter(
+	struct draft *d, struct config_filter *f, const struct draft_filter *from)
+{
+	struct names vips = names_vips(d);
+	int vip;
+
+	if (f->local.kind != SIDE_VIP)
+		return;
+	vip = names_resolve(d, &vips, &from->vip);
+	if (vip < 0)
+		return;
+	f->local.vip = (uint32_t)vip;
+	if (f->remote.n_prefixes == 0)
+		return;
+	uint8_t family = f->remote.prefixes[0].addr.family;
+	if (!vip_has_family(&d->c->vips[vip], family))
+		errors_add(d->errors, from->at,
+			"vip \"%s\" has no IPv%u address: this line can never match",
+			from->vip.text, family);
+}
+
+static void resolve_filters(struct draft *d)
+{
+	for (unsigned i = 0; i < d->c->n_filter_lists; i++) {
+		struct config_filter_list *list = &d->c->filter_lists[i];
+
+		for (unsigned k = 0; k < list->n_filters; k++)
+			resolve_filter(d, &list->filters[k], &d->filters[i][k]);
+	}
+}
+
+/* ---- rules ---------------------------------------------------------------------------- */
+
+static void resolve_actions(struct draft *d)
+{
+	struct names proposals = names_proposals(d);
+
+	for (unsigned i = 0; i < d->n_actions; i++) {
+		struct draft_action *action = &d->actions[i];
+
+		if (action->proposal.text[0] == '\0')
+			continue;
+		int found = names_resolve(d, &proposals, &action->proposal);
+		action->proposal_index = found < 0 ? 0 : (uint32_t)found;
+	}
+}
+
+static void resolve_auth(struct draft *d, struct config_auth *auth, const struct ref *ref)
+{
+	struct names secrets = names_secrets(d);
+	int found = names_resolve(d, &secrets, ref);
+
+	if (found < 0)
+		return;
+	snprintf(auth->secret_name, sizeof(auth->secret_name), "%s", ref->text);
+	auth->psk = d->secrets[found].psk;
+}
+
+/* False: the action is not known, so nothing more can be said about the rule. */
+static bool resolve_action(
+	struct draft *d, struct config_rule *rule, const struct ref *ref)
+{
+	struct names actions = names_actions(d);
+	int found;
+
+	if (ref->text[0] == '\0')
+		return true;
+	found = names_resolve(d, &actions, ref);
+	if (found < 0)
+		return false;
+	const struct draft_action *action = &d->actions[found];
+	rule->action = action->action;
+	rule->mode = action->mode;
+	rule->tunnel_to = action->tunnel_to;
+	rule->proposal = action->proposal_index;
+	return true;
+}
+
+static void resolve_rule(struct draft *d, unsigned i)
+{
+	struct config_rule *rule = &d->c->rules[i];
+	const struct draft_rule *from = &d->rules[i];
+	struct names lists = names_filter_lists(d);
+
+	if (from->match.text[0] != '\0') {
+		int found = names_resolve(d, &lists, &from->match);
+
+		if (found >= 0)
+			rule->filter_list = (uint32_t)found;
+	}
+	for (unsigned k = 0; k < rule->n_auths; k++)
+		resolve_auth(d, &rule->auths[k], &from->secrets[k]);
+	if (!resolve_action(d, rule, &from->action))
+		return;
+	if (rule->action == POLICY_NEGOTIATE && !from->has_auth)
+		errors_add(d->errors, d->rule_at[i],
+			"rule \"%s\" negotiates and has no \"auth\"", rule->name);
+	if (rule->action != POLICY_NEGOTIATE && from->has_auth)
+		errors_warn(d->errors, d->rule_at[i],
+			"\"auth\" has no effect: rule \"%s\" does not negotiate",
+			rule->name);
+}
+
+/* ---- which rules are alike -------------------------------------------------------------- */
+
+static bool same_auth(const struct config_auth *a, const struct config_auth *b)
+{
+	return secret_equal(secret_span(&a->psk), secret_span(&b->psk)) &&
+	       identity_equal(&a->local_id, &b->local_id) &&
+	       identity_equal(&a->remote_id, &b->remote_id) &&
+	       a->remote_any == b->remote_any;
+}
+
+static bool same_treatment(const struct config_rule *a, const struct config_rule *b)
+{
+	if (a->action != b->action)
+		return false;
+	if (a->action != POLICY_NEGOTIATE)
+		return true;
+	if (a->mode != b->mode || !addr_equal(&a->tunnel_to, &b->tunnel_to) ||
+		a->proposal != b->proposal || a->n_auths != b->n_auths)
+		return false;
+	for (unsigned i = 0; i < a->n_auths; i++) {
+		if (!same_auth(&a->auths[i], &b->auths[i]))
+			return false;
+	}
+	return true;
+}
+
+static void bind_rules(struct config *c)
+{
+	for (uint32_t i = 0; i < c->n_rules; i++) {
+		uint32_t first = 0;
+
+		while (!same_treatment(&c->rules[first], &c->rules[i]))
+			first++;
+		c->rules[i].binding = first;
+	}
+}
+
+/* ---- assignments ------------------------------------------------------------------------ */
+
+static void assign(struct draft *d, const struct draft_assign *a, const char *to,
+	uint32_t policy, uint32_t *slot, struct place *first)
+{
+	if (first->line != 0) {
+		errors_add(d->errors, a->at,
+			"%s has a policy already, assigned at line %u", to, first->line);
+		return;
+	}
+	*first = a->at;
+	*slot = policy;
+}
+
+static void resolve_assigns(struct draft *d)
+{
+	struct names policies = names_policies(d), vips = names_vips(d);
+	struct place vip_first[VIPS_MAX] = {{0}}, host_first = {0};
+
+	for (unsigned i = 0; i < d->n_assigns; i++) {
+		const struct draft_assign *a = &d->assigns[i];
+		bool host = a->vip.text[0] == '\0';
+		int policy = names_resolve(d, &policies, &a->policy);
+		int vip = host ? 0 : names_resolve(d, &vips, &a->vip);
+		char to[POLICY_NAME_MAX + 8] = "the host";
+
+		if (policy < 0 || vip < 0)
+			continue;
+		if (!host)
+			snprintf(to, sizeof(to), "vip \"%s\"", a->vip.text);
+		assign(d, a, to, (uint32_t)policy,
+			host ? &d->c->host_policy : &d->c->vips[vip].policy,
+			host ? &host_first : &vip_first[vip]);
+		if (host)
+			d->host_at = host_first;
+	}
+}
+
+void draft_resolve(struct draft *d)
+{
+	resolve_filters(d);
+	resolve_actions(d);
+	for (unsigned i = 0; i < d->c->n_rules; i++)
+		resolve_rule(d, i);
+	bind_rules(d->c);
+	resolve_assigns(d);
+}

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from . import cib
 from .addrwatch import AddrWatch
-from .core import LabError, now_ms, wait_until
+from .core import SOURCE, LabError, now_ms, wait_until
 from .net import Switch
 from .power import PowerSwitch
 
@@ -81,10 +81,10 @@ class Cluster:
     def _make_farms(self):
         tools = {"fence_vlab": f"{self.lab.tool}/fence_vlab"}
         for name in ("vipsecd", "vipsec"):
-            path = find_program(self.lab, name)
+            path = find_program(self.lab.build, name)
             if path:
                 tools[name] = path
-        agents = agent_dir(self.lab)
+        agents = agent_dir(self.lab.build)
         return [
             self.lab.farm("/etc", dirs=["corosync", "vipsec", "swanctl"],
                           files=["hosts", "strongswan.conf"]),
@@ -279,19 +279,18 @@ class Cluster:
         return text
 
 
-def find_program(lab, name):
+def find_program(build, name):
     """A product of the build, or None while there is none."""
     for place in ("", "src/daemon/", "src/ctl/"):
-        path = os.path.join(lab.build, place, name)
+        path = os.path.join(build, place, name)
         if os.path.isfile(path) and os.access(path, os.X_OK):
             return path
     return None
 
 
-def agent_dir(lab):
+def agent_dir(build):
     """The folder with the OCF agents `daemon` and `vip`, or None."""
-    from .core import SOURCE
-    for base in (lab.build, SOURCE):
+    for base in (build, SOURCE):
         folder = os.path.join(base, "resource-agent")
         if os.path.isfile(f"{folder}/daemon") and os.path.isfile(f"{folder}/vip"):
             return folder

@@ -16,29 +16,38 @@ from .wire import Tap
 
 PROTECTED, CLEAR, MORE = 1, 2, 100
 MONITOR_MS = 1000
-INSIDE = "10.66.0"
+CLIENTS, INSIDE = NET, "10.66.0"
+FIRST = {False: 100, True: 2}  # of the peers' addresses, in front of and behind the NAT
 
 
 class Scene:
-    """client: bare (no IPsec at all), vipsec or strongswan."""
+    """client: bare (no IPsec at all), vipsec or strongswan; or a list, one of each."""
 
     def __init__(self, lab, client="vipsec", peers=1, takeover="reinitiate",
-                 node_tuning=None, peer_tuning=None, token_ms=1000, say=lambda text: None):
-        self.lab, self.client, self.count = lab, client, peers
+                 node_tuning=None, peer_tuning=None, token_ms=1000, start_action="trap",
+                 esp=False):
+        """peers: how many, behind one NAT address if more than one. esp: taps see it."""
+        self.lab, self.client = lab, client
+        self.kinds = client if isinstance(client, list) else [client] * peers
+        self.count = len(self.kinds)
         self.takeover, self.node_tuning, self.peer_tuning = takeover, node_tuning, peer_tuning
         self.behind_nat = peers > 1
-        self.mode = "tunnel" if self.behind_nat or client == "strongswan" else "transport"
-        self.say = say
+        self.mode = ("tunnel" if self.behind_nat or "strongswan" in self.kinds
+                     else "transport")
+        self.start_action, self.esp = start_action, esp
         self.switch = Switch(lab, bridges=("lan", "inner"))
-        service = cib.bare(VIP, 24, "1s") if client == "bare" else cib.with_vipsec(
+        service = cib.bare(VIP, 24, "1s") if self.is_bare() else cib.with_vipsec(
             VIP, 24, "1s", {"vip": "web"})
         self.cluster = Cluster(lab, service=service, switch=self.switch, token_ms=token_ms)
         self.cluster.on_boot = self._boot_node
         self.peers = []
         self.silent = set()
 
+    def is_bare(self):
+        return self.kinds == ["bare"]
+
     def _boot_node(self, host):
-        if self.client != "bare":
+        if not self.is_bare():
             vipsec.Vipsec(host).configure(vipsec.node_conf(
                 self.takeover, self.mode, self.node_tuning))
         start_echo(host, PORT_PROTECTED, PORT_CLEAR)
@@ -51,20 +60,22 @@ class Scene:
             cluster = pool.submit(self.cluster.up)
             self.peers = list(pool.map(self._make_peer, range(self.count)))
             cluster.result()
-        port = "p-nat" if self.behind_nat else f"p-{self.peers[0].host.name}"
+        ports = ["p-nat"] if self.behind_nat else [f"p-{p.host.name}" for p in self.peers]
+        self.node_ports = {f"p-{n}" for n in self.cluster.names}
         self.tap = Tap(self.switch.host, VIP, [PORT_PROTECTED],
-                       [port] + [f"p-{n}" for n in self.cluster.names])
+                       ports + sorted(self.node_ports), self.esp)
         self._start_peers()
         self.prober = Prober(self.lab, self._streams())
         self.wait_flowing(60)
 
     def _make_peer(self, number):
         name = f"c{number + 1}"
-        address = f"{INSIDE}.{number + 2}" if self.behind_nat else CLIENT
-        if self.client == "bare":
+        address = f"{INSIDE if self.behind_nat else CLIENTS}.{number + FIRST[self.behind_nat]}"
+        kind = self.kinds[number]
+        if kind == "bare":
             peer = BarePeer(self.lab.host(name))
-        elif self.client == "strongswan":
-            peer = SwanPeer(StrongSwan.make_host(self.lab, name), address)
+        elif kind == "strongswan":
+            peer = SwanPeer(StrongSwan.make_host(self.lab, name), address, self.start_action)
         else:
             peer = VipsecPeer(vipsec.make_host(self.lab, name), name, self.mode,
                               self.peer_tuning)
@@ -107,7 +118,7 @@ class Scene:
 
     def old_sas(self):
         """SAs on live nodes without the VIP, and at the peers beyond one pair a rule."""
-        if self.client == "bare":
+        if self.is_bare():
             return 0
         left = 0
         for name in self.cluster.names:
@@ -123,21 +134,18 @@ class Scene:
     def leaks(self, start_ms, end_ms):
         """(packets in clear by vipsec, by the peer's own software) that a rule protects."""
         ours = theirs = 0
-        if self.client == "bare":
+        if self.is_bare():
             return 0, 0
+        foreign = {f"p-{p.host.name}" for p in self.peers if not p.is_vipsec}
         for seen in self.tap.seen("udp", since_ms=start_ms, until_ms=end_ms):
-            if seen.way != "in":
-                continue
-            if seen.device.startswith("p-n") and seen.device != "p-nat":
-                ours += 1
-            elif self.client == "vipsec":
-                ours += 1
-            else:
-                theirs += 1
+            if seen.way == "in":
+                ours += seen.device not in foreign
+                theirs += seen.device in foreign
         for stream in self.protected_streams():
+            peer = self.peers[0 if stream == PROTECTED else stream - MORE]
             for reply in self.prober.between(stream, start_ms, end_ms):
                 ours += reply.node_device.startswith("eth")
-                ours += self.client == "vipsec" and reply.device.startswith("eth")
+                ours += peer.is_vipsec and reply.device.startswith("eth")
         return ours, theirs
 
     def close(self):
@@ -146,6 +154,7 @@ class Scene:
 
 class BarePeer:
     clear_mark = 0
+    is_vipsec = False
 
     def __init__(self, host):
         self.host = host
@@ -158,6 +167,8 @@ class BarePeer:
 
 
 class VipsecPeer(BarePeer):
+    is_vipsec = True
+
     def __init__(self, host, name, mode, tuning):
         super().__init__(host)
         self.vipsec = vipsec.Vipsec(host)
@@ -173,11 +184,11 @@ class VipsecPeer(BarePeer):
 class SwanPeer(BarePeer):
     clear_mark = BYPASS_MARK
 
-    def __init__(self, host, address):
+    def __init__(self, host, address, start_action):
         super().__init__(host)
         self.swan = StrongSwan(host, address, VIP, "dynamic[udp]",
                                f"{VIP}/32[udp/{PORT_PROTECTED}]", vipsec.PSK,
-                               remote_id=vipsec.VIP_ID, start_action="trap")
+                               remote_id=vipsec.VIP_ID, start_action=start_action)
 
     def start(self):
         """kernel-libipsec drops what a trap catches and does not call: the first time it

@@ -54,8 +54,14 @@ def check(condition, what):
         raise AssertionError(what)
 
 
-def main(body):
-    """Runs body(tap); what it raises outside of any case is one failed test."""
+def main(body, need=None):
+    """Runs body(tap); what it raises outside of any case is one failed test.
+
+    need: function that says what is missing for all of it, or None."""
+    missing = need() if need else None
+    if missing:
+        print(f"1..0 # SKIP {missing}", flush=True)
+        sys.exit(0)
     tap = Tap()
     try:
         body(tap)

@@ -2,81 +2,76 @@
 
 import json
 import os
+from collections import namedtuple
 
 from .cluster import PORT_CLEAR, PORT_PROTECTED, VIP, agent_dir, find_program
-from .core import LabError, wait_until
+from .core import LabError, build_dir, wait_until
 
 PSK = "a shared word of the lab, long enough"
 VIP_ID = "web.vlab.example"
 
-NODE_CONF = """cluster {{ name "web"; backend corosync; takeover {takeover}; }}
-tuning {{ {tuning} }}
-vip "web" {{ address {addresses}; }}
-secret "lab" {{ psk file "/etc/vipsec/secrets/lab"; }}
-filter-list "protected" {{
-	from vip "web" port {protected} to any proto udp mirrored;
-}}
-filter-list "clear" {{
-	from vip "web" port {clear} to any proto udp mirrored;
-}}
-filter-action "secure" {{ negotiate require; mode {mode}; }}
-policy "web" {{
-	rule "protected" {{
-		match "protected";
-		action "secure";
-		auth psk "lab" local-id "{vip_id}" remote-id any;
-	}}
-	rule "clear" {{ match "clear"; action permit; }}
-}}
-assign policy "web" to vip "web";
-"""
+PERMIT = "permit;"
 
-PEER_CONF = """cluster {{ backend none; }}
-tuning {{ {tuning} }}
-secret "lab" {{ psk file "/etc/vipsec/secrets/lab"; }}
-filter-list "protected" {{
-	from me to {vip} port {protected} proto udp mirrored;
-}}
-filter-list "clear" {{
-	from me to {vip} port {clear} proto udp mirrored;
-}}
-filter-action "secure" {{ negotiate require; mode {mode}; }}
-policy "peer" {{
-	rule "protected" {{
-		match "protected";
-		action "secure";
-		auth psk "lab" local-id "{peer_id}" remote-id "{vip_id}";
-	}}
-	rule "clear" {{ match "clear"; action permit; }}
-}}
-assign policy "peer" to host;
-"""
+# action: what stands inside filter-action { }; auth: what follows the word auth
+Rule = namedtuple("Rule", "name filter action auth", defaults=(PERMIT, None))
 
 
-def tuning_text(values):
-    """{"nlbs-flags": 1} as statements."""
-    return " ".join(f"{name} {value};" for name, value in (values or {}).items())
+def secure(mode="transport", tunnel_to=None):
+    """The filter-action of a negotiate rule."""
+    return f"negotiate require; mode {mode}" + (f" to {tunnel_to}" if tunnel_to else "") + ";"
 
 
-def node_conf(takeover="reinitiate", mode="transport", tuning=None, addresses=VIP):
-    return NODE_CONF.format(takeover=takeover, mode=mode, tuning=tuning_text(tuning),
-                            addresses=addresses, protected=PORT_PROTECTED, clear=PORT_CLEAR,
-                            vip_id=VIP_ID)
+def conf_text(rules, vip=None, cluster="backend none;", tuning=None, more=""):
+    """A configuration. vip: list of addresses of the VIP "web", which the policy is then
+    assigned to; without it, to the host."""
+    text = f"cluster {{ {cluster} }}\ntuning {{ "
+    text += " ".join(f"{name} {value};" for name, value in (tuning or {}).items()) + " }\n"
+    if vip:
+        text += f'vip "web" {{ address {", ".join(vip)}; }}\n'
+    text += 'secret "lab" { psk file "/etc/vipsec/secrets/lab"; }\n' + more
+    body = ""
+    for rule in rules:
+        text += f'filter-list "{rule.name}" {{ {rule.filter}; }}\n'
+        text += f'filter-action "{rule.name}" {{ {rule.action} }}\n'
+        auth = f" auth {rule.auth};" if rule.auth else ""
+        body += (f'\trule "{rule.name}" {{ match "{rule.name}"; action "{rule.name}";'
+                 f'{auth} }}\n')
+    text += f'policy "lab" {{\n{body}}}\n'
+    return text + 'assign policy "lab" to ' + ('vip "web";\n' if vip else "host;\n")
+
+
+def node_conf(takeover="reinitiate", mode="transport", tuning=None, addresses=(VIP,)):
+    """For the cluster's nodes: UDP 7001 of the VIP protected, 7002 in clear."""
+    return conf_text([
+        Rule("protected", f'from vip "web" port {PORT_PROTECTED} to any proto udp mirrored',
+             secure(mode), f'psk "lab" local-id "{VIP_ID}" remote-id any'),
+        Rule("clear", f'from vip "web" port {PORT_CLEAR} to any proto udp mirrored')],
+        vip=addresses, cluster=f'name "web"; backend corosync; takeover {takeover};',
+        tuning=tuning)
 
 
 def peer_conf(peer_id, mode="transport", tuning=None, vip=VIP):
-    if mode == "tunnel":
-        mode = f"tunnel to {vip}"
-    return PEER_CONF.format(vip=vip, mode=mode, tuning=tuning_text(tuning), peer_id=peer_id,
-                            protected=PORT_PROTECTED, clear=PORT_CLEAR, vip_id=VIP_ID)
+    """For a client of such a VIP."""
+    return conf_text([
+        Rule("protected", f"from me to {vip} port {PORT_PROTECTED} proto udp mirrored",
+             secure(mode, vip if mode == "tunnel" else None),
+             f'psk "lab" local-id "{peer_id}" remote-id "{VIP_ID}"'),
+        Rule("clear", f"from me to {vip} port {PORT_CLEAR} proto udp mirrored")],
+        tuning=tuning)
 
 
-def is_built(lab):
-    """What is missing for a vipsec cluster, or None."""
+def missing_programs():
+    """What is missing for a vipsec host, or None."""
     for name in ("vipsecd", "vipsec"):
-        if not find_program(lab, name):
+        if not find_program(build_dir(), name):
             return f"{name} is not built"
-    return None if agent_dir(lab) else "the agents are not there"
+    return None
+
+
+def missing_for_cluster():
+    """What is missing for a vipsec cluster, or None."""
+    return missing_programs() or (None if agent_dir(build_dir())
+                                  else "the agents are not there")
 
 
 def write_conf(folder, text, psk=PSK):
@@ -93,7 +88,7 @@ def make_host(lab, name):
     """A host that can run vipsec, with /etc/vipsec and /var/lib/vipsec of its own."""
     tools = {}
     for program in ("vipsecd", "vipsec"):
-        path = find_program(lab, program)
+        path = find_program(lab.build, program)
         if path is None:
             raise LabError(f"{program} is not built")
         tools[program] = path
@@ -149,3 +144,10 @@ class Vipsec:
         if not isinstance(data, list):
             raise LabError(f"vipsec show {what}: no list in {str(answer)[:200]}")
         return data
+
+    def vip_state(self, name):
+        """The state of a VIP in the daemon's words, or None."""
+        try:
+            return next((v["state"] for v in self.rows("vip") if v["name"] == name), None)
+        except LabError:
+            return None

@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""A vipsec client of a vipsec cluster: every event, and what must hold after each.
+test-timeout: 300
+"""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lab"))
+
+from vlab import vipsec
+from vlab.core import Lab, now_ms, wait_until
+from vlab.events import TITLES, run_event
+from vlab.report import print_timeline
+from vlab.scene import PROTECTED, Scene
+from vlab.tap import check, main
+
+
+def event_holds(tap, scene, event, limit_ms):
+    with tap.case(f"{TITLES[event]}: back without tuning, nothing in clear, no SA left over"):
+        done = run_event(scene, event)
+        entry = done.entry
+        tap.note(f"protected {entry['outage_ms']} ms, clear {entry['clear_outage_ms']} ms, "
+                 f"share {entry['ipsec_share_ms']} ms")
+        print_timeline(done.timeline, tap.note)
+        check(not done.failure, done.failure)
+        check(entry["leaked_clear_packets"] == 0, f"leaked: {entry}")
+        check(entry["old_sas_left"] == 0, f"SAs left: {entry}")
+        check(entry["ipsec_share_ms"] < limit_ms, f"share {entry['ipsec_share_ms']} ms")
+    return done.entry
+
+
+def body(tap):
+    with Lab() as lab:
+        scene = Scene(lab)
+        tap.on_failure.append(lambda: scene.cluster.logs() + "".join(
+            peer.host.log("vipsecd.log")[-2000:] for peer in scene.peers))
+        scene.up()
+        for event, limit_ms in (("move", 1000), ("crash", 1000), ("vip-pulled", 1000)):
+            event_holds(tap, scene, event, limit_ms)
+        # The monitor's interval, the start of a process, and room for a busy machine.
+        entry = event_holds(tap, scene, "daemon-kill", 3000)
+        with tap.case("the death of the daemon does not interrupt the clear stream"):
+            check(entry["clear_outage_ms"] < 500, f"{entry['clear_outage_ms']} ms")
+
+        with tap.case("giving up is never final: a VIP away for 15 s is called again"):
+            cluster = scene.cluster
+            node = cluster.any_up()
+            node.run(["crm_resource", "-r", "vip-group", "--meta", "-p", "target-role",
+                      "-v", "Stopped"])
+            wait_until(lambda: cluster.active() is None, 20, "the VIP to go")
+            gone = now_ms()
+            wait_until(lambda: now_ms() > gone + 15000, 20, "fifteen seconds")
+            node.run(["crm_resource", "-r", "vip-group", "--meta", "-d", "target-role"])
+            wait_until(cluster.active, 20, "the VIP to be back")
+            scene.prober.wait_reply(PROTECTED, now_ms(), 20)
+        scene.close()
+
+
+if __name__ == "__main__":
+    main(body, vipsec.missing_for_cluster)

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""vipsec at both ends of a link, the VIP added by hand: traffic, and the guard.
+test-timeout: 120
+"""
+
+import os
+import signal
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from vlab import vipsec
+from vlab.core import Lab, now_ms, wait_until
+from vlab.pair import (CLEAR, LISTEN, PROTECTED, STRANGER4, STRANGER6, VIP4, VIP6, Pair)
+from vlab.probes import Prober, Stream
+from vlab.sockets import listen, send, serve_tcp, tcp_round_trip
+from vlab.tap import check, main
+from vlab.wire import Tap
+
+FAMILIES = {"IPv4": (VIP4, STRANGER4), "IPv6": (VIP6, STRANGER6)}
+
+
+def answered(pair, address, port, size=0, interval=2):
+    prober = Prober(pair.lab, [Stream(1, pair.c, address, port, interval, 0, size)])
+    try:
+        return prober.wait_reply(1, now_ms(), 15)
+    finally:
+        prober.close()
+
+
+def traffic(tap, pair):
+    for name, (vip, _) in FAMILIES.items():
+        watch = Tap(pair.switch.host, vip, [PROTECTED], ["p-s", "p-c"], esp=True)
+        with tap.case(f"{name}: what a negotiate rule covers is answered through the tunnel"):
+            reply = answered(pair, vip, PROTECTED)
+            check(not reply.node_device.startswith("eth"), f"request came by {reply}")
+            check(not reply.device.startswith("eth"), f"answer came by {reply}")
+            check(watch.seen("esp"), "ESP on the wire")
+        with tap.case(f"{name}: nothing of it was in clear, first packets included"):
+            check(not watch.seen("udp"), watch.seen("udp")[:3])
+        with tap.case(f"{name}: a permit rule beside it leaves its traffic in clear"):
+            reply = answered(pair, vip, CLEAR)
+            check(reply.node_device == "eth0" and reply.device == "eth0", reply)
+        with tap.case(f"{name}: a datagram of 4,000 octets goes both ways"):
+            answered(pair, vip, PROTECTED, 4000, 20)
+        with tap.case(f"{name}: a TCP client that connects without binding gets 1 MB back"):
+            words = tcp_round_trip(pair.c, vip, 7003, 1 << 20)
+            check(words[0] == "same", words)
+        watch.close()
+
+
+def closed(tap, pair, what):
+    """A clear packet each way while the server's daemon is not there."""
+    for name, (vip, stranger) in FAMILIES.items():
+        got_by_vip = listen(pair.s, vip, LISTEN)
+        got_by_stranger = listen(pair.x, stranger, LISTEN)
+        watch = Tap(pair.switch.host, vip, [LISTEN], ["p-s", "p-x"])
+        with tap.case(f"{name}: {what}, a clear packet to the VIP is not delivered"):
+            send(pair.x, vip, LISTEN, "in")
+            send(pair.x, vip, CLEAR, "marker")
+            wait_until(lambda: watch.seen("udp"), 5, "the packet on the wire")
+            check(not got_by_vip(), got_by_vip())
+        with tap.case(f"{name}: {what}, a clear packet from the VIP does not leave"):
+            send(pair.s, stranger, LISTEN, "out", vip, LISTEN + 10)
+            send(pair.s, stranger, LISTEN, "own address")
+            wait_until(lambda: any("own" in line for line in got_by_stranger()), 5,
+                       "a packet from the node's own address")
+            check(len(got_by_stranger()) == 1, got_by_stranger())
+            check(not [s for s in watch.seen("udp") if s.src == vip], "on the wire")
+        watch.close()
+
+
+def body(tap):
+    with Lab() as lab:
+        pair = Pair(lab)
+        serve_tcp(pair.s, 7003)
+        pair.start_server()
+        pair.add_vip()
+        pair.wait_bound()
+        pair.start_client()
+        tap.on_failure.append(lambda: pair.s.log("vipsecd.log")[-3000:]
+                              + pair.c.log("vipsecd.log")[-3000:])
+        traffic(tap, pair)
+
+        with tap.case("SIGKILL ends the daemon; the address and the guard stay"):
+            check(pair.s.signal("vipsecd", signal.SIGKILL) >= 1, "it ran")
+            wait_until(lambda: not pair.s.pidof("vipsecd"), 5, "its end")
+            check("vipsec" in pair.s.out("nft list tables"), "the guard is there")
+        closed(tap, pair, "the daemon killed")
+
+        with tap.case("a daemon started again serves the VIP that is there"):
+            pair.server.start()
+            pair.wait_bound()
+            answered(pair, VIP4, PROTECTED)
+
+        with tap.case("a second daemon is refused, and says why"):
+            done = pair.s.run("timeout 10 vipsecd -f -c /etc/vipsec/vipsec.conf "
+                              "-s /var/lib/vipsec", check=False)
+            check(done.returncode not in (0, 124), f"status {done.returncode}")
+            check("run" in done.stdout + done.stderr, done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    main(body, vipsec.missing_programs)

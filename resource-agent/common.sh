@@ -1,0 +1,77 @@
+# Shared by ocf:vipsec:daemon and ocf:vipsec:vip; POSIX sh.
+#
+# The agents do without ocf-shellfuncs: sourcing it costs more time than all the work
+# that a planned move has for them.
+
+OCF_SUCCESS=0
+OCF_ERR_GENERIC=1
+OCF_ERR_ARGS=2
+OCF_ERR_UNIMPLEMENTED=3
+OCF_ERR_PERM=4
+OCF_ERR_INSTALLED=5
+OCF_ERR_CONFIGURED=6
+OCF_NOT_RUNNING=7
+
+VIPSEC_ABSENT=69 # vipsec's exit code for "no daemon, or it does not answer"
+
+: "${OCF_RESKEY_rundir:=/run/vipsec}"
+: "${OCF_RESKEY_ctl:=vipsec}"
+
+say() {
+	printf '%s: %s\n' "${OCF_RESOURCE_INSTANCE:-vipsec}" "$*" >&2
+}
+
+# The daemon asks for an answer within one second; one that is silent for longer is not
+# serving anybody.
+vipsec_quick() {
+	"$OCF_RESKEY_ctl" --timeout 1 "$@"
+}
+
+# Sets daemon_pid and daemon_start from the pid file; fails when no daemon is recorded.
+read_record() {
+	daemon_pid='' daemon_start=''
+	[ -r "$OCF_RESKEY_rundir/vipsecd.pid" ] || return 1
+	read -r daemon_pid daemon_start <"$OCF_RESKEY_rundir/vipsecd.pid" || :
+	[ -n "$daemon_pid" ] && [ -n "$daemon_start" ]
+}
+
+# Is the recorded process the one that wrote the record, and alive? A pid alone may belong
+# to somebody else by now; a zombie does no work.
+daemon_alive() {
+	read_record || return 1
+	[ -r "/proc/$daemon_pid/stat" ] || return 1
+	read -r stat_line <"/proc/$daemon_pid/stat" || return 1
+	stat_line=${stat_line##*) }
+	# shellcheck disable=SC2086 # the fields are wanted one by one
+	set -- $stat_line
+	[ "$1" != Z ] && [ "$1" != X ] && [ "${20}" = "$daemon_start" ]
+}
+
+# stopped: no record, or the daemon ended by itself and emptied it.
+# running: alive. dead: recorded, and no longer there.
+daemon_state() {
+	if ! read_record; then
+		echo stopped
+	elif daemon_alive; then
+		echo running
+	else
+		echo dead
+	fi
+}
+
+# Kills the recorded daemon for good and waits until it is gone. Its SAs live in its
+# memory and go with it; the guard and the TUN's closed routes stay.
+kill_daemon() {
+	daemon_alive || return 0
+	say "killing vipsecd (pid $daemon_pid): $1"
+	kill -KILL "$daemon_pid" 2>/dev/null
+	while daemon_alive; do
+		sleep 0.02
+	done
+}
+
+# A daemon that was killed left its record behind: clean that up, so that the next monitor
+# reports it as stopped and not as broken.
+clear_record() {
+	daemon_alive || : >"$OCF_RESKEY_rundir/vipsecd.pid"
+}

@@ -1,0 +1,107 @@
+/* ctl/show.c - `vipsec show WHAT`: one table. The historic words mmsas (main mode, the
+ * IKE SAs) and qmsas (quick mode, the child SAs) are understood. */
+#include <string.h>
+
+#include "ctl/ctl.h"
+
+static void print_ikes(const json_t *list)
+{
+	const json_t *s;
+	size_t i;
+
+	json_array_foreach(list, i, s)
+	{
+		printf("%d: %s  vip %s  rule %s  %s -> %s  %s\n", (int)number_of(s, "id"),
+			text_of(s, "state"), text_of(s, "vip"), text_of(s, "rule"),
+			text_of(s, "local_id"), text_of(s, "remote_id"),
+			json_is_true(json_object_get(s, "initiator")) ? "initiator"
+								      : "responder");
+		printf("    %s %s - %s  SPI %s %s  age %s  last in %s\n",
+			text_of(s, "suite"), text_of(s, "local"), text_of(s, "remote"),
+			text_of(s, "spi_i"), text_of(s, "spi_r"), age_of(s, "age_ms"),
+			age_of(s, "last_in_ms"));
+	}
+}
+
+static void print_ts(const char *name, const json_t *list)
+{
+	const json_t *ts;
+	size_t i;
+
+	printf("    %s", name);
+	json_array_foreach(list, i, ts)
+		printf("%s %s", i ? "," : "", json_string_value(ts));
+	putchar('\n');
+}
+
+static void print_children(const json_t *list)
+{
+	const json_t *c;
+	size_t i;
+
+	json_array_foreach(list, i, c)
+	{
+		printf("%d (IKE %d): %s %s%s  vip %s  rule %s  %s - %s\n",
+			(int)number_of(c, "id"), (int)number_of(c, "ike"),
+			text_of(c, "algorithm"), text_of(c, "mode"),
+			json_is_true(json_object_get(c, "encap")) ? " in UDP" : "",
+			text_of(c, "vip"), text_of(c, "rule"), text_of(c, "local"),
+			text_of(c, "remote"));
+		printf("    SPI in %s out %s  age %s  expires in %s  in %s (last %s)  "
+		       "out %s "
+		       "(last %s)\n",
+			text_of(c, "spi_in"), text_of(c, "spi_out"), age_of(c, "age_ms"),
+			age_of(c, "expires_in_ms"), bytes_text(number_of(c, "bytes_in")),
+			age_of(c, "last_in_ms"), bytes_text(number_of(c, "bytes_out")),
+			age_of(c, "last_out_ms"));
+		print_ts("local", json_object_get(c, "local_ts"));
+		print_ts("remote", json_object_get(c, "remote_ts"));
+	}
+}
+
+static void print_rules(const json_t *list)
+{
+	const json_t *r;
+	size_t i;
+
+	json_array_foreach(list, i, r)
+	{
+		printf("vip %s  rule %s: %s %s  %s %s %s\n", text_of(r, "vip"),
+			text_of(r, "rule"), text_of(r, "action"), text_of(r, "mode"),
+			text_of(r, "local"),
+			json_is_true(json_object_get(r, "mirrored")) ? "<->" : "->",
+			text_of(r, "remote"));
+	}
+}
+
+static const struct {
+	const char *name, *what;
+	void (*print)(const json_t *list);
+} tables[] = {
+	{"ike", "ike", print_ikes},
+	{"mmsas", "ike", print_ikes},
+	{"child", "child", print_children},
+	{"qmsas", "child", print_children},
+	{"vip", "vip", print_vips},
+	{"peers", "peers", print_peers},
+	{"rule", "rule", print_rules},
+};
+
+int verb_show(const struct ctl *ctl)
+{
+	json_t *reply, *data;
+
+	for (size_t i = 0; ctl->argc == 1 && i < sizeof(tables) / sizeof(tables[0]);
+		i++) {
+		if (strcmp(tables[i].name, ctl->argv[0]) != 0)
+			continue;
+		int code = ask(ctl, "show", json_pack("{s:s}", "what", tables[i].what),
+			&reply, &data);
+		if (data)
+			tables[i].print(data);
+		json_decref(reply);
+		return code;
+	}
+	fprintf(stderr, "vipsec: show ike, child, vip, peers or rule\n");
+	return EXIT_WRONG;
+}

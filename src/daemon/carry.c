@@ -1,0 +1,191 @@
+/* daemon/carry.c - effects become deeds: one function for each kind, in a table.
+ *
+ * Effects are carried out in order. A deed that the world refuses (an address that went
+ * while we bound to it, a full buffer) is logged; the node's own timers get over it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/iana.h"
+#include "daemon/daemon.h"
+#include "daemon/keylog.h"
+#include "port/announce.h"
+#include "port/guard.h"
+#include "port/sockets.h"
+
+static void carry_send(struct daemon *d, struct effect *fx)
+{
+	const struct ike_path *p = &fx->u.send.path;
+	struct span bytes = span_of(fx->u.send.bytes, fx->u.send.len);
+	int err = p->natt ? plane_send_ike(d->plane, &p->local, &p->remote, bytes)
+			  : sockets_send(d->sockets, &p->local, &p->remote, bytes);
+	char to[ENDPOINT_TEXT_MAX];
+
+	if (err)
+		journal_say(EVENT_DEBUG, "sending IKE to %s: %s",
+			endpoint_format(&p->remote, to), strerror(err));
+}
+
+static void carry_sockets(struct daemon *d, struct effect *fx)
+{
+	const struct addr *a = &fx->u.sockets.addr;
+	char text[ADDR_TEXT_MAX];
+
+	if (!fx->u.sockets.open) {
+		sockets_close(d->sockets, a);
+		plane_unbind(d->plane, a);
+		return;
+	}
+	int err = sockets_open(d->sockets, a);
+	if (err == 0)
+		err = plane_bind(d->plane, fx->scope, a);
+	if (err)
+		journal_say(EVENT_ERROR,
+			"cannot open the IKE and ESP sockets of %s: %s%s",
+			addr_format(a, text), strerror(err),
+			err == EADDRINUSE ? " (is another IKE daemon running?)" : "");
+}
+
+static void carry_announce(struct daemon *d, struct effect *fx)
+{
+	char text[ADDR_TEXT_MAX];
+	int err = announce_address(&fx->u.announce);
+
+	(void)d;
+	if (err && err != EADDRNOTAVAIL)
+		journal_say(EVENT_WARNING, "cannot announce %s to its link: %s",
+			addr_format(&fx->u.announce, text), strerror(err));
+}
+
+static void carry_policy(struct daemon *d, struct effect *fx)
+{
+	plane_policy(d->plane, fx->scope, fx->u.policy.spd, fx->u.policy.addrs,
+		fx->u.policy.n_addrs);
+	fx->u.policy.spd = NULL;
+}
+
+static void carry_gate(struct daemon *d, struct effect *fx)
+{
+	if (fx->u.gate.open)
+		plane_gate_open(d->plane, fx->scope, fx->u.gate.activation);
+	else
+		(void)plane_gate_close(d->plane, fx->scope);
+}
+
+static void carry_sa_add(struct daemon *d, struct effect *fx)
+{
+	keylog_child(fx->u.child);
+	plane_sa_add(d->plane, fx->u.child);
+}
+
+static void carry_sa_activate(struct daemon *d, struct effect *fx)
+{
+	plane_sa_activate(d->plane, fx->u.id);
+}
+
+static void carry_sa_delete(struct daemon *d, struct effect *fx)
+{
+	plane_sa_delete(d->plane, fx->u.id);
+}
+
+static void carry_sa_move(struct daemon *d, struct effect *fx)
+{
+	plane_sa_move(d->plane, fx->u.move.id, &fx->u.move.remote);
+}
+
+static void carry_usage_query(struct daemon *d, struct effect *fx)
+{
+	(void)fx;
+	plane_usage_query(d->plane);
+}
+
+static void carry_cluster_send(struct daemon *d, struct effect *fx)
+{
+	if (d->bus && !bus_send(d->bus, span_of(fx->u.blob.bytes, fx->u.blob.len)))
+		journal_say(EVENT_WARNING, "a message to the cluster could not be sent");
+}
+
+static void carry_store(struct daemon *d, struct effect *fx)
+{
+	int err = store_put(
+		&d->store, fx->u.blob.name, span_of(fx->u.blob.bytes, fx->u.blob.len));
+
+	if (err)
+		journal_say(EVENT_ERROR, "cannot store %s in %s: %s", fx->u.blob.name,
+			d->options.state_dir, strerror(err));
+}
+
+static void carry_event(struct daemon *d, struct effect *fx)
+{
+	const struct journal_entry *e = journal_add(d->journal, fx);
+
+	if (e)
+		command_event(d, e);
+}
+
+static void carry_reply(struct daemon *d, struct effect *fx)
+{
+	command_reply(d, fx->u.reply.token, fx->u.reply.code, fx->u.reply.text);
+}
+
+static void carry_exit(struct daemon *d, struct effect *fx)
+{
+	(void)fx;
+	d->exiting = true;
+	qb_loop_stop(d->loop);
+}
+
+static void (*const deeds[])(struct daemon *d, struct effect *fx) = {
+	[FX_SEND] = carry_send,
+	[FX_SOCKETS] = carry_sockets,
+	[FX_ANNOUNCE] = carry_announce,
+	[FX_POLICY] = carry_policy,
+	[FX_GATE] = carry_gate,
+	[FX_SA_ADD] = carry_sa_add,
+	[FX_SA_ACTIVATE] = carry_sa_activate,
+	[FX_SA_DELETE] = carry_sa_delete,
+	[FX_SA_MOVE] = carry_sa_move,
+	[FX_USAGE_QUERY] = carry_usage_query,
+	[FX_CLUSTER_SEND] = carry_cluster_send,
+	[FX_STORE] = carry_store,
+	[FX_EVENT] = carry_event,
+	[FX_REPLY] = carry_reply,
+	[FX_EXIT] = carry_exit,
+};
+
+void carry_all(struct daemon *d)
+{
+	for (size_t i = 0; i < d->fx.n; i++)
+		deeds[d->fx.at[i].kind](d, &d->fx.at[i]);
+	effects_clear(&d->fx);
+}
+
+/* ---- the guard ---------------------------------------------------------------------- */
+
+bool carry_guard(const struct config *c, char *why, size_t why_cap)
+{
+	struct guard_scope scopes[SCOPE_MAX + 1];
+	struct spd *spds[SCOPE_MAX + 1];
+	size_t n = 0;
+
+	for (uint16_t s = 0; s <= config_host_scope(c) && n <= SCOPE_MAX; s++, n++) {
+		bool host = s == config_host_scope(c);
+
+		spds[n] = config_spd(c, s);
+		scopes[n] = (struct guard_scope){
+			.scope = s,
+			.spd = spds[n],
+			.addrs = host ? NULL : c->vips[s].addrs,
+			.n_addrs = host ? 0 : c->vips[s].n_addrs,
+		};
+	}
+	bool ok = guard_apply(
+		&(struct guard_rules){
+			.scopes = scopes, .n_scopes = n, .tun_name = DAEMON_TUN},
+		why, why_cap);
+	for (size_t i = 0; i < n; i++)
+		spd_free(spds[i]);
+	return ok;
+}

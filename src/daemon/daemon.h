@@ -1,0 +1,100 @@
+/* daemon/daemon.h - what vipsecd is made of, and how its files call each other.
+ *
+ * main.c assembles, feed.c turns the world into events, carry.c turns effects into the
+ * world, command.c answers `vipsec`, report.c puts views into JSON.
+ *
+ * Floor 6. One thread (the data path has its own, behind plane.h).
+ */
+#ifndef VIPSEC_DAEMON_DAEMON_H
+#define VIPSEC_DAEMON_DAEMON_H
+
+#include <jansson.h>
+#include <qb/qbloop.h>
+
+#include "daemon/journal.h"
+#include "daemon/options.h"
+#include "daemon/store.h"
+#include "node/node.h"
+#include "node/view.h"
+#include "plane/plane.h"
+#include "port/bus.h"
+#include "port/control.h"
+#include "port/quorum.h"
+
+struct watch;
+struct sockets;
+
+#define DAEMON_TUN "vipsec0"
+enum { DAEMON_MARK = 0x76697073 }; /* "vips": SO_MARK of our own datagrams */
+
+enum { PENDING_MAX = 64 };
+
+/* A command whose answer comes later, as FX_REPLY. */
+struct pending {
+	uint64_t token; /* 0: free */
+	uint64_t client;
+	char verb[24];
+};
+
+struct daemon {
+	struct options options;
+	qb_loop_t *loop;
+	struct node *node;
+	struct effects fx;
+	bool stepping; /* inside node_step or its effects: nothing may feed another event */
+	bool exiting; /* FX_EXIT was carried out */
+	uint8_t member;
+	uint32_t failover_ms;
+	uint64_t started_ms;
+	uint64_t config_wall_ms; /* when the running configuration was loaded */
+	qb_loop_timer_handle timer,
+		second; /* the node's; once every 100 ms for the ports */
+	uint64_t due_ms; /* what `timer` is set to */
+
+	struct plane *plane;
+	struct watch *watch;
+	struct sockets *sockets;
+	struct bus *bus; /* NULL: backend none */
+	struct quorum *quorum;
+	int bus_fd, quorum_fd; /* as polled; -1: none */
+	struct control *control;
+	struct store store;
+	struct journal *journal;
+
+	uint64_t followers[CONTROL_CLIENTS_MAX]; /* `events --follow`; 0: free */
+	struct pending pending[PENDING_MAX];
+	uint64_t last_token;
+	char plane_note[160]; /* which plane serves, and why */
+};
+
+/* feed.c */
+void feed(struct daemon *d, struct node_event *ev); /* sets the time */
+/* Opens the ports and gives the node its configuration (taken over), what was stored, and
+ * the addresses that are here. */
+bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap);
+void feed_close(struct daemon *d);
+/* Reads the configuration file anew. False: the running one stays; errors in report. */
+bool feed_config(struct daemon *d, const struct config_report *report);
+
+/* carry.c */
+void carry_all(struct daemon *d);
+/* The guard follows the configuration, bound or not. False: the old one stays; see why. */
+bool carry_guard(const struct config *c, char *why, size_t why_cap);
+
+/* command.c */
+void command_request(void *ctx, uint64_t client, const char *text, size_t len);
+void command_gone(void *ctx, uint64_t client);
+void command_reply(struct daemon *d, uint64_t token, int code, const char *text);
+void command_event(struct daemon *d, const struct journal_entry *e);
+
+/* report.c: each returns a new JSON value. Times are milliseconds; ages, not instants. */
+json_t *report_status(struct daemon *d);
+json_t *report_vips(struct daemon *d);
+json_t *report_peers(struct daemon *d, const char *vip);
+json_t *report_ikes(struct daemon *d);
+json_t *report_children(struct daemon *d);
+json_t *report_rules(struct daemon *d);
+/* 0 all is well, 3 degraded, 7 (one VIP asked for, not bound). */
+int report_health(struct daemon *d);
+
+#endif

@@ -1,0 +1,345 @@
+/* daemon/feed.c - the world becomes events.
+ *
+ * Every descriptor is polled by the libqb loop; what it says is turned into a node_event,
+ * stepped, and the effects are carried out before the next one. The node's one deadline
+ * is one libqb timer.
+ */
+#include <poll.h>
+#include <qb/qbutil.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/daemon.h"
+#include "port/clock.h"
+#include "port/files.h"
+#include "port/sockets.h"
+#include "port/watch.h"
+
+enum { SECOND_TICK_MS = 100 };
+
+static void set_timer(struct daemon *d);
+
+static void on_timer(void *data)
+{
+	struct daemon *d = data;
+	struct node_event ev = {.kind = NODE_TICK};
+
+	d->due_ms = UINT64_MAX;
+	feed(d, &ev);
+}
+
+static void set_timer(struct daemon *d)
+{
+	uint64_t due = node_next_due_ms(d->node), now = clock_now_ms();
+
+	if (due == d->due_ms)
+		return;
+	if (d->due_ms != UINT64_MAX)
+		qb_loop_timer_del(d->loop, d->timer);
+	d->due_ms = due;
+	if (due != UINT64_MAX)
+		qb_loop_timer_add(d->loop, QB_LOOP_HIGH,
+			(due > now ? due - now : 0) * QB_TIME_NS_IN_MSEC, d, on_timer,
+			&d->timer);
+}
+
+void feed(struct daemon *d, struct node_event *ev)
+{
+	if (d->stepping)
+		abort();
+	d->stepping = true;
+	ev->now_ms = clock_now_ms();
+	node_step(d->node, ev, &d->fx);
+	carry_all(d);
+	d->stepping = false;
+	if (!d->exiting)
+		set_timer(d);
+}
+
+/* ---- addresses -------------------------------------------------------------------- */
+
+static void drain_watch(struct daemon *d)
+{
+	static const enum node_addr_state states[] = {
+		[WATCH_GONE] = NODE_ADDR_GONE,
+		[WATCH_TENTATIVE] = NODE_ADDR_TENTATIVE,
+		[WATCH_PRESENT] = NODE_ADDR_PRESENT,
+	};
+	struct watch_event w;
+
+	while (!d->exiting && watch_next(d->watch, &w)) {
+		struct node_event ev = {.kind = NODE_ADDRESS};
+		char text[ADDR_TEXT_MAX];
+
+		if (w.kind > WATCH_PRESENT)
+			continue;
+		if (w.dad_failed)
+			journal_say(EVENT_ERROR,
+				"duplicate address detection failed: another machine has "
+				"%s",
+				addr_format(&w.addr, text));
+		ev.u.address.addr = w.addr;
+		ev.u.address.state = states[w.kind];
+		feed(d, &ev);
+	}
+}
+
+static int32_t on_watch(int32_t fd, int32_t revents, void *data)
+{
+	(void)fd;
+	(void)revents;
+	drain_watch(data);
+	return 0;
+}
+
+/* ---- IKE --------------------------------------------------------------------------- */
+
+static int32_t on_sockets(int32_t fd, int32_t revents, void *data)
+{
+	struct daemon *d = data;
+	struct sockets_datagram in;
+
+	(void)fd;
+	(void)revents;
+	while (!d->exiting && sockets_next(d->sockets, &in)) {
+		struct node_event ev = {.kind = NODE_DATAGRAM};
+
+		ev.u.datagram.local = in.local;
+		ev.u.datagram.remote = in.remote;
+		ev.u.datagram.bytes = in.bytes;
+		feed(d, &ev);
+	}
+	return 0;
+}
+
+/* ---- the data plane ------------------------------------------------------------------ */
+
+static bool event_of_report(const struct plane_report *r, struct node_event *ev)
+{
+	switch (r->kind) {
+	case PLANE_NOTICE:
+		ev->kind = NODE_NOTICE;
+		ev->u.notice = r->u.notice;
+		return true;
+	case PLANE_USAGE:
+		ev->kind = NODE_USAGE;
+		ev->u.usage = r->u.usage;
+		return true;
+	case PLANE_GATE_CLOSED:
+		ev->kind = NODE_GATE_CLOSED;
+		ev->u.gate.scope = r->u.gate.scope;
+		ev->u.gate.turn = r->u.gate.turn;
+		return true;
+	case PLANE_IKE:
+		ev->kind = NODE_DATAGRAM;
+		ev->u.datagram.local = r->u.ike.local;
+		ev->u.datagram.remote = r->u.ike.remote;
+		ev->u.datagram.natt = true;
+		ev->u.datagram.bytes = span_of(r->u.ike.bytes, r->u.ike.len);
+		return true;
+	case PLANE_REFUSED:
+		journal_say(EVENT_ERROR, "the data plane refused child SA %u: %s",
+			r->u.refused.id, r->u.refused.text);
+		return false;
+	case PLANE_USAGE_END:
+		return false;
+	}
+	return false;
+}
+
+static int32_t on_plane(int32_t fd, int32_t revents, void *data)
+{
+	struct daemon *d = data;
+	struct plane_report r;
+
+	(void)fd;
+	(void)revents;
+	while (!d->exiting && plane_next_report(d->plane, &r)) {
+		struct node_event ev = {.kind = NODE_TICK};
+
+		if (event_of_report(&r, &ev))
+			feed(d, &ev);
+	}
+	return 0;
+}
+
+/* ---- the cluster --------------------------------------------------------------------- */
+
+static void on_members(void *ctx, const uint8_t *members, size_t n)
+{
+	struct node_event ev = {.kind = NODE_MEMBERS};
+
+	ev.u.members.members = members;
+	ev.u.members.n = n;
+	feed(ctx, &ev);
+}
+
+static void on_message(void *ctx, uint8_t from, struct span bytes)
+{
+	struct node_event ev = {.kind = NODE_MESSAGE};
+
+	ev.u.message.from = from;
+	ev.u.message.bytes = bytes;
+	feed(ctx, &ev);
+}
+
+static void on_quorum(void *ctx, bool quorate)
+{
+	struct node_event ev = {.kind = NODE_QUORUM};
+
+	ev.u.quorate = quorate;
+	feed(ctx, &ev);
+}
+
+static int32_t on_bus_readable(int32_t fd, int32_t revents, void *data)
+{
+	struct daemon *d = data;
+
+	(void)fd;
+	(void)revents;
+	bus_drain(d->bus);
+	return 0;
+}
+
+static int32_t on_quorum_readable(int32_t fd, int32_t revents, void *data)
+{
+	struct daemon *d = data;
+
+	(void)fd;
+	(void)revents;
+	quorum_drain(d->quorum);
+	return 0;
+}
+
+static void repoll(struct daemon *d, int *polled, int fd, qb_loop_poll_dispatch_fn fn)
+{
+	if (*polled >= 0)
+		qb_loop_poll_del(d->loop, *polled);
+	*polled = fd;
+	if (fd >= 0)
+		qb_loop_poll_add(d->loop, QB_LOOP_HIGH, fd, POLLIN, d, fn);
+}
+
+static void on_bus_fd(void *ctx, int fd)
+{
+	struct daemon *d = ctx;
+
+	repoll(d, &d->bus_fd, fd, on_bus_readable);
+}
+
+static void on_quorum_fd(void *ctx, int fd)
+{
+	struct daemon *d = ctx;
+
+	repoll(d, &d->quorum_fd, fd, on_quorum_readable);
+}
+
+/* The ports' own housekeeping: reconnecting, closing what lingered. */
+static void on_second(void *data)
+{
+	struct daemon *d = data;
+
+	if (d->bus)
+		bus_tick(d->bus);
+	if (d->quorum)
+		quorum_tick(d->quorum);
+	qb_loop_timer_add(d->loop, QB_LOOP_LOW, SECOND_TICK_MS * QB_TIME_NS_IN_MSEC, d,
+		on_second, &d->second);
+}
+
+static void join_cluster(struct daemon *d, const struct config *c)
+{
+	struct bus_handlers bus = {.members = on_members,
+		.message = on_message,
+		.fd_changed = on_bus_fd,
+		.ctx = d};
+	struct quorum_handlers quorum = {
+		.changed = on_quorum, .fd_changed = on_quorum_fd, .ctx = d};
+
+	d->quorum = quorum_new(&quorum);
+	d->bus = bus_new(c->cluster.name, &bus);
+}
+
+/* ---- the configuration --------------------------------------------------------------- */
+
+static bool same_cluster(const struct config *a, const struct config *b)
+{
+	return a->cluster.backend == b->cluster.backend &&
+	       strcmp(a->cluster.name, b->cluster.name) == 0;
+}
+
+static void take_config(struct daemon *d, struct config *c)
+{
+	struct node_event ev = {.kind = NODE_CONFIG};
+
+	ev.u.config = c;
+	d->config_wall_ms = clock_wall_ms();
+	feed(d, &ev);
+}
+
+bool feed_config(struct daemon *d, const struct config_report *report)
+{
+	struct config *c = files_load_config(d->options.config, report);
+	char why[256] = "";
+
+	if (!c)
+		return false;
+	if (!same_cluster(node_config(d->node), c))
+		snprintf(why, sizeof(why),
+			"cluster name or backend changed: restart vipsecd for that");
+	else if (carry_guard(c, why, sizeof(why))) {
+		take_config(d, c);
+		return true;
+	}
+	report->line(report->ctx, why);
+	config_free(c);
+	return false;
+}
+
+/* ---- opening and closing --------------------------------------------------------------- */
+
+static void restore_one(void *ctx, const char *name, struct span bytes)
+{
+	struct node_event ev = {.kind = NODE_RESTORE};
+
+	ev.u.restore.name = name;
+	ev.u.restore.bytes = bytes;
+	feed(ctx, &ev);
+}
+
+bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap)
+{
+	struct watch_params watch = {.routes = false};
+
+	d->bus_fd = d->quorum_fd = -1;
+	d->due_ms = UINT64_MAX;
+	d->sockets = sockets_new(DAEMON_MARK);
+	if (!d->sockets) {
+		snprintf(why, why_cap, "cannot make sockets");
+		return false;
+	}
+	d->watch = watch_open(&watch, why, why_cap);
+	if (!d->watch)
+		return false;
+	qb_loop_poll_add(d->loop, QB_LOOP_HIGH, watch_fd(d->watch), POLLIN, d, on_watch);
+	qb_loop_poll_add(
+		d->loop, QB_LOOP_HIGH, sockets_fd(d->sockets), POLLIN, d, on_sockets);
+	qb_loop_poll_add(d->loop, QB_LOOP_HIGH, plane_fd(d->plane), POLLIN, d, on_plane);
+	on_second(d);
+	bool clustered = c->cluster.backend == BACKEND_COROSYNC;
+	const struct config *running = c;
+	take_config(d, c);
+	store_each(&d->store, restore_one, d);
+	drain_watch(d);
+	if (clustered)
+		join_cluster(d, running);
+	return true;
+}
+
+void feed_close(struct daemon *d)
+{
+	bus_free(d->bus);
+	quorum_free(d->quorum);
+	watch_close(d->watch);
+	sockets_free(d->sockets);
+}

@@ -1,0 +1,61 @@
+/* daemon/privileges.c - libcap-ng, mlockall and prctl. */
+#include "daemon/privileges.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+static const struct {
+	unsigned cap;
+	const char *name, *use;
+} needed[] = {
+	{CAP_NET_ADMIN, "CAP_NET_ADMIN", "the TUN, nftables and routes"},
+	{CAP_NET_RAW, "CAP_NET_RAW", "raw ESP and ARP"},
+	{CAP_NET_BIND_SERVICE, "CAP_NET_BIND_SERVICE", "UDP port 500"},
+};
+enum { NEEDED = sizeof(needed) / sizeof(needed[0]) };
+
+bool privileges_check(char *why, size_t why_cap)
+{
+	for (int i = 0; i < NEEDED; i++) {
+		if (capng_have_capability(CAPNG_EFFECTIVE, needed[i].cap))
+			continue;
+		snprintf(why, why_cap, "%s is missing (for %s): start vipsecd as root",
+			needed[i].name, needed[i].use);
+		return false;
+	}
+	return true;
+}
+
+bool privileges_guard_memory(char *why, size_t why_cap)
+{
+	struct rlimit none = {0, 0};
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (mlockall(MCL_CURRENT | MCL_FUTURE) == 0)
+		return true;
+	snprintf(why, why_cap,
+		"memory cannot be locked (%s): keys could reach a swap device",
+		strerror(errno));
+	return false;
+}
+
+bool privileges_drop(char *why, size_t why_cap)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (int i = 0; i < NEEDED; i++)
+		capng_update(CAPNG_ADD,
+			CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
+			needed[i].cap);
+	if (capng_apply(CAPNG_SELECT_BOTH) != 0) {
+		snprintf(why, why_cap, "privileges cannot be dropped");
+		return false;
+	}
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	return true;
+}

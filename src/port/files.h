@@ -1,0 +1,18 @@
+/* port/files.h - how the configuration reaches the files it names.
+ *
+ * Floor 5: vipsecd and `vipsec check` both read through this.
+ */
+#ifndef VIPSEC_PORT_FILES_H
+#define VIPSEC_PORT_FILES_H
+
+#include "config/config.h"
+
+/* Secret files must be regular, owned by root or us, and not readable by others. One
+ * trailing newline is not part of the secret. */
+struct config_files files_of_disk(void);
+/* The whole file as heap text, NUL behind it; NULL and the reason. */
+char *files_read_text(const char *path, size_t *len, char *why, size_t why_cap);
+/* Reads and parses; errors go to report. NULL: not usable. */
+struct config *files_load_config(const char *path, const struct config_report *report);
+
+#endif

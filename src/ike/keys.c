@@ -1,0 +1,137 @@
+/* ike/keys.c - SKEYSEED and what follows from it, KEYMAT and AUTH (RFC 7296 2.13 to 2.15,
+ * 2.17; RFC 5282 7.1: with an AEAD cipher there is no SK_a).
+ *
+ * Every intermediate value is wiped. Leaves the primitives to crypto/.
+ */
+#include "ike/sa.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* An HMAC fails for want of memory alone: as with mem_new(), there is no going on. */
+static void require(enum crypto_err err)
+{
+	assert(err == CRYPTO_OK);
+}
+
+static struct span nonce_span(const struct nonce *n)
+{
+	return span_of(n->b, n->len);
+}
+
+static void put_u64(uint8_t *at, uint64_t v)
+{
+	for (int i = 7; i >= 0; i--, v >>= 8)
+		at[i] = (uint8_t)v;
+}
+
+static void set(struct secret *s, const uint8_t **at, size_t len)
+{
+	bool fits = secret_set(s, span_of(*at, len));
+
+	assert(fits);
+	*at += len;
+}
+
+/* Cuts SK_d | SK_ei | SK_er | SK_pi | SK_pr. */
+static bool take_keys(struct ike_engine *e, struct ike_sa *sa, const uint8_t *at)
+{
+	size_t prf_octets = prf_len(sa->suite.prf);
+	size_t encr_octets = aead_keymat_len(sa->suite.encr);
+
+	set(&sa->sk_d, &at, prf_octets);
+	struct span ei = span_of(at, encr_octets);
+	struct span er = span_of(at + encr_octets, encr_octets);
+	at += 2 * encr_octets;
+	set(&sa->sk_pi, &at, prf_octets);
+	set(&sa->sk_pr, &at, prf_octets);
+
+	sa->seal = aead_new(sa->suite.encr, sa->initiator ? ei : er);
+	sa->open = aead_new(sa->suite.encr, sa->initiator ? er : ei);
+	ike_keylog(e, sa, ei, er);
+	return sa->seal && sa->open;
+}
+
+/* RFC 7296 2.14. False: the peer's public value is not valid. */
+bool ike_keys_derive(struct ike_engine *e, struct ike_sa *sa, struct span peer_public)
+{
+	uint8_t nonces[2 * IKE_NONCE_MAX], seed[2 * IKE_NONCE_MAX + 2 * IKE_SPI_LEN];
+	uint8_t skeyseed[PRF_OUT_MAX], keys[3 * PRF_OUT_MAX + 2 * SECRET_MAX];
+	size_t n = (size_t)sa->nonce_i.len + sa->nonce_r.len;
+	size_t len = 3 * prf_len(sa->suite.prf) + 2 * aead_keymat_len(sa->suite.encr);
+	struct secret shared = {0};
+
+	if (kex_derive(sa->kex, peer_public, &shared) != CRYPTO_OK)
+		return false;
+	assert(len <= sizeof(keys));
+	memcpy(nonces, sa->nonce_i.b, sa->nonce_i.len);
+	memcpy(nonces + sa->nonce_i.len, sa->nonce_r.b, sa->nonce_r.len);
+	memcpy(seed, nonces, n);
+	put_u64(seed + n, sa->spi_i);
+	put_u64(seed + n + IKE_SPI_LEN, sa->spi_r);
+
+	struct span g_ir = secret_span(&shared);
+	struct span skeyseed_span = span_of(skeyseed, prf_len(sa->suite.prf));
+	require(prf(sa->suite.prf, span_of(nonces, n), &g_ir, 1, skeyseed));
+	require(prf_plus(sa->suite.prf, skeyseed_span,
+		span_of(seed, n + 2 * IKE_SPI_LEN), keys, len));
+	bool ok = take_keys(e, sa, keys);
+
+	secret_wipe(&shared);
+	wipe(skeyseed, sizeof(skeyseed));
+	wipe(keys, sizeof(keys));
+	return ok;
+}
+
+/* RFC 7296 2.15. The signed octets are the signer's first message, the other's nonce and
+ * a MAC over the signer's identity. */
+void ike_keys_auth(const struct ike_sa *sa, bool of_initiator, struct span id,
+	const struct secret *psk, uint8_t out[PRF_OUT_MAX])
+{
+	enum prf_alg alg = sa->suite.prf;
+	const struct secret *sk_p = of_initiator ? &sa->sk_pi : &sa->sk_pr;
+	const struct octets *message = of_initiator ? &sa->init_request : &sa->init_response;
+	const struct nonce *nonce = of_initiator ? &sa->nonce_r : &sa->nonce_i;
+	uint8_t maced_id[PRF_OUT_MAX], key[PRF_OUT_MAX];
+	struct span pad = span_text("Key Pad for IKEv2");
+
+	require(prf(alg, secret_span(sk_p), &id, 1, maced_id));
+	require(prf(alg, secret_span(psk), &pad, 1, key));
+	const struct span parts[] = {
+		octets_span(message), nonce_span(nonce), span_of(maced_id, prf_len(alg))};
+	require(prf(alg, span_of(key, prf_len(alg)), parts, 3, out));
+	wipe(key, sizeof(key));
+	wipe(maced_id, sizeof(maced_id));
+}
+
+/* RFC 7296 2.17: first the keys of the data that the initiator sends. */
+void ike_keys_child(const struct ike_sa *sa, struct ike_child *child)
+{
+	uint8_t nonces[2 * IKE_NONCE_MAX], keymat[2 * SECRET_MAX];
+	size_t n = (size_t)sa->nonce_i.len + sa->nonce_r.len;
+	size_t len = aead_keymat_len(child->alg);
+	const uint8_t *at = keymat;
+
+	assert(len > 0 && 2 * len <= sizeof(keymat));
+	memcpy(nonces, sa->nonce_i.b, sa->nonce_i.len);
+	memcpy(nonces + sa->nonce_i.len, sa->nonce_r.b, sa->nonce_r.len);
+	require(prf_plus(sa->suite.prf, secret_span(&sa->sk_d), span_of(nonces, n), keymat,
+		2 * len));
+	set(sa->initiator ? &child->key_out : &child->key_in, &at, len);
+	set(sa->initiator ? &child->key_in : &child->key_out, &at, len);
+	wipe(keymat, sizeof(keymat));
+}
+
+/* What only the initial exchanges need. SK_d stays, for further children. */
+void ike_keys_forget_init(struct ike_sa *sa)
+{
+	kex_free(sa->kex);
+	sa->kex = NULL;
+	octets_free(&sa->init_request);
+	octets_free(&sa->init_response);
+	octets_free(&sa->cookie);
+	secret_wipe(&sa->sk_pi);
+	secret_wipe(&sa->sk_pr);
+	if (sa->conn)
+		secret_wipe(&sa->conn->psk);
+}

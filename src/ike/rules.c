@@ -1,0 +1,128 @@
+/* ike/rules.c - the table of what may happen. Handlers say how.
+ *
+ * One row: in this state, on this exchange, with these payloads, that handler decides, and
+ * this is the next state. The dispatcher takes the first row whose payloads are there; it
+ * has looked at their presence before a handler runs. docs/STATES.md is drawn from here.
+ *
+ * Rekeying and certificates will be further rows, each with a file of its own.
+ */
+#include "ike/rules.h"
+
+#include "ike/sa.h"
+
+#define P(type) PAYLOAD_BIT(PAYLOAD_##type)
+
+/* What peers may add anywhere, to be ignored (RFC 7296 1.2, 2.5, 3.12). */
+#define EXTRAS (P(NOTIFY) | P(VENDOR))
+/* IKE_AUTH of peers that could do more than we ask for. */
+#define AUTH_EXTRAS                                                                        \
+	(EXTRAS | P(CERT) | P(CERTREQ) | P(CP) | P(EAP) | P(IDI) | P(IDR) | P(AUTH) |      \
+		P(SA) | P(TSI) | P(TSR))
+
+static const struct ike_rule rules[] = {
+	{"call a peer", STATE_LARVAL, COMMAND_CALL, ON_COMMAND, 0, 0, ike_on_call,
+		STATE_INIT_SENT},
+	{"answer a stranger", STATE_LARVAL, IKE_SA_INIT, ON_REQUEST,
+		P(SA) | P(KE) | P(NONCE), EXTRAS | P(CERTREQ), ike_on_init_request,
+		STATE_HALF_OPEN},
+
+	{"prove who we are", STATE_INIT_SENT, IKE_SA_INIT, ON_RESPONSE,
+		P(SA) | P(KE) | P(NONCE), EXTRAS | P(CERTREQ), ike_on_init_response,
+		STATE_AUTH_SENT},
+	{"ask again, as the peer wants it", STATE_INIT_SENT, IKE_SA_INIT, ON_RESPONSE,
+		P(NOTIFY), EXTRAS, ike_on_init_refusal, STATE_INIT_SENT},
+
+	{"believe the caller", STATE_HALF_OPEN, IKE_AUTH, ON_REQUEST,
+		P(IDI) | P(AUTH) | P(SA) | P(TSI) | P(TSR), AUTH_EXTRAS, ike_on_auth_request,
+		STATE_UP},
+	{"refuse a caller without proof (EAP)", STATE_HALF_OPEN, IKE_AUTH, ON_REQUEST, P(IDI),
+		AUTH_EXTRAS & ~P(AUTH), ike_on_auth_without_proof, STATE_GONE},
+
+	{"believe the peer that we called", STATE_AUTH_SENT, IKE_AUTH, ON_RESPONSE,
+		P(IDR) | P(AUTH) | P(SA) | P(TSI) | P(TSR), AUTH_EXTRAS,
+		ike_on_auth_response, STATE_UP},
+	{"be refused the child", STATE_AUTH_SENT, IKE_AUTH, ON_RESPONSE,
+		P(IDR) | P(AUTH) | RULE_ERROR, AUTH_EXTRAS, ike_on_auth_childless,
+		STATE_DELETING},
+	{"be refused", STATE_AUTH_SENT, IKE_AUTH, ON_RESPONSE, RULE_ERROR, AUTH_EXTRAS,
+		ike_on_auth_refusal, STATE_GONE},
+
+	{"take a probe, a Delete, a notice", STATE_UP, INFORMATIONAL, ON_REQUEST, 0,
+		EXTRAS | P(DELETE) | P(CP), ike_on_informational_request, STATE_UP},
+	{"hear that the peer lives", STATE_UP, INFORMATIONAL, ON_RESPONSE, 0,
+		EXTRAS | P(DELETE) | P(CP), ike_on_informational_response, STATE_UP},
+	{"refuse another child, or rekeying", STATE_UP, CREATE_CHILD_SA, ON_REQUEST, 0,
+		EXTRAS | P(SA) | P(KE) | P(NONCE) | P(TSI) | P(TSR) | P(CP),
+		ike_on_create_child_request, STATE_UP},
+	{"say goodbye", STATE_UP, COMMAND_DELETE, ON_COMMAND, 0, 0, ike_on_delete,
+		STATE_DELETING},
+
+	{"answer while leaving", STATE_DELETING, INFORMATIONAL, ON_REQUEST, 0,
+		EXTRAS | P(DELETE) | P(CP), ike_on_informational_deleting, STATE_DELETING},
+	{"refuse while leaving", STATE_DELETING, CREATE_CHILD_SA, ON_REQUEST, 0,
+		EXTRAS | P(SA) | P(KE) | P(NONCE) | P(TSI) | P(TSR) | P(CP),
+		ike_on_create_child_deleting, STATE_DELETING},
+	{"hear goodbye", STATE_DELETING, INFORMATIONAL, ON_RESPONSE, 0,
+		EXTRAS | P(DELETE) | P(CP), ike_on_response_deleting, STATE_GONE},
+};
+
+static bool fits(const struct ike_rule *r, uint64_t present)
+{
+	uint64_t welcome = r->must | r->may | RULE_ERROR;
+
+	return (present & r->must) == r->must && (present & ~welcome) == 0;
+}
+
+enum ike_match ike_rule_find(enum ike_state state, enum ike_trigger on, uint8_t exchange,
+	uint64_t present, const struct ike_rule **out)
+{
+	enum ike_match match = MATCH_NONE;
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		const struct ike_rule *r = &rules[i];
+
+		if (r->state != state || r->on != on || r->exchange != exchange)
+			continue;
+		if (fits(r, present)) {
+			*out = r;
+			return MATCH_RULE;
+		}
+		match = MATCH_PAYLOADS;
+	}
+	return match;
+}
+
+const struct ike_rule *ike_rules(size_t *n)
+{
+	*n = sizeof(rules) / sizeof(rules[0]);
+	return rules;
+}
+
+/* The deadline of a state is ike_sa.expire_ms; what comes of it is in the story. */
+static const struct {
+	const char *name, *story;
+} states[IKE_STATES] = {
+	[STATE_LARVAL] = {"larval", "made a moment ago, known to nobody"},
+	[STATE_INIT_SENT] = {"calling",
+		"initiator; IKE_SA_INIT is out. After give_up_ms: closed (TIMEOUT, or REFUSED "
+		"when the peer said no)"},
+	[STATE_AUTH_SENT] = {"proving",
+		"initiator; IKE_AUTH is out. After give_up_ms: closed (TIMEOUT)"},
+	[STATE_HALF_OPEN] = {"half-open",
+		"responder; IKE_SA_INIT is answered. After 30 s: forgotten"},
+	[STATE_UP] = {"up", "both have proved who they are; how long a silent peer is "
+			    "believed is the node's to say"},
+	[STATE_DELETING] = {"deleting", "our Delete is out. After the wait: closed"},
+	[STATE_GONE] = {"gone", "closed; for 10 s it repeats its last response to a peer "
+				"that did not get it"},
+};
+
+const char *ike_state_name(enum ike_state s)
+{
+	return states[s].name;
+}
+
+const char *ike_state_story(enum ike_state s)
+{
+	return states[s].story;
+}

@@ -1,0 +1,79 @@
+/* ike/rules.h - the table of what may happen. Private to ike/ (and to the tool that draws
+ * docs/STATES.md).
+ */
+#ifndef VIPSEC_IKE_RULES_H
+#define VIPSEC_IKE_RULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum ike_state {
+	STATE_LARVAL,    /* made a moment ago, known to nobody */
+	STATE_INIT_SENT, /* initiator: IKE_SA_INIT is out */
+	STATE_AUTH_SENT, /* initiator: IKE_AUTH is out */
+	STATE_HALF_OPEN, /* responder: IKE_SA_INIT is answered */
+	STATE_UP,        /* both have proved who they are */
+	STATE_DELETING,  /* our Delete is out */
+	STATE_GONE       /* over; kept a while to repeat the last response */
+};
+#define IKE_STATES (STATE_GONE + 1)
+
+enum ike_trigger { ON_REQUEST, ON_RESPONSE, ON_COMMAND };
+
+/* What a handler makes of it. */
+enum ike_verdict {
+	VERDICT_THEN, /* the rule's next state */
+	VERDICT_STAY,  /* as if nothing had come */
+	VERDICT_CLOSE, /* over, and the peer knows: sa->failure says why */
+	VERDICT_DELETE /* over, and the peer is to be told; sa->failure says why */
+};
+
+struct exchange;
+
+struct ike_rule {
+	const char *story;
+	enum ike_state state;
+	uint8_t exchange; /* enum ike_exchange; of ON_COMMAND: enum ike_command */
+	enum ike_trigger on;
+	uint64_t must, may; /* payloads; what is neither is not welcome */
+	enum ike_verdict (*handle)(struct exchange *x);
+	enum ike_state then;
+};
+
+/* In must: some Notify is an error. */
+#define RULE_ERROR (UINT64_C(1) << 63)
+
+enum ike_match {
+	MATCH_RULE,
+	MATCH_NONE,   /* such an exchange has no place in this state */
+	MATCH_PAYLOADS /* it has, but not with these payloads */
+};
+
+/* The first rule for this state and trigger whose payloads are there. */
+enum ike_match ike_rule_find(enum ike_state state, enum ike_trigger on, uint8_t exchange,
+	uint64_t present, const struct ike_rule **out);
+
+const char *ike_state_name(enum ike_state s);
+const char *ike_state_story(enum ike_state s);
+const struct ike_rule *ike_rules(size_t *n);
+
+/* The handlers, each in the file of its exchange. */
+enum ike_verdict ike_on_call(struct exchange *x);
+enum ike_verdict ike_on_init_request(struct exchange *x);
+enum ike_verdict ike_on_init_response(struct exchange *x);
+enum ike_verdict ike_on_init_refusal(struct exchange *x);
+enum ike_verdict ike_on_auth_request(struct exchange *x);
+enum ike_verdict ike_on_auth_without_proof(struct exchange *x);
+enum ike_verdict ike_on_auth_response(struct exchange *x);
+enum ike_verdict ike_on_auth_childless(struct exchange *x);
+enum ike_verdict ike_on_auth_refusal(struct exchange *x);
+enum ike_verdict ike_on_informational_request(struct exchange *x);
+enum ike_verdict ike_on_informational_response(struct exchange *x);
+enum ike_verdict ike_on_create_child_request(struct exchange *x);
+enum ike_verdict ike_on_delete(struct exchange *x);
+enum ike_verdict ike_on_informational_deleting(struct exchange *x);
+enum ike_verdict ike_on_create_child_deleting(struct exchange *x);
+enum ike_verdict ike_on_response_deleting(struct exchange *x);
+
+#endif

@@ -1,0 +1,259 @@
+/* ike/sa.h - what the files of this room share: the engine, its SAs, and the exchange
+ * that is going on.
+ *
+ * Private to ike/. `state` of an SA is assigned in dispatch.c and nowhere else.
+ */
+#ifndef VIPSEC_IKE_SA_H
+#define VIPSEC_IKE_SA_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "base/rate.h"
+#include "crypto/kex.h"
+#include "ike/ike.h"
+#include "ike/rules.h"
+#include "wire/message.h"
+#include "wire/payload.h"
+
+enum {
+	IKE_NONCE_MAX = 256, /* RFC 7296 3.9: 16 to 256 octets */
+	IKE_NONCE_MIN = 16,
+	IKE_NONCE_OURS = 32,
+	IKE_COOKIE_MAX = 64,
+	IKE_OUT_MAX = 4096, /* our own messages; the longest has some 2,500 octets */
+	IKE_INIT_MAX = 4096 /* longest IKE_SA_INIT that we keep for AUTH */
+};
+
+#define IKE_NEVER UINT64_MAX
+
+/* Heap bytes of a message that is kept. */
+struct octets {
+	uint8_t *at;
+	size_t len;
+};
+void octets_set(struct octets *o, struct span bytes);
+void octets_free(struct octets *o);
+struct span octets_span(const struct octets *o);
+
+struct nonce {
+	uint16_t len;
+	uint8_t b[IKE_NONCE_MAX];
+};
+
+/* A request of ours under way (window 1, RFC 7296 2.3). */
+struct outgoing {
+	struct octets bytes; /* empty: none */
+	uint32_t message_id;
+	uint8_t exchange;
+	bool urgent;
+	unsigned tries;
+	uint64_t first_ms, due_ms;
+};
+
+struct crossing {
+	bool keep;        /* the peer insists on its duplicate */
+	bool ours_to_end; /* we delete the loser; otherwise only if the peer does not */
+	uint64_t due_ms;  /* when a loser is deleted; IKE_NEVER */
+	uint64_t used_ms; /* its last traffic */
+	uint64_t ended_ms; /* of a winner: a duplicate of it was deleted then; 0: none */
+};
+
+struct ike_sa {
+	struct list all;  /* engine.sas */
+	struct list half; /* engine.half_open, while a responder is half open */
+	size_t timer;     /* place in the engine's heap, from 1; 0: not in it */
+	uint64_t timer_ms;
+
+	uint32_t id;
+	enum ike_state state;
+	bool initiator;
+	bool stranger; /* half open and not a friend */
+	bool announced; /* the host has heard established() */
+	bool told; /* the host has heard closed() */
+	uint64_t spi_i, spi_r;
+	struct ike_path path;
+	struct ike_conn *conn; /* NULL: responder before IKE_AUTH */
+	struct identity claimed; /* responder: IDi, believed or not */
+	uint64_t created_ms, established_ms, last_in_ms;
+	uint64_t expire_ms; /* what it means depends on the state: rules.c */
+
+	/* IKE_SA_INIT */
+	struct ike_suite suite;
+	struct kex *kex;
+	struct nonce nonce_i, nonce_r;
+	struct octets init_request, init_response; /* until AUTH has signed them */
+	uint8_t init_key[SHA256_LEN]; /* responder: digest of where and what was asked */
+	struct octets cookie;
+	unsigned cookies, groups; /* how often each made us start again */
+	bool natd; /* both sides sent NAT detection */
+	bool nat_local, nat_remote, forced;
+	bool peer_nlbs, peer_is_vipsec;
+
+	/* keys */
+	struct secret sk_d, sk_pi, sk_pr;
+	struct aead *seal, *open;
+	uint64_t iv;
+
+	/* messages */
+	uint32_t next_out, next_in;
+	struct outgoing out;
+	struct octets response; /* to request next_in - 1 */
+
+	struct ike_child *child; /* keys wiped once handed over; NULL: none */
+	struct ike_failure failure; /* what closed() will say */
+	struct crossing crossing;
+	bool replaced;
+	bool delete_due;      /* DELETING: the Delete waits for the request under way */
+	bool auth_failed;     /* DELETING: tell the peer that its AUTH was wrong */
+	unsigned copies_left; /* of a Delete that is not waited for */
+};
+
+struct ike_engine {
+	struct entropy entropy;
+	struct ike_host host;
+	struct ike_limits limits;
+	uint8_t member;
+	struct secret cookie_secret;
+	struct rate stateless; /* answers without an SA, RFC 7296 2.21.4 */
+	struct ike_counters counters;
+	struct ike_key_sink sink;
+	uint64_t now_ms;
+
+	struct list sas;
+	struct list half_open;
+	size_t n_strangers, n_half_open, n_established;
+	struct map *by_spi;  /* our own SPI */
+	struct map *by_init; /* init_key */
+	struct map *by_id;
+	uint32_t last_id, last_child;
+
+	struct ike_sa **heap; /* [1..n_heap], earliest first */
+	size_t n_heap, heap_cap;
+
+	uint8_t text[65536]; /* what was decrypted */
+	uint8_t reply[IKE_OUT_MAX];
+	uint8_t request[IKE_OUT_MAX];
+};
+
+/* One message on its way through the dispatcher. */
+struct exchange {
+	struct ike_engine *e;
+	struct ike_sa *sa;
+	const struct ike_path *from;
+	struct span datagram;
+	struct ike_header header;
+	struct payload_set in;
+	bool has_error; /* some Notify is an error */
+	struct message out; /* requests: the protected response under the pen */
+	struct ike_answer answer; /* IKE_SA_INIT requests: how the scope answers */
+	uint64_t wait_ms;   /* the Delete command's arguments */
+	unsigned copies;
+};
+
+/* ---- engine.c */
+struct ike_sa *ike_sa_new(struct ike_engine *e, const struct ike_path *path, bool initiator);
+void ike_sa_free(struct ike_engine *e, struct ike_sa *sa);
+struct ike_sa *ike_sa_by_spi(const struct ike_engine *e, uint64_t own_spi);
+struct ike_sa *ike_sa_by_id(const struct ike_engine *e, uint32_t id);
+void ike_sa_info(const struct ike_sa *sa, struct ike_info *out);
+uint64_t ike_sa_own_spi(const struct ike_sa *sa);
+/* Two SAs of one identity pair, in one scope. */
+bool ike_sa_same_pair(const struct ike_sa *a, const struct ike_sa *b);
+
+/* ---- timer.c: a heap of due times, one entry an SA */
+void ike_timer_update(struct ike_engine *e, struct ike_sa *sa);
+void ike_timer_remove(struct ike_engine *e, struct ike_sa *sa);
+struct ike_sa *ike_timer_first(const struct ike_engine *e); /* NULL: none */
+
+/* ---- dispatch.c */
+enum ike_command { COMMAND_CALL = 1, COMMAND_DELETE };
+void ike_command(struct ike_engine *e, struct ike_sa *sa, enum ike_command c,
+	uint64_t wait_ms, unsigned copies);
+/* Ends the SA without a further word; it may linger to repeat its last response. */
+void ike_close(struct ike_engine *e, struct ike_sa *sa, enum ike_close close);
+/* Its deadline has come. */
+void ike_expire(struct ike_engine *e, struct ike_sa *sa);
+/* What closed() will say. */
+void ike_fail(struct ike_sa *sa, enum ike_close close, enum ike_why why, uint16_t notify);
+
+/* ---- message.c: framing */
+struct ike_header ike_header_for(const struct ike_sa *sa, uint8_t exchange, bool response,
+	uint32_t message_id);
+/* Starts the response of x afresh, dropping what was written. */
+void ike_reply_begin(struct exchange *x);
+void ike_reply_notify(struct exchange *x, uint16_t type, struct span data);
+/* The response is only this error. */
+void ike_reply_error(struct exchange *x, uint16_t type, struct span data);
+void ike_reply_send(struct exchange *x);
+/* A protected request of ours: begin, write payloads, send. One at a time. */
+struct message ike_request_begin(struct ike_engine *e, struct ike_sa *sa, uint8_t exchange);
+void ike_request_send(
+	struct ike_engine *e, struct ike_sa *sa, struct message *m, uint8_t exchange);
+/* An answer without an SA: RFC 7296 2.21.1, 2.21.4. */
+void ike_answer_stateless(struct exchange *x, uint16_t type, struct span data);
+/* A Notify without SPI. */
+void ike_notify_write(struct message *m, uint16_t type, struct span data);
+/* The data of the first such Notify; false: none. */
+bool ike_notify_find(const struct payload_set *in, uint16_t type, struct span *data);
+/* The first Notify that is an error; 0: none. */
+uint16_t ike_notify_error(const struct payload_set *in, struct span *data);
+const char *ike_notify_name(uint16_t type);
+void ike_note(struct ike_engine *e, const struct ike_path *path, uint32_t id,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* ---- sk.c */
+bool ike_sk_seal(struct ike_engine *e, struct ike_sa *sa, struct message *m,
+	struct span *datagram);
+enum ike_sk { SK_OPENED, SK_FORGED, SK_ABSENT };
+enum ike_sk ike_sk_open(struct exchange *x, struct reader *payloads, uint8_t *inner);
+
+/* ---- retransmit.c */
+void ike_retransmit_start(struct ike_engine *e, struct ike_sa *sa, struct span bytes,
+	uint32_t message_id, uint8_t exchange, bool urgent);
+void ike_retransmit_now(struct ike_engine *e, struct ike_sa *sa);
+void ike_retransmit_due(struct ike_engine *e, struct ike_sa *sa);
+void ike_retransmit_copies(struct ike_engine *e, struct ike_sa *sa, unsigned copies);
+void ike_retransmit_stop(struct ike_sa *sa);
+
+/* ---- keys.c */
+bool ike_keys_derive(struct ike_engine *e, struct ike_sa *sa, struct span peer_public);
+/* AUTH data of the one side (RFC 7296 2.15). id: body of its ID payload. */
+void ike_keys_auth(const struct ike_sa *sa, bool of_initiator, struct span id,
+	const struct secret *psk, uint8_t out[PRF_OUT_MAX]);
+void ike_keys_child(const struct ike_sa *sa, struct ike_child *child);
+void ike_keys_forget_init(struct ike_sa *sa);
+
+/* ---- keylog.c or keylog_off.c */
+void ike_keylog(struct ike_engine *e, const struct ike_sa *sa, struct span sk_ei,
+	struct span sk_er);
+
+/* ---- natd.c */
+void ike_natd_write(struct message *m, uint64_t spi_i, uint64_t spi_r,
+	const struct ike_path *path, const struct entropy *forced);
+void ike_natd_read(struct exchange *x);
+bool ike_natd_encap(const struct ike_sa *sa);
+
+/* ---- cookie.c */
+enum ike_gate { GATE_PASS, GATE_COOKIE, GATE_REFUSE };
+enum ike_gate ike_cookie_gate(struct exchange *x, struct span nonce, bool *stranger);
+void ike_cookie_ask(struct exchange *x, struct span nonce);
+
+/* ---- vendor.c */
+void ike_vendor_write(struct message *m, bool nlbs, bool initial_contact);
+void ike_vendor_read(struct exchange *x);
+
+/* ---- suites.c: see suites.h */
+
+/* ---- child.c */
+void ike_child_up(struct ike_engine *e, struct ike_sa *sa);
+void ike_child_down(struct ike_engine *e, struct ike_sa *sa, enum ike_close why);
+
+/* ---- crossing.c */
+bool ike_crossing_may_contact(const struct ike_engine *e, const struct ike_sa *sa);
+bool ike_crossing_is_first(const struct ike_engine *e, const struct ike_sa *sa);
+void ike_crossing_contact(struct ike_engine *e, struct ike_sa *sa);
+void ike_crossing_settle(struct ike_engine *e, struct ike_sa *sa);
+void ike_crossing_gone(struct ike_engine *e, struct ike_sa *sa);
+void ike_crossing_due(struct ike_engine *e, struct ike_sa *sa);
+
+#endif

@@ -96,9 +96,8 @@ static void end(struct ike_engine *e, struct ike_sa *sa, bool linger)
 	ike_timer_update(e, sa);
 }
 
-void ike_close(struct ike_engine *e, struct ike_sa *sa, enum ike_close close)
+void ike_close(struct ike_engine *e, struct ike_sa *sa)
 {
-	sa->failure.close = close;
 	end(e, sa, false);
 }
 
@@ -132,8 +131,11 @@ static enum ike_verdict run(
 void ike_command(struct ike_engine *e, struct ike_sa *sa, enum ike_command c,
 	uint64_t wait_ms, unsigned copies)
 {
-	struct exchange x = {
-		.e = e, .sa = sa, .from = &sa->path, .wait_ms = wait_ms, .copies = copies};
+	struct exchange x = {.e = e,
+		.sa = sa,
+		.from = &sa->path,
+		.wait_ms = wait_ms,
+		.copies = copies};
 	const struct ike_rule *rule;
 	enum ike_state then;
 	enum ike_match match = ike_rule_find(sa->state, ON_COMMAND, (uint8_t)c, 0, &rule);
@@ -147,10 +149,9 @@ void ike_command(struct ike_engine *e, struct ike_sa *sa, enum ike_command c,
 	ike_timer_update(e, sa);
 }
 
-/* The peer believes in an SA that we end: it is told, whatever state ours has reached. */
+/* The peer believes in an SA that we end. */
 static void tell_and_delete(struct ike_engine *e, struct ike_sa *sa)
 {
-	set_state(e, sa, STATE_UP);
 	ike_command(e, sa, COMMAND_DELETE, DELETE_WAIT_MS, 1);
 }
 
@@ -183,8 +184,7 @@ static bool is_repeated_init(struct exchange *x, const uint8_t key[SHA256_LEN])
 		return false;
 	x->e->counters.replayed_request++;
 	if (sa->state == STATE_HALF_OPEN)
-		x->e->host.send(
-			x->e->host.ctx, x->from, octets_span(&sa->init_response));
+		x->e->host.send(x->e->host.ctx, x->from, octets_span(&sa->init_response));
 	return true;
 }
 
@@ -454,7 +454,7 @@ static void on_protected(struct exchange *x, struct reader outer)
 		return;
 	}
 	enum ike_sk opened = ike_sk_open(x, &inner, &first);
-	if (opened == SK_FORGED || opened == SK_ABSENT) {
+	if (opened == SK_FORGED) {
 		e->counters.forged++;
 		return;
 	}
@@ -465,7 +465,7 @@ static void on_protected(struct exchange *x, struct reader outer)
 	}
 	enum wire_err err = opened == SK_OPENED ? payload_set_read(inner, first, &x->in)
 						: WIRE_MALFORMED;
-	x->has_error = err == WIRE_OK && ike_notify_error(&x->in, NULL) != 0;
+	x->has_error = err == WIRE_OK && ike_notify_error(&x->in) != 0;
 	if (x->header.response)
 		on_response(x, err);
 	else

@@ -73,8 +73,8 @@ bool ike_keys_derive(struct ike_engine *e, struct ike_sa *sa, struct span peer_p
 	struct span g_ir = secret_span(&shared);
 	struct span skeyseed_span = span_of(skeyseed, prf_len(sa->suite.prf));
 	require(prf(sa->suite.prf, span_of(nonces, n), &g_ir, 1, skeyseed));
-	require(prf_plus(sa->suite.prf, skeyseed_span,
-		span_of(seed, n + 2 * IKE_SPI_LEN), keys, len));
+	require(prf_plus(sa->suite.prf, skeyseed_span, span_of(seed, n + 2 * IKE_SPI_LEN),
+		keys, len));
 	bool ok = take_keys(e, sa, keys);
 
 	secret_wipe(&shared);
@@ -90,7 +90,8 @@ void ike_keys_auth(const struct ike_sa *sa, bool of_initiator, struct span id,
 {
 	enum prf_alg alg = sa->suite.prf;
 	const struct secret *sk_p = of_initiator ? &sa->sk_pi : &sa->sk_pr;
-	const struct octets *message = of_initiator ? &sa->init_request : &sa->init_response;
+	const struct octets *message =
+		of_initiator ? &sa->init_request : &sa->init_response;
 	const struct nonce *nonce = of_initiator ? &sa->nonce_r : &sa->nonce_i;
 	uint8_t maced_id[PRF_OUT_MAX], key[PRF_OUT_MAX];
 	struct span pad = span_text("Key Pad for IKEv2");
@@ -115,8 +116,8 @@ void ike_keys_child(const struct ike_sa *sa, struct ike_child *child)
 	assert(len > 0 && 2 * len <= sizeof(keymat));
 	memcpy(nonces, sa->nonce_i.b, sa->nonce_i.len);
 	memcpy(nonces + sa->nonce_i.len, sa->nonce_r.b, sa->nonce_r.len);
-	require(prf_plus(sa->suite.prf, secret_span(&sa->sk_d), span_of(nonces, n), keymat,
-		2 * len));
+	require(prf_plus(sa->suite.prf, secret_span(&sa->sk_d), span_of(nonces, n),
+		keymat, 2 * len));
 	set(sa->initiator ? &child->key_out : &child->key_in, &at, len);
 	set(sa->initiator ? &child->key_in : &child->key_out, &at, len);
 	wipe(keymat, sizeof(keymat));

@@ -8,6 +8,8 @@
 
 #include <assert.h>
 
+#include "wire/notify_payload.h"
+
 static void put_be(uint8_t *at, uint64_t v, size_t octets)
 {
 	while (octets-- > 0) {
@@ -31,30 +33,29 @@ static void digest(
 }
 
 void ike_natd_write(struct message *m, uint64_t spi_i, uint64_t spi_r,
-	const struct ike_path *path, const struct entropy *forced)
+	const struct ike_path *path, bool forced)
 {
 	uint8_t hash[SHA1_LEN];
 
-	if (forced)
-		entropy_fill(forced, hash, sizeof(hash));
-	else
-		digest(spi_i, spi_r, &path->local, hash);
+	digest(spi_i, spi_r, &path->local, hash);
+	for (size_t i = 0; forced && i < sizeof(hash); i++)
+		hash[i] = (uint8_t)~hash[i];
 	ike_notify_write(m, N_NAT_DETECTION_SOURCE_IP, span_of(hash, sizeof(hash)));
 	digest(spi_i, spi_r, &path->remote, hash);
 	ike_notify_write(m, N_NAT_DETECTION_DESTINATION_IP, span_of(hash, sizeof(hash)));
 }
 
 /* A sender with several addresses may send several source hashes: one must match. */
-static bool any_matches(
-	const struct payload_set *in, uint16_t type, const uint8_t hash[SHA1_LEN], bool *seen)
+static bool any_matches(const struct payload_set *in, uint16_t type,
+	const uint8_t hash[SHA1_LEN], bool *seen)
 {
 	const struct payload *p = NULL;
 	bool match = false;
 
 	while ((p = payload_set_next(in, PAYLOAD_NOTIFY, p))) {
-		struct notify n;
+		struct wire_notify n;
 
-		if (notify_read(p->body, &n) != WIRE_OK || n.type != type)
+		if (notify_payload_read(p->body, &n) != WIRE_OK || n.type != type)
 			continue;
 		*seen = true;
 		match |= span_equal(n.data, span_of(hash, SHA1_LEN));
@@ -69,7 +70,8 @@ void ike_natd_read(struct exchange *x)
 
 	digest(x->header.spi_i, x->header.spi_r, &x->from->remote, theirs);
 	digest(x->header.spi_i, x->header.spi_r, &x->from->local, ours);
-	bool theirs_match = any_matches(&x->in, N_NAT_DETECTION_SOURCE_IP, theirs, &source);
+	bool theirs_match =
+		any_matches(&x->in, N_NAT_DETECTION_SOURCE_IP, theirs, &source);
 	bool ours_match =
 		any_matches(&x->in, N_NAT_DETECTION_DESTINATION_IP, ours, &destination);
 	x->sa->natd = source && destination;

@@ -1,2 +1,28 @@
 noinst_LIBRARIES += src/ike/libvipsec_ike.a
-src_ike_libvipsec_ike_a_SOURCES = src/ike/room.c
+src_ike_libvipsec_ike_a_SOURCES = \
+	src/ike/auth.c \
+	src/ike/child.c \
+	src/ike/cookie.c \
+	src/ike/create_child.c \
+	src/ike/crossing.c \
+	src/ike/dispatch.c \
+	src/ike/engine.c \
+	src/ike/ike.h \
+	src/ike/informational.c \
+	src/ike/keys.c \
+	src/ike/message.c \
+	src/ike/natd.c \
+	src/ike/retransmit.c \
+	src/ike/rules.c src/ike/rules.h \
+	src/ike/sa.h \
+	src/ike/sa_init.c \
+	src/ike/sk.c \
+	src/ike/suites.c src/ike/suites.h \
+	src/ike/timer.c \
+	src/ike/vendor.c
+if KEY_LOG
+src_ike_libvipsec_ike_a_SOURCES += src/ike/keylog.c
+else
+src_ike_libvipsec_ike_a_SOURCES += src/ike/keylog_off.c
+endif
+EXTRA_DIST += src/ike/keylog.c src/ike/keylog_off.c

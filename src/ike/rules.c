@@ -15,8 +15,8 @@
 /* What peers may add anywhere, to be ignored (RFC 7296 1.2, 2.5, 3.12). */
 #define EXTRAS (P(NOTIFY) | P(VENDOR))
 /* IKE_AUTH of peers that could do more than we ask for. */
-#define AUTH_EXTRAS                                                                        \
-	(EXTRAS | P(CERT) | P(CERTREQ) | P(CP) | P(EAP) | P(IDI) | P(IDR) | P(AUTH) |      \
+#define AUTH_EXTRAS                                                                   \
+	(EXTRAS | P(CERT) | P(CERTREQ) | P(CP) | P(EAP) | P(IDI) | P(IDR) | P(AUTH) | \
 		P(SA) | P(TSI) | P(TSR))
 
 static const struct ike_rule rules[] = {
@@ -33,10 +33,10 @@ static const struct ike_rule rules[] = {
 		P(NOTIFY), EXTRAS, ike_on_init_refusal, STATE_INIT_SENT},
 
 	{"believe the caller", STATE_HALF_OPEN, IKE_AUTH, ON_REQUEST,
-		P(IDI) | P(AUTH) | P(SA) | P(TSI) | P(TSR), AUTH_EXTRAS, ike_on_auth_request,
-		STATE_UP},
-	{"refuse a caller without proof (EAP)", STATE_HALF_OPEN, IKE_AUTH, ON_REQUEST, P(IDI),
-		AUTH_EXTRAS & ~P(AUTH), ike_on_auth_without_proof, STATE_GONE},
+		P(IDI) | P(AUTH) | P(SA) | P(TSI) | P(TSR), AUTH_EXTRAS,
+		ike_on_auth_request, STATE_UP},
+	{"refuse a caller without proof (EAP)", STATE_HALF_OPEN, IKE_AUTH, ON_REQUEST,
+		P(IDI), AUTH_EXTRAS & ~P(AUTH), ike_on_auth_without_proof, STATE_GONE},
 
 	{"believe the peer that we called", STATE_AUTH_SENT, IKE_AUTH, ON_RESPONSE,
 		P(IDR) | P(AUTH) | P(SA) | P(TSI) | P(TSR), AUTH_EXTRAS,
@@ -46,6 +46,9 @@ static const struct ike_rule rules[] = {
 		STATE_DELETING},
 	{"be refused", STATE_AUTH_SENT, IKE_AUTH, ON_RESPONSE, RULE_ERROR, AUTH_EXTRAS,
 		ike_on_auth_refusal, STATE_GONE},
+
+	{"take it back", STATE_AUTH_SENT, COMMAND_DELETE, ON_COMMAND, 0, 0, ike_on_delete,
+		STATE_DELETING},
 
 	{"take a probe, a Delete, a notice", STATE_UP, INFORMATIONAL, ON_REQUEST, 0,
 		EXTRAS | P(DELETE) | P(CP), ike_on_informational_request, STATE_UP},
@@ -58,7 +61,8 @@ static const struct ike_rule rules[] = {
 		STATE_DELETING},
 
 	{"answer while leaving", STATE_DELETING, INFORMATIONAL, ON_REQUEST, 0,
-		EXTRAS | P(DELETE) | P(CP), ike_on_informational_deleting, STATE_DELETING},
+		EXTRAS | P(DELETE) | P(CP), ike_on_informational_deleting,
+		STATE_DELETING},
 	{"refuse while leaving", STATE_DELETING, CREATE_CHILD_SA, ON_REQUEST, 0,
 		EXTRAS | P(SA) | P(KE) | P(NONCE) | P(TSI) | P(TSR) | P(CP),
 		ike_on_create_child_deleting, STATE_DELETING},
@@ -103,9 +107,9 @@ static const struct {
 	const char *name, *story;
 } states[IKE_STATES] = {
 	[STATE_LARVAL] = {"larval", "made a moment ago, known to nobody"},
-	[STATE_INIT_SENT] = {"calling",
-		"initiator; IKE_SA_INIT is out. After give_up_ms: closed (TIMEOUT, or REFUSED "
-		"when the peer said no)"},
+	[STATE_INIT_SENT] = {"calling", "initiator; IKE_SA_INIT is out. After "
+					"give_up_ms: closed (TIMEOUT, or REFUSED "
+					"when the peer said no)"},
 	[STATE_AUTH_SENT] = {"proving",
 		"initiator; IKE_AUTH is out. After give_up_ms: closed (TIMEOUT)"},
 	[STATE_HALF_OPEN] = {"half-open",

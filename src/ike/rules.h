@@ -9,13 +9,13 @@
 #include <stdint.h>
 
 enum ike_state {
-	STATE_LARVAL,    /* made a moment ago, known to nobody */
+	STATE_LARVAL, /* made a moment ago, known to nobody */
 	STATE_INIT_SENT, /* initiator: IKE_SA_INIT is out */
 	STATE_AUTH_SENT, /* initiator: IKE_AUTH is out */
 	STATE_HALF_OPEN, /* responder: IKE_SA_INIT is answered */
-	STATE_UP,        /* both have proved who they are */
-	STATE_DELETING,  /* our Delete is out */
-	STATE_GONE       /* over; kept a while to repeat the last response */
+	STATE_UP, /* both have proved who they are */
+	STATE_DELETING, /* our Delete is out */
+	STATE_GONE /* over; kept a while to repeat the last response */
 };
 #define IKE_STATES (STATE_GONE + 1)
 
@@ -24,7 +24,7 @@ enum ike_trigger { ON_REQUEST, ON_RESPONSE, ON_COMMAND };
 /* What a handler makes of it. */
 enum ike_verdict {
 	VERDICT_THEN, /* the rule's next state */
-	VERDICT_STAY,  /* as if nothing had come */
+	VERDICT_STAY, /* as if nothing had come */
 	VERDICT_CLOSE, /* over, and the peer knows: sa->failure says why */
 	VERDICT_DELETE /* over, and the peer is to be told; sa->failure says why */
 };
@@ -46,7 +46,7 @@ struct ike_rule {
 
 enum ike_match {
 	MATCH_RULE,
-	MATCH_NONE,   /* such an exchange has no place in this state */
+	MATCH_NONE, /* such an exchange has no place in this state */
 	MATCH_PAYLOADS /* it has, but not with these payloads */
 };
 

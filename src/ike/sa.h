@@ -17,7 +17,6 @@
 
 enum {
 	IKE_NONCE_MAX = 256, /* RFC 7296 3.9: 16 to 256 octets */
-	IKE_NONCE_MIN = 16,
 	IKE_NONCE_OURS = 32,
 	IKE_COOKIE_MAX = 64,
 	IKE_OUT_MAX = 4096, /* our own messages; the longest has some 2,500 octets */
@@ -51,17 +50,17 @@ struct outgoing {
 };
 
 struct crossing {
-	bool keep;        /* the peer insists on its duplicate */
-	bool ours_to_end; /* we delete the loser; otherwise only if the peer does not */
-	uint64_t due_ms;  /* when a loser is deleted; IKE_NEVER */
+	bool keep; /* the peer insists on its duplicate */
+	bool unused_only; /* a loser is deleted only when it is unused */
+	uint64_t due_ms; /* when a loser is deleted; IKE_NEVER */
 	uint64_t used_ms; /* its last traffic */
 	uint64_t ended_ms; /* of a winner: a duplicate of it was deleted then; 0: none */
 };
 
 struct ike_sa {
-	struct list all;  /* engine.sas */
+	struct list all; /* engine.sas */
 	struct list half; /* engine.half_open, while a responder is half open */
-	size_t timer;     /* place in the engine's heap, from 1; 0: not in it */
+	size_t timer; /* place in the engine's heap, from 1; 0: not in it */
 	uint64_t timer_ms;
 
 	uint32_t id;
@@ -69,7 +68,8 @@ struct ike_sa {
 	bool initiator;
 	bool stranger; /* half open and not a friend */
 	bool announced; /* the host has heard established() */
-	bool told; /* the host has heard closed() */
+	bool first; /* initiator: no other SA with this peer when we called */
+	uint64_t own_spi; /* one of the two below */
 	uint64_t spi_i, spi_r;
 	struct ike_path path;
 	struct ike_conn *conn; /* NULL: responder before IKE_AUTH */
@@ -92,7 +92,7 @@ struct ike_sa {
 	/* keys */
 	struct secret sk_d, sk_pi, sk_pr;
 	struct aead *seal, *open;
-	uint64_t iv;
+	uint64_t iv_prefix, iv_counter; /* of what we seal */
 
 	/* messages */
 	uint32_t next_out, next_in;
@@ -100,11 +100,12 @@ struct ike_sa {
 	struct octets response; /* to request next_in - 1 */
 
 	struct ike_child *child; /* keys wiped once handed over; NULL: none */
+	bool child_is_up;
 	struct ike_failure failure; /* what closed() will say */
 	struct crossing crossing;
 	bool replaced;
-	bool delete_due;      /* DELETING: the Delete waits for the request under way */
-	bool auth_failed;     /* DELETING: tell the peer that its AUTH was wrong */
+	bool delete_due; /* DELETING: the Delete waits for the request under way */
+	bool auth_failed; /* DELETING: tell the peer that its AUTH was wrong */
 	unsigned copies_left; /* of a Delete that is not waited for */
 };
 
@@ -122,7 +123,7 @@ struct ike_engine {
 	struct list sas;
 	struct list half_open;
 	size_t n_strangers, n_half_open, n_established;
-	struct map *by_spi;  /* our own SPI */
+	struct map *by_spi; /* our own SPI */
 	struct map *by_init; /* init_key */
 	struct map *by_id;
 	uint32_t last_id, last_child;
@@ -146,17 +147,16 @@ struct exchange {
 	bool has_error; /* some Notify is an error */
 	struct message out; /* requests: the protected response under the pen */
 	struct ike_answer answer; /* IKE_SA_INIT requests: how the scope answers */
-	uint64_t wait_ms;   /* the Delete command's arguments */
+	uint64_t wait_ms; /* the Delete command's arguments */
 	unsigned copies;
 };
 
 /* ---- engine.c */
-struct ike_sa *ike_sa_new(struct ike_engine *e, const struct ike_path *path, bool initiator);
-void ike_sa_free(struct ike_engine *e, struct ike_sa *sa);
+struct ike_sa *ike_sa_new(
+	struct ike_engine *e, const struct ike_path *path, bool initiator);
+void ike_sa_free(struct ike_engine *e, struct ike_sa *sa); /* silently */
 struct ike_sa *ike_sa_by_spi(const struct ike_engine *e, uint64_t own_spi);
-struct ike_sa *ike_sa_by_id(const struct ike_engine *e, uint32_t id);
 void ike_sa_info(const struct ike_sa *sa, struct ike_info *out);
-uint64_t ike_sa_own_spi(const struct ike_sa *sa);
 /* Two SAs of one identity pair, in one scope. */
 bool ike_sa_same_pair(const struct ike_sa *a, const struct ike_sa *b);
 
@@ -169,16 +169,16 @@ struct ike_sa *ike_timer_first(const struct ike_engine *e); /* NULL: none */
 enum ike_command { COMMAND_CALL = 1, COMMAND_DELETE };
 void ike_command(struct ike_engine *e, struct ike_sa *sa, enum ike_command c,
 	uint64_t wait_ms, unsigned copies);
-/* Ends the SA without a further word; it may linger to repeat its last response. */
-void ike_close(struct ike_engine *e, struct ike_sa *sa, enum ike_close close);
-/* Its deadline has come. */
-void ike_expire(struct ike_engine *e, struct ike_sa *sa);
 /* What closed() will say. */
 void ike_fail(struct ike_sa *sa, enum ike_close close, enum ike_why why, uint16_t notify);
+/* Over, without a further word; sa is freed. */
+void ike_close(struct ike_engine *e, struct ike_sa *sa);
+/* Its deadline has come; sa is freed. */
+void ike_expire(struct ike_engine *e, struct ike_sa *sa);
 
 /* ---- message.c: framing */
-struct ike_header ike_header_for(const struct ike_sa *sa, uint8_t exchange, bool response,
-	uint32_t message_id);
+struct ike_header ike_header_for(
+	const struct ike_sa *sa, uint8_t exchange, bool response, uint32_t message_id);
 /* Starts the response of x afresh, dropping what was written. */
 void ike_reply_begin(struct exchange *x);
 void ike_reply_notify(struct exchange *x, uint16_t type, struct span data);
@@ -186,36 +186,45 @@ void ike_reply_notify(struct exchange *x, uint16_t type, struct span data);
 void ike_reply_error(struct exchange *x, uint16_t type, struct span data);
 void ike_reply_send(struct exchange *x);
 /* A protected request of ours: begin, write payloads, send. One at a time. */
-struct message ike_request_begin(struct ike_engine *e, struct ike_sa *sa, uint8_t exchange);
-void ike_request_send(
-	struct ike_engine *e, struct ike_sa *sa, struct message *m, uint8_t exchange);
+struct message ike_request_begin(
+	struct ike_engine *e, struct ike_sa *sa, uint8_t exchange);
+void ike_request_send(struct ike_engine *e, struct ike_sa *sa, struct message *m,
+	uint8_t exchange, bool urgent);
 /* An answer without an SA: RFC 7296 2.21.1, 2.21.4. */
 void ike_answer_stateless(struct exchange *x, uint16_t type, struct span data);
 /* A Notify without SPI. */
 void ike_notify_write(struct message *m, uint16_t type, struct span data);
-/* The data of the first such Notify; false: none. */
+/* The data of the first such Notify; false: none. data may be NULL. */
 bool ike_notify_find(const struct payload_set *in, uint16_t type, struct span *data);
 /* The first Notify that is an error; 0: none. */
-uint16_t ike_notify_error(const struct payload_set *in, struct span *data);
-const char *ike_notify_name(uint16_t type);
+uint16_t ike_notify_error(const struct payload_set *in);
+const char *ike_notify_name(uint16_t error);
+const char *ike_notify_advice(uint16_t error); /* what to look at */
+enum ike_why ike_notify_why(uint16_t error);
 void ike_note(struct ike_engine *e, const struct ike_path *path, uint32_t id,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* ---- sk.c */
-bool ike_sk_seal(struct ike_engine *e, struct ike_sa *sa, struct message *m,
-	struct span *datagram);
-enum ike_sk { SK_OPENED, SK_FORGED, SK_ABSENT };
-enum ike_sk ike_sk_open(struct exchange *x, struct reader *payloads, uint8_t *inner);
+/* Ends and seals a message with message_encrypt(). */
+struct span ike_sk_seal(struct ike_sa *sa, struct message *m);
+enum ike_sk {
+	SK_OPENED,
+	SK_FORGED, /* or not protected at all */
+	SK_MALFORMED /* sealed by the peer, but the padding is wrong */
+};
+enum ike_sk ike_sk_open(struct exchange *x, struct reader *payloads, uint8_t *first);
 
 /* ---- retransmit.c */
 void ike_retransmit_start(struct ike_engine *e, struct ike_sa *sa, struct span bytes,
 	uint32_t message_id, uint8_t exchange, bool urgent);
 void ike_retransmit_now(struct ike_engine *e, struct ike_sa *sa);
 void ike_retransmit_due(struct ike_engine *e, struct ike_sa *sa);
+/* The request under way goes out copies times in all, 10 ms apart; then the SA expires. */
 void ike_retransmit_copies(struct ike_engine *e, struct ike_sa *sa, unsigned copies);
 void ike_retransmit_stop(struct ike_sa *sa);
 
 /* ---- keys.c */
+/* False: the peer's public value is not valid; sa is as before. */
 bool ike_keys_derive(struct ike_engine *e, struct ike_sa *sa, struct span peer_public);
 /* AUTH data of the one side (RFC 7296 2.15). id: body of its ID payload. */
 void ike_keys_auth(const struct ike_sa *sa, bool of_initiator, struct span id,
@@ -229,7 +238,7 @@ void ike_keylog(struct ike_engine *e, const struct ike_sa *sa, struct span sk_ei
 
 /* ---- natd.c */
 void ike_natd_write(struct message *m, uint64_t spi_i, uint64_t spi_r,
-	const struct ike_path *path, const struct entropy *forced);
+	const struct ike_path *path, bool forced);
 void ike_natd_read(struct exchange *x);
 bool ike_natd_encap(const struct ike_sa *sa);
 
@@ -242,15 +251,29 @@ void ike_cookie_ask(struct exchange *x, struct span nonce);
 void ike_vendor_write(struct message *m, bool nlbs, bool initial_contact);
 void ike_vendor_read(struct exchange *x);
 
-/* ---- suites.c: see suites.h */
+/* ---- auth.c, informational.c: what other exchanges lead to */
+void ike_auth_ask(struct ike_engine *e, struct ike_sa *sa);
+void ike_delete_last_word(struct ike_engine *e, struct ike_sa *sa);
 
 /* ---- child.c */
+struct esp_choice;
+struct ike_child *ike_child_new(struct ike_engine *e, struct ike_sa *sa);
+void ike_child_free(struct ike_sa *sa);
+/* conn and choice are final: fills in the rest, keys included. */
+void ike_child_complete(struct ike_sa *sa, const struct esp_choice *choice);
 void ike_child_up(struct ike_engine *e, struct ike_sa *sa);
+/* The host hears of it only if it knows the child. */
 void ike_child_down(struct ike_engine *e, struct ike_sa *sa, enum ike_close why);
+/* Every selector's address becomes the one that was seen (RFC 7296 2.23.1). */
+void ike_child_substitute(struct ts_list *l, const struct addr *seen);
+void ike_child_restrict(struct ts_list *l, const struct addr *a);
+/* Not empty, and within what was sent. */
+bool ike_child_is_narrowed(const struct ts_list *got, const struct ts_list *sent);
+bool ike_child_selectors_overlap(const struct ike_conn *a, const struct ike_conn *b);
 
 /* ---- crossing.c */
-bool ike_crossing_may_contact(const struct ike_engine *e, const struct ike_sa *sa);
 bool ike_crossing_is_first(const struct ike_engine *e, const struct ike_sa *sa);
+bool ike_crossing_may_contact(const struct ike_engine *e, const struct ike_sa *sa);
 void ike_crossing_contact(struct ike_engine *e, struct ike_sa *sa);
 void ike_crossing_settle(struct ike_engine *e, struct ike_sa *sa);
 void ike_crossing_gone(struct ike_engine *e, struct ike_sa *sa);

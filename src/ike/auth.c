@@ -1,0 +1,424 @@
+/* ike/auth.c - IKE_AUTH with pre-shared keys, both sides (RFC 7296 1.2, 2.9, 2.15, 2.17,
+ * 2.21.2, 2.23.1, 3.5).
+ *
+ *	initiator                                       responder
+ *	SK{IDi, [IDr], AUTH, SA, TSi, TSr,
+ *	   [N(INITIAL_CONTACT)], [N(TRANSPORT)]}  -->
+ *	                                          <--  SK{IDr, AUTH, SA, TSi, TSr,
+ *	                                                  [N(TRANSPORT)]}
+ *	                                      or  <--  SK{IDr, AUTH, N(error)}: no child
+ *	                                      or  <--  SK{N(error)}
+ *
+ * An IKE SA whose child was refused is of no use here, since there is no CREATE_CHILD_SA:
+ * RFC 7296 2.21.2 lets it stand, we end it politely once the peer has been told. Payloads
+ * for configuration, certificates, MOBIKE and the like are ignored.
+ */
+#include "ike/sa.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "ike/suites.h"
+#include "wire/auth_payload.h"
+#include "wire/ts_payload.h"
+
+enum { CANDIDATES_MAX = 64 };
+
+static struct reader body_of(const struct exchange *x, uint8_t type)
+{
+	return payload_set_first(&x->in, type)->body;
+}
+
+/* The body of an ID payload is what AUTH signs, reserved octets included. */
+static struct span id_octets(const struct exchange *x, uint8_t type)
+{
+	struct reader body = body_of(x, type);
+
+	return rd_rest(&body);
+}
+
+static struct span write_id(
+	struct message *m, uint8_t type, const struct identity *id, uint8_t *store)
+{
+	struct writer w = wr_over(store, ID_PAYLOAD_MAX);
+
+	id_payload_write(&w, id);
+	assert(wr_ok(&w));
+	wr_bytes(message_payload(m, type), wr_span(&w));
+	return wr_span(&w);
+}
+
+static void write_auth(struct message *m, const struct ike_sa *sa, struct span id,
+	const struct secret *psk)
+{
+	uint8_t proof[PRF_OUT_MAX];
+	struct wire_auth auth = {.method = AUTH_SHARED_KEY_MIC,
+		.data = span_of(proof, prf_len(sa->suite.prf))};
+
+	ike_keys_auth(sa, sa->initiator, id, psk, proof);
+	auth_payload_write(message_payload(m, PAYLOAD_AUTH), &auth);
+}
+
+/* The peer's AUTH, against one key. */
+static bool proves(const struct ike_sa *sa, const struct wire_auth *auth, struct span id,
+	const struct secret *psk)
+{
+	uint8_t proof[PRF_OUT_MAX];
+
+	if (auth->method != AUTH_SHARED_KEY_MIC)
+		return false;
+	ike_keys_auth(sa, !sa->initiator, id, psk, proof);
+	return secret_equal(auth->data, span_of(proof, prf_len(sa->suite.prf)));
+}
+
+static void write_selectors(
+	struct message *m, const struct ts_list *tsi, const struct ts_list *tsr)
+{
+	ts_payload_write(message_payload(m, PAYLOAD_TSI), tsi);
+	ts_payload_write(message_payload(m, PAYLOAD_TSR), tsr);
+}
+
+/* ---- initiator: the request */
+
+/* RFC 7296 2.23.1: transport mode means the addresses of the IKE SA and no others. */
+static void restrict_selectors(struct ike_conn *c, const struct ike_path *path)
+{
+	if (c->mode != POLICY_TRANSPORT)
+		return;
+	ike_child_restrict(&c->local_ts, &path->local.addr);
+	ike_child_restrict(&c->remote_ts, &path->remote.addr);
+}
+
+void ike_auth_ask(struct ike_engine *e, struct ike_sa *sa)
+{
+	struct ike_conn *c = sa->conn;
+	struct ike_child *child = ike_child_new(e, sa);
+	struct wire_sa offer = {.n = 0};
+	uint8_t store[ID_PAYLOAD_MAX];
+
+	restrict_selectors(c, &sa->path);
+	assert(c->local_ts.n > 0 && c->remote_ts.n > 0); /* the node's selectors */
+	struct message m = ike_request_begin(e, sa, IKE_AUTH);
+	struct span idi = write_id(&m, PAYLOAD_IDI, &c->local_id, store);
+	if (ike_crossing_may_contact(e, sa))
+		ike_notify_write(&m, N_INITIAL_CONTACT, span_of(NULL, 0));
+	if (!c->remote_any && !identity_is_any(&c->remote_id))
+		id_payload_write(message_payload(&m, PAYLOAD_IDR), &c->remote_id);
+	write_auth(&m, sa, idi, &c->psk);
+	if (c->mode == POLICY_TRANSPORT)
+		ike_notify_write(&m, N_USE_TRANSPORT_MODE, span_of(NULL, 0));
+	ike_suites_offer_esp(&c->proposals, child->spi_in, &offer);
+	sa_payload_write(message_payload(&m, PAYLOAD_SA), &offer);
+	write_selectors(&m, &c->local_ts, &c->remote_ts);
+	ike_request_send(e, sa, &m, IKE_AUTH, c->urgent);
+}
+
+/* ---- initiator: the response */
+
+/* The child, and with it this SA, cannot be; the peer must forget both. */
+static enum ike_verdict refuse(
+	struct exchange *x, enum ike_why why, uint16_t notify, const char *text)
+{
+	ike_note(x->e, x->from, x->sa->id, "%s", text);
+	ike_fail(x->sa, IKE_CLOSE_WE_REFUSED, why, notify);
+	return VERDICT_DELETE;
+}
+
+/* NULL: the peer is who we called; else what to tell the operator. */
+static const char *why_not_believed(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	struct wire_auth auth;
+	struct identity idr;
+
+	if (id_payload_read(body_of(x, PAYLOAD_IDR), &idr) != WIRE_OK ||
+		auth_payload_read(body_of(x, PAYLOAD_AUTH), &auth) != WIRE_OK)
+		return "INVALID_SYNTAX: the peer's identity or proof is malformed";
+	if (auth.method != AUTH_SHARED_KEY_MIC)
+		return "AUTHENTICATION_FAILED: the peer does not prove itself with a "
+		       "pre-shared key: give its side 'auth psk' for this peer";
+	if (!sa->conn->remote_any && !identity_matches(&sa->conn->remote_id, &idr))
+		return "AUTHENTICATION_FAILED: the peer has another identity than "
+		       "configured: compare our remote-id with its own identity";
+	if (!proves(sa, &auth, id_octets(x, PAYLOAD_IDR), &sa->conn->psk))
+		return "AUTHENTICATION_FAILED: the peer's pre-shared key differs from "
+		       "ours: compare the secrets on both sides";
+	sa->conn->remote_id = idr;
+	return NULL;
+}
+
+static enum ike_verdict disbelieve(struct exchange *x, const char *text)
+{
+	x->sa->auth_failed = true;
+	return refuse(x, IKE_WHY_AUTH, N_AUTHENTICATION_FAILED, text);
+}
+
+/* RFC 7296 2.23.1, the client's side. False: not a subset of what we asked for. */
+static bool take_selectors(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	struct ts_list tsi, tsr;
+
+	if (ts_payload_read(body_of(x, PAYLOAD_TSI), &tsi) != WIRE_OK ||
+		ts_payload_read(body_of(x, PAYLOAD_TSR), &tsr) != WIRE_OK)
+		return false;
+	if (sa->conn->mode == POLICY_TRANSPORT && sa->nat_local)
+		ike_child_substitute(&tsi, &sa->path.local.addr);
+	if (sa->conn->mode == POLICY_TRANSPORT && sa->nat_remote)
+		ike_child_substitute(&tsr, &sa->path.remote.addr);
+	if (!ike_child_is_narrowed(&tsi, &sa->conn->local_ts) ||
+		!ike_child_is_narrowed(&tsr, &sa->conn->remote_ts))
+		return false;
+	sa->conn->local_ts = tsi;
+	sa->conn->remote_ts = tsr;
+	return true;
+}
+
+enum ike_verdict ike_on_auth_response(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	const char *doubt = why_not_believed(x);
+	bool transport = ike_notify_find(&x->in, N_USE_TRANSPORT_MODE, NULL);
+	struct wire_sa answer;
+	struct esp_choice choice;
+
+	if (doubt)
+		return disbelieve(x, doubt);
+	/* RFC 7296 1.3.1: the responder may decline transport mode; we do not accept. */
+	if (transport != (sa->conn->mode == POLICY_TRANSPORT))
+		return refuse(x, IKE_WHY_MODE, 0,
+			transport ? "the peer answers with transport mode, the rule has "
+				    "tunnel mode: make both sides the same"
+				  : "the peer answers with tunnel mode, the rule has "
+				    "transport mode: make both sides the same");
+	if (sa_payload_read(body_of(x, PAYLOAD_SA), &answer) != WIRE_OK ||
+		!ike_suites_accept_esp(&sa->conn->proposals, &answer, &choice))
+		return refuse(x, IKE_WHY_PROPOSAL, N_NO_PROPOSAL_CHOSEN,
+			"the peer chose an ESP proposal that we have not made");
+	if (!take_selectors(x))
+		return refuse(x, IKE_WHY_SELECTORS, N_TS_UNACCEPTABLE,
+			"the peer's traffic selectors are not within those asked for");
+	ike_child_complete(sa, &choice);
+	ike_keys_forget_init(sa);
+	return VERDICT_THEN;
+}
+
+static void note_refusal(struct exchange *x, uint16_t error)
+{
+	ike_note(x->e, x->from, x->sa->id, "%s: the peer refuses: %s",
+		ike_notify_name(error), ike_notify_advice(error));
+}
+
+enum ike_verdict ike_on_auth_childless(struct exchange *x)
+{
+	const char *doubt = why_not_believed(x);
+	uint16_t error = ike_notify_error(&x->in);
+
+	if (doubt)
+		return disbelieve(x, doubt);
+	note_refusal(x, error);
+	ike_fail(x->sa, IKE_CLOSE_REFUSED, ike_notify_why(error), error);
+	return VERDICT_DELETE;
+}
+
+/* Not authenticated, but from whoever holds the keys of IKE_SA_INIT: RFC 7296 2.21.2 asks
+ * for caution, and there is nothing that we could still do on this SA. */
+enum ike_verdict ike_on_auth_refusal(struct exchange *x)
+{
+	uint16_t error = ike_notify_error(&x->in);
+
+	note_refusal(x, error);
+	ike_fail(x->sa, IKE_CLOSE_REFUSED, ike_notify_why(error), error);
+	return VERDICT_THEN;
+}
+
+/* ---- responder */
+
+struct auth_request {
+	struct identity idi, idr; /* idr.type ID_ANY: none was sent */
+	struct wire_auth auth;
+	struct wire_sa offer;
+	struct ts_list tsi, tsr;
+	bool transport;
+};
+
+static bool read_request(struct exchange *x, struct auth_request *q)
+{
+	q->idr = (struct identity){.type = ID_ANY};
+	if (payload_set_has(&x->in, PAYLOAD_IDR) &&
+		id_payload_read(body_of(x, PAYLOAD_IDR), &q->idr) != WIRE_OK)
+		return false;
+	q->transport = ike_notify_find(&x->in, N_USE_TRANSPORT_MODE, NULL);
+	return id_payload_read(body_of(x, PAYLOAD_IDI), &q->idi) == WIRE_OK &&
+	       auth_payload_read(body_of(x, PAYLOAD_AUTH), &q->auth) == WIRE_OK &&
+	       sa_payload_read(body_of(x, PAYLOAD_SA), &q->offer) == WIRE_OK &&
+	       ts_payload_read(body_of(x, PAYLOAD_TSI), &q->tsi) == WIRE_OK &&
+	       ts_payload_read(body_of(x, PAYLOAD_TSR), &q->tsr) == WIRE_OK;
+}
+
+/* Nobody is believed: one answer, whatever the reason (RFC 7296 2.21.2). */
+static enum ike_verdict fail_auth(struct exchange *x, const char *text)
+{
+	char id[IDENTITY_TEXT_MAX];
+
+	ike_note(x->e, x->from, x->sa->id, "AUTHENTICATION_FAILED: the caller %s %s",
+		identity_format(&x->sa->claimed, id), text);
+	ike_reply_error(x, N_AUTHENTICATION_FAILED, span_of(NULL, 0));
+	ike_fail(x->sa, IKE_CLOSE_WE_REFUSED, IKE_WHY_AUTH, N_AUTHENTICATION_FAILED);
+	return VERDICT_CLOSE;
+}
+
+/* Tries the keys of every rule that knows the identity. NULL: the caller is believed, and
+ * sa->conn is the rule's. */
+static const char *find_believer(struct exchange *x, const struct auth_request *q)
+{
+	struct ike_host *host = &x->e->host;
+	struct ike_conn *c = mem_new(1, sizeof(*c));
+	const char *doubt =
+		"is not known to any rule here: compare its identity with our "
+		"remote-id";
+
+	if (q->auth.method != AUTH_SHARED_KEY_MIC)
+		doubt = "does not prove itself with a pre-shared key: give its side "
+			"'auth "
+			"psk' for us";
+	for (unsigned n = 0; n < CANDIDATES_MAX; n++) {
+		*c = (struct ike_conn){.rule = 0};
+		if (!host->authenticate(host->ctx, x->from, &q->idi, &q->idr, n, c))
+			break;
+		if (proves(x->sa, &q->auth, id_octets(x, PAYLOAD_IDI), &c->psk)) {
+			c->path = *x->from;
+			c->remote_id = q->idi;
+			x->sa->conn = c;
+			return NULL;
+		}
+		if (q->auth.method == AUTH_SHARED_KEY_MIC)
+			doubt = "has another pre-shared key than ours: the peer's "
+				"pre-shared key differs, compare the secrets on both "
+				"sides";
+	}
+	secret_wipe(&c->psk);
+	free(c);
+	return doubt;
+}
+
+static bool narrow(struct exchange *x, enum policy_mode mode, const struct ts_list *ours,
+	const struct ts_list *theirs)
+{
+	struct ike_host *host = &x->e->host;
+
+	return host->narrow(host->ctx, x->sa->conn, mode, ours, theirs) &&
+	       x->sa->conn->local_ts.n > 0 && x->sa->conn->remote_ts.n > 0;
+}
+
+/* RFC 7296 2.23.1, the server's side: in transport mode selectors are those that we see;
+ * where the policy does not have them, tunnel mode with the caller's own. */
+static bool choose_selectors(struct exchange *x, const struct auth_request *q)
+{
+	struct ike_sa *sa = x->sa;
+	struct ts_list ours = q->tsr, theirs = q->tsi;
+
+	if (q->transport) {
+		if (sa->nat_remote)
+			ike_child_substitute(&theirs, &x->from->remote.addr);
+		if (sa->nat_local)
+			ike_child_substitute(&ours, &x->from->local.addr);
+		if (narrow(x, POLICY_TRANSPORT, &ours, &theirs)) {
+			sa->conn->mode = POLICY_TRANSPORT;
+			return true;
+		}
+	}
+	if (!narrow(x, POLICY_TUNNEL, &q->tsr, &q->tsi))
+		return false;
+	sa->conn->mode = POLICY_TUNNEL;
+	if (q->transport)
+		ike_note(x->e, x->from, sa->id,
+			"the caller asks for transport mode, the rule has tunnel mode: "
+			"answered with tunnel mode, which it may refuse");
+	return true;
+}
+
+/* The caller is believed, its child is not possible. */
+static enum ike_verdict refuse_child(
+	struct exchange *x, enum ike_why why, uint16_t notify, const char *text)
+{
+	ike_note(x->e, x->from, x->sa->id, "%s", text);
+	ike_reply_notify(x, notify, span_of(NULL, 0));
+	ike_fail(x->sa, IKE_CLOSE_WE_REFUSED, why, notify);
+	return VERDICT_DELETE;
+}
+
+static enum ike_verdict refuse_selectors(struct exchange *x, const struct auth_request *q)
+{
+	char ours[TS_TEXT_MAX], theirs[TS_TEXT_MAX], text[512];
+	bool mode = !q->transport && narrow(x, POLICY_TRANSPORT, &q->tsr, &q->tsi);
+
+	if (mode)
+		return refuse_child(x, IKE_WHY_MODE, N_TS_UNACCEPTABLE,
+			"TS_UNACCEPTABLE: the caller asks for tunnel mode, the rule has "
+			"transport mode: make both sides the same");
+	snprintf(text, sizeof(text),
+		"TS_UNACCEPTABLE: no rule covers what the caller asks for (ours %s, its "
+		"%s): "
+		"compare the filters on both sides",
+		q->tsr.n > 0 ? ts_format(&q->tsr.at[0], ours) : "none",
+		q->tsi.n > 0 ? ts_format(&q->tsi.at[0], theirs) : "none");
+	return refuse_child(x, IKE_WHY_SELECTORS, N_TS_UNACCEPTABLE, text);
+}
+
+static enum ike_verdict answer_child(struct exchange *x, const struct auth_request *q)
+{
+	struct ike_sa *sa = x->sa;
+	struct wire_sa answer = {.n = 0};
+	struct esp_choice choice;
+
+	if (!choose_selectors(x, q))
+		return refuse_selectors(x, q);
+	struct ike_child *child = ike_child_new(x->e, sa);
+	if (!ike_suites_choose_esp(
+		    &sa->conn->proposals, &q->offer, child->spi_in, &choice, &answer))
+		return refuse_child(x, IKE_WHY_PROPOSAL, N_NO_PROPOSAL_CHOSEN,
+			"NO_PROPOSAL_CHOSEN: none of the caller's ESP proposals is ours: "
+			"compare the algorithms on both sides");
+	ike_child_complete(sa, &choice);
+	if (sa->conn->mode == POLICY_TRANSPORT)
+		ike_reply_notify(x, N_USE_TRANSPORT_MODE, span_of(NULL, 0));
+	sa_payload_write(message_payload(&x->out, PAYLOAD_SA), &answer);
+	write_selectors(&x->out, &sa->conn->remote_ts, &sa->conn->local_ts);
+	return VERDICT_THEN;
+}
+
+enum ike_verdict ike_on_auth_request(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	struct auth_request q;
+	uint8_t store[ID_PAYLOAD_MAX];
+
+	if (!read_request(x, &q)) {
+		ike_note(x->e, x->from, sa->id,
+			"INVALID_SYNTAX: the caller's IKE_AUTH is malformed");
+		ike_reply_error(x, N_INVALID_SYNTAX, span_of(NULL, 0));
+		ike_fail(sa, IKE_CLOSE_WE_REFUSED, IKE_WHY_SYNTAX, N_INVALID_SYNTAX);
+		return VERDICT_CLOSE;
+	}
+	sa->claimed = q.idi;
+	const char *doubt = find_believer(x, &q);
+	if (doubt)
+		return fail_auth(x, doubt);
+	struct span idr = write_id(&x->out, PAYLOAD_IDR, &sa->conn->local_id, store);
+	write_auth(&x->out, sa, idr, &sa->conn->psk);
+	enum ike_verdict verdict = answer_child(x, &q);
+	ike_keys_forget_init(sa);
+	return verdict;
+}
+
+/* RFC 7296 2.16: without AUTH the caller wants EAP, which we do not have. */
+enum ike_verdict ike_on_auth_without_proof(struct exchange *x)
+{
+	if (id_payload_read(body_of(x, PAYLOAD_IDI), &x->sa->claimed) != WIRE_OK)
+		x->sa->claimed = (struct identity){.type = ID_ANY};
+	(void)fail_auth(x, "wants EAP: give its side 'auth psk' for us");
+	return VERDICT_THEN;
+}

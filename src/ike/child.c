@@ -1,0 +1,126 @@
+/* ike/child.c - the child SA of an IKE SA: hand it over, take it back, and the traffic
+ * selectors behind a NAT (RFC 7296 2.9, 2.17, 2.23.1).
+ *
+ * Keys are in memory here only until the host has taken them.
+ */
+#include "ike/sa.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "ike/suites.h"
+
+struct ike_child *ike_child_new(struct ike_engine *e, struct ike_sa *sa)
+{
+	struct ike_child *c = mem_new(1, sizeof(*c));
+
+	assert(!sa->child);
+	if (++e->last_child == 0)
+		e->last_child = 1;
+	c->ike = sa->id;
+	c->id = e->last_child;
+	c->spi_in = e->host.new_spi(e->host.ctx);
+	c->initiator = sa->initiator;
+	sa->child = c;
+	return c;
+}
+
+void ike_child_free(struct ike_sa *sa)
+{
+	if (!sa->child)
+		return;
+	secret_wipe(&sa->child->key_in);
+	secret_wipe(&sa->child->key_out);
+	free(sa->child);
+	sa->child = NULL;
+	sa->child_is_up = false;
+}
+
+/* Everything is agreed: fill in what the SA knows, and the keys. */
+void ike_child_complete(struct ike_sa *sa, const struct esp_choice *choice)
+{
+	struct ike_child *c = sa->child;
+
+	c->path = sa->path;
+	c->rule = sa->conn->rule;
+	c->spi_out = choice->spi;
+	c->alg = choice->alg;
+	c->esn = choice->esn;
+	c->mode = sa->conn->mode;
+	c->encap = ike_natd_encap(sa);
+	c->nat_local = sa->nat_local;
+	c->nat_remote = sa->nat_remote;
+	c->local_ts = sa->conn->local_ts;
+	c->remote_ts = sa->conn->remote_ts;
+	ike_keys_child(sa, c);
+}
+
+void ike_child_up(struct ike_engine *e, struct ike_sa *sa)
+{
+	assert(sa->child && sa->child->alg != AEAD_NONE);
+	sa->child_is_up = true;
+	e->host.child_up(e->host.ctx, sa->child);
+	secret_wipe(&sa->child->key_in);
+	secret_wipe(&sa->child->key_out);
+}
+
+void ike_child_down(struct ike_engine *e, struct ike_sa *sa, enum ike_close why)
+{
+	if (sa->child && sa->child_is_up)
+		e->host.child_down(e->host.ctx, sa->id, sa->child->id, why);
+	ike_child_free(sa);
+}
+
+void ike_child_substitute(struct ts_list *l, const struct addr *seen)
+{
+	for (unsigned i = 0; i < l->n; i++)
+		l->at[i].lo = l->at[i].hi = *seen;
+}
+
+/* Transport mode: exactly the addresses of the IKE SA. Selectors that do not have them
+ * are left out. */
+void ike_child_restrict(struct ts_list *l, const struct addr *a)
+{
+	struct ts_list kept = {.n = 0};
+
+	for (unsigned i = 0; i < l->n; i++) {
+		struct ts t = l->at[i];
+
+		if (!ts_has_addr(&t, a))
+			continue;
+		t.lo = t.hi = *a;
+		kept.at[kept.n++] = t;
+	}
+	*l = kept;
+}
+
+bool ike_child_is_narrowed(const struct ts_list *got, const struct ts_list *sent)
+{
+	for (unsigned i = 0; i < got->n; i++) {
+		bool inside = false;
+
+		for (unsigned k = 0; k < sent->n && !inside; k++)
+			inside = ts_contains(&sent->at[k], &got->at[i]);
+		if (!inside)
+			return false;
+	}
+	return got->n > 0;
+}
+
+static bool lists_overlap(const struct ts_list *a, const struct ts_list *b)
+{
+	struct ts common;
+
+	for (unsigned i = 0; i < a->n; i++)
+		for (unsigned k = 0; k < b->n; k++)
+			if (ts_intersect(&a->at[i], &b->at[k], &common))
+				return true;
+	return false;
+}
+
+bool ike_child_selectors_overlap(const struct ike_conn *a, const struct ike_conn *b)
+{
+	return lists_overlap(&a->local_ts, &b->local_ts) &&
+	       lists_overlap(&a->remote_ts, &b->remote_ts);
+}

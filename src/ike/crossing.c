@@ -1,0 +1,240 @@
+/* ike/crossing.c - more than one IKE SA of one identity pair: who goes (RFC 7296 2.4).
+ *
+ * After a takeover, and with stock peers at any time, both sides call at once. RFC 7296
+ * has no tie-break for crossing initial exchanges; this is ours:
+ *
+ * - The peer's IKE_SA_INIT is always answered.
+ * - INITIAL_CONTACT is sent only when no other IKE SA of the pair exists, half-open ones
+ *   included. Received, it ends the SAs of the pair that were up before the SA that
+ *   carries it was begun; those that crossed with it are judged by the rule below.
+ * - A call of ours whose IKE_AUTH is not out yet ends when the peer's call succeeds.
+ * - Two SAs of a pair that carry the same traffic: between two vipsec nodes, and if they
+ *   came up within 10 s, the one with the lowest of the four nonces goes. Its initiator
+ *   deletes it; the other side only if that does not happen. Otherwise the older goes,
+ *   after 5 s without traffic.
+ * - A peer that calls again when its duplicate was deleted keeps its duplicate.
+ *
+ * The loser is marked `replaced` at once. If the winner goes first, the loser stays.
+ */
+#include "ike/sa.h"
+
+enum {
+	CROSSED_MS = 10000, /* up within so long: they may have crossed */
+	END_OURS_MS = 1000, /* the initiator ends a loser between vipsec nodes */
+	END_THEIRS_MS = 6000, /* the responder, if the initiator has not */
+	UNUSED_MS = 5000, /* with other peers */
+	INSISTS_MS = 60000, /* a new call so soon after a Delete insists */
+	GOODBYE_WAIT_MS = 2000
+};
+
+static struct ike_sa *sa_of(struct list *item)
+{
+	return list_entry(item, struct ike_sa, all);
+}
+
+/* Either of them may not have a peer's identity yet: then its address must do. */
+static bool may_be_same_peer(const struct ike_sa *a, const struct ike_sa *b)
+{
+	bool known = a->conn && b->conn && !identity_is_any(&a->conn->remote_id) &&
+		     !identity_is_any(&b->conn->remote_id);
+
+	if (known)
+		return ike_sa_same_pair(a, b);
+	return a->path.scope == b->path.scope &&
+	       endpoint_equal(&a->path.remote, &b->path.remote);
+}
+
+/* RFC 7296 2.4. */
+bool ike_crossing_is_first(const struct ike_engine *e, const struct ike_sa *sa)
+{
+	list_each(item, &e->sas)
+	{
+		const struct ike_sa *other = sa_of(item);
+		bool leaving =
+			other->state == STATE_DELETING || other->state == STATE_GONE;
+
+		if (other != sa && !leaving && may_be_same_peer(sa, other))
+			return false;
+	}
+	return true;
+}
+
+bool ike_crossing_may_contact(const struct ike_engine *e, const struct ike_sa *sa)
+{
+	return !sa->conn->no_contact && ike_crossing_is_first(e, sa);
+}
+
+static void end_replaced(struct ike_engine *e, struct ike_sa *sa)
+{
+	ike_fail(sa, IKE_CLOSE_REPLACED, IKE_WHY_NONE, 0);
+	ike_close(e, sa);
+}
+
+void ike_crossing_contact(struct ike_engine *e, struct ike_sa *sa)
+{
+	list_each_safe(item, &e->sas)
+	{
+		struct ike_sa *other = sa_of(item);
+
+		if (other != sa && other->state == STATE_UP &&
+			ike_sa_same_pair(sa, other) &&
+			other->established_ms < sa->created_ms)
+			end_replaced(e, other);
+	}
+}
+
+/* ---- who loses */
+
+static bool same_traffic(const struct ike_sa *a, const struct ike_sa *b)
+{
+	return ike_sa_same_pair(a, b) && a->conn->rule == b->conn->rule &&
+	       ike_child_selectors_overlap(a->conn, b->conn);
+}
+
+/* As octet strings; a prefix is lower than what it begins. */
+static int nonce_cmp(const struct nonce *a, const struct nonce *b)
+{
+	size_t n = a->len < b->len ? a->len : b->len;
+	int order = memcmp(a->b, b->b, n);
+
+	return order != 0 ? order : (int)a->len - (int)b->len;
+}
+
+static const struct nonce *lower_nonce(const struct ike_sa *sa)
+{
+	return nonce_cmp(&sa->nonce_i, &sa->nonce_r) < 0 ? &sa->nonce_i : &sa->nonce_r;
+}
+
+static bool both_vipsec(const struct ike_sa *a, const struct ike_sa *b)
+{
+	return a->peer_is_vipsec && b->peer_is_vipsec;
+}
+
+/* newer has just come up. */
+static struct ike_sa *find_loser(struct ike_sa *newer, struct ike_sa *older)
+{
+	bool crossed = newer->established_ms - older->established_ms < CROSSED_MS;
+
+	if (crossed && both_vipsec(newer, older) &&
+		nonce_cmp(lower_nonce(newer), lower_nonce(older)) < 0)
+		return newer;
+	return older;
+}
+
+static void mark(struct ike_engine *e, struct ike_sa *loser, struct ike_sa *winner)
+{
+	bool vipsec = both_vipsec(loser, winner);
+
+	loser->replaced = true;
+	if (loser->crossing.keep || winner->crossing.keep) {
+		loser->crossing.keep = winner->crossing.keep = true;
+		return;
+	}
+	if (!vipsec)
+		loser->crossing.due_ms = e->now_ms + UNUSED_MS;
+	else
+		loser->crossing.due_ms =
+			e->now_ms + (loser->initiator ? END_OURS_MS : END_THEIRS_MS);
+	loser->crossing.unused_only = !vipsec;
+	ike_timer_update(e, loser);
+}
+
+/* The peer calls although it has an SA, right after we have deleted its other one. */
+static bool insists(const struct ike_engine *e, const struct ike_sa *newer,
+	const struct ike_sa *older)
+{
+	return !newer->initiator && !both_vipsec(newer, older) &&
+	       older->crossing.ended_ms != 0 &&
+	       e->now_ms - older->crossing.ended_ms < INSISTS_MS;
+}
+
+static bool is_call_in_vain(const struct ike_sa *call, const struct ike_sa *up)
+{
+	return call->state == STATE_INIT_SENT && !up->initiator && same_traffic(call, up);
+}
+
+void ike_crossing_settle(struct ike_engine *e, struct ike_sa *sa)
+{
+	list_each_safe(item, &e->sas)
+	{
+		struct ike_sa *other = sa_of(item);
+
+		if (other == sa)
+			continue;
+		if (is_call_in_vain(other, sa)) {
+			end_replaced(e, other);
+			continue;
+		}
+		if (other->state != STATE_UP || other->replaced ||
+			!same_traffic(sa, other))
+			continue;
+		if (insists(e, sa, other))
+			sa->crossing.keep = other->crossing.keep = true;
+		struct ike_sa *loser = find_loser(sa, other);
+		mark(e, loser, loser == sa ? other : sa);
+	}
+}
+
+/* ---- afterwards */
+
+static struct ike_sa *find_winner(const struct ike_engine *e, const struct ike_sa *loser)
+{
+	list_each(item, &e->sas)
+	{
+		struct ike_sa *other = sa_of(item);
+
+		if (other != loser && other->state == STATE_UP && !other->replaced &&
+			same_traffic(loser, other))
+			return other;
+	}
+	return NULL;
+}
+
+static void reprieve(struct ike_engine *e, struct ike_sa *sa)
+{
+	sa->replaced = false;
+	sa->crossing.due_ms = IKE_NEVER;
+	ike_timer_update(e, sa);
+}
+
+/* A winner has gone: the newest of those that it had replaced stays after all. */
+void ike_crossing_gone(struct ike_engine *e, struct ike_sa *sa)
+{
+	struct ike_sa *heir = NULL;
+
+	if (sa->replaced || !sa->announced)
+		return;
+	list_each(item, &e->sas)
+	{
+		struct ike_sa *other = sa_of(item);
+
+		if (other == sa || other->state != STATE_UP || !same_traffic(sa, other))
+			continue;
+		if (!other->replaced)
+			return;
+		if (!heir || other->established_ms >= heir->established_ms)
+			heir = other;
+	}
+	if (heir)
+		reprieve(e, heir);
+}
+
+void ike_crossing_due(struct ike_engine *e, struct ike_sa *sa)
+{
+	struct crossing *c = &sa->crossing;
+	struct ike_sa *winner = find_winner(e, sa);
+
+	if (!winner) {
+		reprieve(e, sa);
+		return;
+	}
+	if (c->unused_only && c->used_ms + UNUSED_MS > e->now_ms) {
+		c->due_ms = c->used_ms + UNUSED_MS;
+		ike_timer_update(e, sa);
+		return;
+	}
+	c->due_ms = IKE_NEVER;
+	winner->crossing.ended_ms = e->now_ms;
+	ike_fail(sa, IKE_CLOSE_REPLACED, IKE_WHY_NONE, 0);
+	ike_command(e, sa, COMMAND_DELETE, GOODBYE_WAIT_MS, 1);
+}

@@ -1,0 +1,313 @@
+/* ike/sa_init.c - IKE_SA_INIT, both sides (RFC 7296 1.2, 2.6, 2.7, 2.14, 2.21.1, 2.23).
+ *
+ *	initiator                              responder
+ *	[N(COOKIE)], SA, KE, Ni, NATD, V  -->
+ *	                                  <--  SA, KE, Nr, NATD, V
+ *	                              or  <--  N(COOKIE | INVALID_KE_PAYLOAD | error)
+ *
+ * Nothing here is authenticated yet: an error is remembered and tried against until the
+ * call gives up, and what does not fit is ignored. Leaves who may become half open to
+ * cookie.c, and the octets to wire/.
+ */
+#include "ike/sa.h"
+
+#include <assert.h>
+
+#include "ike/suites.h"
+#include "wire/ke_payload.h"
+
+enum {
+	COOKIES_MAX = 8, /* a forged cookie costs us one message; not many */
+	GROUPS_MAX = 4
+};
+
+static void draw_nonce(struct ike_engine *e, struct nonce *n)
+{
+	n->len = IKE_NONCE_OURS;
+	entropy_fill(&e->entropy, n->b, n->len);
+}
+
+static void set_nonce(struct nonce *n, struct span bytes)
+{
+	assert(bytes.len <= sizeof(n->b));
+	n->len = (uint16_t)bytes.len;
+	memcpy(n->b, bytes.at, bytes.len);
+}
+
+static void write_key_exchange(struct message *m, const struct wire_sa *proposals,
+	struct kex *kex, struct nonce *n)
+{
+	struct wire_ke ke = {.group = kex_group(kex), .public = kex_public(kex)};
+
+	sa_payload_write(message_payload(m, PAYLOAD_SA), proposals);
+	ke_payload_write(message_payload(m, PAYLOAD_KE), &ke);
+	nonce_payload_write(message_payload(m, PAYLOAD_NONCE), span_of(n->b, n->len));
+}
+
+/* ---- initiator */
+
+static void send_request(struct ike_engine *e, struct ike_sa *sa)
+{
+	struct ike_header h = ike_header_for(sa, IKE_SA_INIT, false, 0);
+	struct message m = message_begin(e->request, sizeof(e->request), &h);
+	struct wire_sa offer = {.n = 0};
+
+	/* RFC 7296 2.6: the cookie comes first, all else stays as it was. */
+	if (sa->cookie.len > 0)
+		ike_notify_write(&m, N_COOKIE, octets_span(&sa->cookie));
+	ike_suites_offer(&sa->conn->proposals, &offer);
+	write_key_exchange(&m, &offer, sa->kex, &sa->nonce_i);
+	ike_natd_write(&m, sa->spi_i, 0, &sa->path, sa->forced);
+	ike_vendor_write(&m, sa->conn->nlbs, sa->first);
+	struct span datagram = message_finish(&m);
+	assert(datagram.len > 0);
+	octets_set(&sa->init_request, datagram);
+	ike_retransmit_start(e, sa, datagram, 0, IKE_SA_INIT, sa->conn->urgent);
+}
+
+enum ike_verdict ike_on_call(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+
+	sa->kex = kex_new(sa->conn->proposals.ike[0].ke, &x->e->entropy);
+	if (!sa->kex) {
+		/* The world's fault. closed() comes with the next tick, when the host
+		 * knows the id. */
+		sa->expire_ms = x->e->now_ms;
+		return VERDICT_STAY;
+	}
+	draw_nonce(x->e, &sa->nonce_i);
+	sa->forced = sa->conn->force_encap;
+	sa->first = ike_crossing_is_first(x->e, sa);
+	send_request(x->e, sa);
+	return VERDICT_THEN;
+}
+
+/* RFC 7296 2.23: both ports become 4500 once a NAT is seen, or wanted. */
+static void move_to_natt(struct ike_sa *sa)
+{
+	if (sa->path.natt || !ike_natd_encap(sa))
+		return;
+	sa->path.local.port = IKE_NATT_PORT;
+	sa->path.remote.port = IKE_NATT_PORT;
+	sa->path.natt = true;
+}
+
+/* False: the message does not fit to what we asked; nothing has changed. */
+static bool take_answer(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	struct wire_sa answer;
+	struct wire_ke ke;
+	struct span nonce;
+	struct ike_suite suite;
+
+	if (sa_payload_read(payload_set_first(&x->in, PAYLOAD_SA)->body, &answer) !=
+			WIRE_OK ||
+		ke_payload_read(payload_set_first(&x->in, PAYLOAD_KE)->body, &ke) !=
+			WIRE_OK ||
+		nonce_payload_read(payload_set_first(&x->in, PAYLOAD_NONCE)->body,
+			&nonce) != WIRE_OK)
+		return false;
+	if (!ike_suites_accept(&sa->conn->proposals, &answer, &suite) ||
+		suite.ke != ke.group || suite.ke != kex_group(sa->kex) ||
+		x->header.spi_r == 0)
+		return false;
+	sa->suite = suite;
+	sa->spi_r = x->header.spi_r;
+	set_nonce(&sa->nonce_r, nonce);
+	if (ike_keys_derive(x->e, sa, ke.public))
+		return true;
+	sa->spi_r = 0;
+	return false;
+}
+
+enum ike_verdict ike_on_init_response(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+
+	if (!take_answer(x)) {
+		x->e->counters.malformed++;
+		ike_note(x->e, x->from, sa->id,
+			"an answer to IKE_SA_INIT does not fit to what was asked; "
+			"ignored");
+		return VERDICT_STAY;
+	}
+	octets_set(&sa->init_response, x->datagram);
+	ike_natd_read(x);
+	ike_vendor_read(x);
+	ike_retransmit_stop(sa);
+	ike_fail(sa, IKE_CLOSE_TIMEOUT, IKE_WHY_NONE, 0);
+	sa->next_out = 1;
+	move_to_natt(sa);
+	ike_auth_ask(x->e, sa);
+	return VERDICT_THEN;
+}
+
+static enum ike_verdict on_cookie(struct exchange *x, struct span cookie)
+{
+	struct ike_sa *sa = x->sa;
+
+	if (cookie.len == 0 || cookie.len > IKE_COOKIE_MAX || sa->cookies >= COOKIES_MAX)
+		return VERDICT_STAY;
+	sa->cookies++;
+	octets_set(&sa->cookie, cookie);
+	send_request(x->e, sa);
+	return VERDICT_THEN;
+}
+
+/* RFC 7296 1.2: the full offer again, with a public value of the group that is wanted. */
+static enum ike_verdict on_other_group(struct exchange *x, uint16_t group)
+{
+	struct ike_sa *sa = x->sa;
+
+	if (group == kex_group(sa->kex) || sa->groups >= GROUPS_MAX)
+		return VERDICT_STAY;
+	if (!ike_suites_has_group(&sa->conn->proposals, group)) {
+		if (sa->failure.why == IKE_WHY_NONE)
+			ike_note(x->e, x->from, sa->id,
+				"INVALID_KE_PAYLOAD: the peer wants key exchange group "
+				"%u, "
+				"which no proposal of ours has",
+				group);
+		ike_fail(sa, IKE_CLOSE_REFUSED, IKE_WHY_PROPOSAL, N_INVALID_KE_PAYLOAD);
+		return VERDICT_STAY;
+	}
+	struct kex *kex = kex_new(group, &x->e->entropy);
+	if (!kex)
+		return VERDICT_STAY;
+	kex_free(sa->kex);
+	sa->kex = kex;
+	sa->groups++;
+	send_request(x->e, sa);
+	return VERDICT_THEN;
+}
+
+/* RFC 7296 2.21.1: not believed at once, for anybody could have sent it. */
+static enum ike_verdict on_unproved_error(struct exchange *x, uint16_t error)
+{
+	struct ike_sa *sa = x->sa;
+
+	if (error != 0 && sa->failure.notify != error) {
+		ike_fail(sa, IKE_CLOSE_REFUSED, ike_notify_why(error), error);
+		ike_note(x->e, x->from, sa->id,
+			"%s: the peer refuses: %s (not proved yet; still trying)",
+			ike_notify_name(error), ike_notify_advice(error));
+	}
+	return VERDICT_STAY;
+}
+
+enum ike_verdict ike_on_init_refusal(struct exchange *x)
+{
+	struct span data;
+
+	if (ike_notify_find(&x->in, N_COOKIE, &data))
+		return on_cookie(x, data);
+	if (ike_notify_find(&x->in, N_INVALID_KE_PAYLOAD, &data) && data.len == 2)
+		return on_other_group(x, (uint16_t)(data.at[0] << 8 | data.at[1]));
+	return on_unproved_error(x, ike_notify_error(&x->in));
+}
+
+/* ---- responder */
+
+struct init_request {
+	struct wire_sa offer;
+	struct wire_ke ke;
+	struct span nonce;
+};
+
+static bool read_request(struct exchange *x, struct init_request *q)
+{
+	return sa_payload_read(payload_set_first(&x->in, PAYLOAD_SA)->body, &q->offer) ==
+		       WIRE_OK &&
+	       ke_payload_read(payload_set_first(&x->in, PAYLOAD_KE)->body, &q->ke) ==
+		       WIRE_OK &&
+	       nonce_payload_read(payload_set_first(&x->in, PAYLOAD_NONCE)->body,
+		       &q->nonce) == WIRE_OK;
+}
+
+static bool may_enter(struct exchange *x, struct span nonce)
+{
+	switch (ike_cookie_gate(x, nonce, &x->sa->stranger)) {
+	case GATE_PASS:
+		return true;
+	case GATE_COOKIE:
+		ike_cookie_ask(x, nonce);
+		return false;
+	case GATE_REFUSE:
+		x->e->counters.half_open_refused++;
+		return false;
+	}
+	assert(false);
+	return false;
+}
+
+static bool agree(
+	struct exchange *x, const struct init_request *q, struct wire_sa *answer)
+{
+	struct ike_suite *suite = &x->sa->suite;
+
+	if (!ike_suites_choose(
+		    &x->answer.proposals, &q->offer, q->ke.group, suite, answer)) {
+		ike_note(x->e, x->from, 0,
+			"NO_PROPOSAL_CHOSEN: none of the caller's IKE proposals is ours: "
+			"compare the algorithms on both sides");
+		ike_answer_stateless(x, N_NO_PROPOSAL_CHOSEN, span_of(NULL, 0));
+		return false;
+	}
+	if (suite->ke != q->ke.group) {
+		const uint8_t want[2] = {(uint8_t)(suite->ke >> 8), (uint8_t)suite->ke};
+
+		ike_answer_stateless(
+			x, N_INVALID_KE_PAYLOAD, span_of(want, sizeof(want)));
+		return false;
+	}
+	return true;
+}
+
+static void answer_request(struct exchange *x, const struct wire_sa *answer)
+{
+	struct ike_engine *e = x->e;
+	struct ike_sa *sa = x->sa;
+	struct ike_header h = ike_header_for(sa, IKE_SA_INIT, true, 0);
+	struct message m = message_begin(e->reply, sizeof(e->reply), &h);
+
+	write_key_exchange(&m, answer, sa->kex, &sa->nonce_r);
+	if (sa->natd)
+		ike_natd_write(&m, sa->spi_i, sa->spi_r, x->from, sa->forced);
+	ike_vendor_write(&m, x->answer.nlbs, false);
+	struct span datagram = message_finish(&m);
+	assert(datagram.len > 0);
+	octets_set(&sa->init_response, datagram);
+	e->host.send(e->host.ctx, x->from, datagram);
+}
+
+enum ike_verdict ike_on_init_request(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	struct init_request q;
+	struct wire_sa answer = {.n = 0};
+
+	if (!read_request(x, &q)) {
+		x->e->counters.malformed++;
+		return VERDICT_CLOSE;
+	}
+	if (!may_enter(x, q.nonce) || !agree(x, &q, &answer))
+		return VERDICT_CLOSE;
+	sa->spi_i = x->header.spi_i;
+	sa->spi_r = sa->own_spi;
+	set_nonce(&sa->nonce_i, q.nonce);
+	draw_nonce(x->e, &sa->nonce_r);
+	sa->kex = kex_new(sa->suite.ke, &x->e->entropy);
+	if (!sa->kex || !ike_keys_derive(x->e, sa, q.ke.public)) {
+		x->e->counters.malformed++;
+		return VERDICT_CLOSE;
+	}
+	sa->next_in = 1;
+	sa->forced = x->answer.force_encap;
+	octets_set(&sa->init_request, x->datagram);
+	ike_natd_read(x);
+	ike_vendor_read(x);
+	answer_request(x, &answer);
+	return VERDICT_THEN;
+}

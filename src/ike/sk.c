@@ -1,0 +1,50 @@
+/* ike/sk.c - the Encrypted payload: sealing and opening (RFC 7296 3.14, RFC 5282).
+ *
+ * The IV of our own messages is member (8 bits) | zero (16) | counter (40): each direction
+ * of an SA has a key of its own, so a counter that is never set back is never used twice.
+ * Opening writes to the engine's buffer and touches nothing else.
+ */
+#include "ike/sa.h"
+
+#include <assert.h>
+
+enum { IV_COUNTER_BITS = 40 };
+
+static void put_u64(uint8_t *at, uint64_t v)
+{
+	for (int i = 7; i >= 0; i--, v >>= 8)
+		at[i] = (uint8_t)v;
+}
+
+struct span ike_sk_seal(struct ike_sa *sa, struct message *m)
+{
+	struct sk_frame frame;
+	bool fits = message_finish_sk(m, &frame);
+
+	assert(fits); /* IKE_OUT_MAX holds the longest message that we write */
+	uint64_t iv = sa->iv_prefix | sa->iv_counter++;
+	assert(sa->iv_counter >> IV_COUNTER_BITS == 0);
+	put_u64(frame.iv, iv);
+	enum crypto_err err = aead_seal(
+		sa->seal, iv, frame.aad, span_of(frame.text, frame.text_len), frame.text);
+	assert(err == CRYPTO_OK); /* fails for want of memory alone */
+	return frame.datagram;
+}
+
+enum ike_sk ike_sk_open(struct exchange *x, struct reader *payloads, uint8_t *first)
+{
+	const struct payload *sk = payload_set_first(&x->in, PAYLOAD_SK);
+	struct sk_sealed sealed;
+	uint8_t *text = x->e->text;
+
+	if (!sk || sk_payload_read(x->datagram, sk, &sealed) != WIRE_OK)
+		return SK_FORGED;
+	if (aead_open(x->sa->open, sealed.iv, sealed.aad, sealed.sealed, text) !=
+		CRYPTO_OK)
+		return SK_FORGED;
+	*first = sealed.inner;
+	if (sk_payload_strip(span_of(text, sealed.sealed.len - SK_TAG_LEN), payloads) !=
+		WIRE_OK)
+		return SK_MALFORMED;
+	return SK_OPENED;
+}

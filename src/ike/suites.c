@@ -1,0 +1,243 @@
+/* ike/suites.c - which algorithms both sides can use (RFC 7296 2.7, 3.3; RFC 5282, 7634).
+ *
+ * AEAD ciphers only, so a proposal has no integrity transform, or NONE. Each suite of the
+ * configuration is offered as a proposal of its own: what is chosen is one that stands
+ * there, not a mixture. Leaves the octets to wire/sa_payload.h.
+ */
+#include "ike/suites.h"
+
+#include <assert.h>
+
+static const struct {
+	uint16_t id, key_bits;
+} encr_ids[] = {
+	[AEAD_AES128_GCM16] = {ENCR_AES_GCM_16, 128},
+	[AEAD_AES256_GCM16] = {ENCR_AES_GCM_16, 256},
+	[AEAD_CHACHA20_POLY1305] = {ENCR_CHACHA20_POLY1305,
+		0}, /* RFC 7634 2: no length */
+};
+
+static const uint16_t prf_ids[] = {
+	[PRF_SHA256] = PRF_HMAC_SHA2_256,
+	[PRF_SHA384] = PRF_HMAC_SHA2_384,
+};
+
+enum { SPI_LOWEST = 256 /* RFC 4303 2.1: those below are reserved */ };
+
+static bool has(const struct wire_proposal *p, uint8_t type, uint16_t id, uint16_t bits)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->at[i].type == type && p->at[i].id == id &&
+			p->at[i].key_bits == bits)
+			return true;
+	return false;
+}
+
+static unsigned count(const struct wire_proposal *p, uint8_t type)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < p->n; i++)
+		n += p->at[i].type == type;
+	return n;
+}
+
+static bool has_encr(const struct wire_proposal *p, enum aead_alg alg)
+{
+	return has(p, TRANSFORM_ENCR, encr_ids[alg].id, encr_ids[alg].key_bits);
+}
+
+/* Absent, or one may do without: RFC 7296 1.2, 2.7. */
+static bool may_be_none(const struct wire_proposal *p, uint8_t type)
+{
+	return count(p, type) == 0 || has(p, type, 0, 0);
+}
+
+/* RFC 7296 3.3.6: a type that we do not understand spoils the proposal. */
+static bool has_only(const struct wire_proposal *p, unsigned types)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->at[i].type > TRANSFORM_ESN || !(types >> p->at[i].type & 1))
+			return false;
+	return true;
+}
+
+/* ---- IKE */
+
+enum {
+	IKE_TYPES = 1 << TRANSFORM_ENCR | 1 << TRANSFORM_PRF | 1 << TRANSFORM_INTEG |
+		    1 << TRANSFORM_KE,
+	ESP_TYPES = 1 << TRANSFORM_ENCR | 1 << TRANSFORM_INTEG | 1 << TRANSFORM_KE |
+		    1 << TRANSFORM_ESN
+};
+
+static bool allows_suite(const struct wire_proposal *p, const struct ike_suite *s)
+{
+	return p->protocol == PROTO_IKE && p->spi_len == 0 && has_only(p, IKE_TYPES) &&
+	       has_encr(p, s->encr) && has(p, TRANSFORM_PRF, prf_ids[s->prf], 0) &&
+	       has(p, TRANSFORM_KE, s->ke, 0) && may_be_none(p, TRANSFORM_INTEG);
+}
+
+static void add_suite(struct wire_proposal *p, const struct ike_suite *s)
+{
+	wire_proposal_add(
+		p, TRANSFORM_ENCR, encr_ids[s->encr].id, encr_ids[s->encr].key_bits);
+	wire_proposal_add(p, TRANSFORM_PRF, prf_ids[s->prf], 0);
+	wire_proposal_add(p, TRANSFORM_KE, s->ke, 0);
+}
+
+void ike_suites_offer(const struct ike_proposals *ours, struct wire_sa *out)
+{
+	assert(ours->n_ike > 0 && ours->n_ike <= IKE_SUITES_MAX);
+	for (unsigned i = 0; i < ours->n_ike; i++)
+		add_suite(wire_sa_add(out, PROTO_IKE, 0, 0), &ours->ike[i]);
+}
+
+static const struct wire_proposal *find_suite(
+	const struct wire_sa *offer, const struct ike_suite *s)
+{
+	for (unsigned i = 0; i < offer->n; i++)
+		if (allows_suite(&offer->at[i], s))
+			return &offer->at[i];
+	return NULL;
+}
+
+/* RFC 7296 2.7: one transform of each type that the proposal has. */
+static void answer_suite(const struct wire_proposal *offered, const struct ike_suite *s,
+	struct wire_sa *answer)
+{
+	struct wire_proposal *p = wire_sa_add(answer, PROTO_IKE, 0, 0);
+
+	p->number = offered->number;
+	add_suite(p, s);
+	if (count(offered, TRANSFORM_INTEG) > 0)
+		wire_proposal_add(p, TRANSFORM_INTEG, INTEG_NONE, 0);
+}
+
+/* First those of the group whose public value is here: that saves a round trip. */
+bool ike_suites_choose(const struct ike_proposals *ours, const struct wire_sa *offer,
+	uint16_t group, struct ike_suite *out, struct wire_sa *answer)
+{
+	for (int any_group = 0; any_group <= 1; any_group++)
+		for (unsigned i = 0; i < ours->n_ike; i++) {
+			const struct ike_suite *s = &ours->ike[i];
+			const struct wire_proposal *p = find_suite(offer, s);
+
+			if (!p || (!any_group && s->ke != group))
+				continue;
+			*out = *s;
+			answer_suite(p, s, answer);
+			return true;
+		}
+	return false;
+}
+
+bool ike_suites_accept(const struct ike_proposals *ours, const struct wire_sa *answer,
+	struct ike_suite *out)
+{
+	const struct wire_proposal *p = &answer->at[0];
+
+	if (answer->n != 1 || count(p, TRANSFORM_ENCR) != 1 ||
+		count(p, TRANSFORM_PRF) != 1 || count(p, TRANSFORM_KE) != 1 ||
+		count(p, TRANSFORM_INTEG) > 1)
+		return false;
+	for (unsigned i = 0; i < ours->n_ike; i++)
+		if (allows_suite(p, &ours->ike[i])) {
+			*out = ours->ike[i];
+			return true;
+		}
+	return false;
+}
+
+bool ike_suites_has_group(const struct ike_proposals *ours, uint16_t group)
+{
+	for (unsigned i = 0; i < ours->n_ike; i++)
+		if (ours->ike[i].ke == group)
+			return true;
+	return false;
+}
+
+/* ---- ESP */
+
+void ike_suites_offer_esp(
+	const struct ike_proposals *ours, uint32_t spi, struct wire_sa *out)
+{
+	assert(ours->n_esp > 0 && ours->n_esp <= IKE_SUITES_MAX);
+	for (unsigned i = 0; i < ours->n_esp; i++) {
+		struct wire_proposal *p = wire_sa_add(out, PROTO_ESP, 4, spi);
+		enum aead_alg alg = ours->esp[i];
+
+		wire_proposal_add(
+			p, TRANSFORM_ENCR, encr_ids[alg].id, encr_ids[alg].key_bits);
+		if (ours->esn)
+			wire_proposal_add(p, TRANSFORM_ESN, ESN_YES, 0);
+		wire_proposal_add(p, TRANSFORM_ESN, ESN_NO, 0);
+	}
+}
+
+/* A proposal without an ESN transform means sequence numbers of 32 bits. */
+static bool choose_esn(const struct wire_proposal *p, bool ours, bool *esn)
+{
+	*esn = ours && has(p, TRANSFORM_ESN, ESN_YES, 0);
+	return *esn || may_be_none(p, TRANSFORM_ESN);
+}
+
+/* RFC 7296 1.2: no key exchange in IKE_AUTH. */
+static bool allows_esp(
+	const struct wire_proposal *p, enum aead_alg alg, bool our_esn, bool *esn)
+{
+	return p->protocol == PROTO_ESP && p->spi_len == 4 && p->spi >= SPI_LOWEST &&
+	       has_only(p, ESP_TYPES) && has_encr(p, alg) &&
+	       may_be_none(p, TRANSFORM_INTEG) && may_be_none(p, TRANSFORM_KE) &&
+	       choose_esn(p, our_esn, esn);
+}
+
+static void answer_esp(const struct wire_proposal *offered, const struct esp_choice *c,
+	uint32_t spi, struct wire_sa *answer)
+{
+	struct wire_proposal *p = wire_sa_add(answer, PROTO_ESP, 4, spi);
+
+	p->number = offered->number;
+	wire_proposal_add(
+		p, TRANSFORM_ENCR, encr_ids[c->alg].id, encr_ids[c->alg].key_bits);
+	if (count(offered, TRANSFORM_INTEG) > 0)
+		wire_proposal_add(p, TRANSFORM_INTEG, INTEG_NONE, 0);
+	if (count(offered, TRANSFORM_KE) > 0)
+		wire_proposal_add(p, TRANSFORM_KE, KE_NONE, 0);
+	if (count(offered, TRANSFORM_ESN) > 0)
+		wire_proposal_add(p, TRANSFORM_ESN, c->esn ? ESN_YES : ESN_NO, 0);
+}
+
+bool ike_suites_choose_esp(const struct ike_proposals *ours, const struct wire_sa *offer,
+	uint32_t spi, struct esp_choice *out, struct wire_sa *answer)
+{
+	for (unsigned i = 0; i < ours->n_esp; i++)
+		for (unsigned k = 0; k < offer->n; k++) {
+			const struct wire_proposal *p = &offer->at[k];
+
+			if (!allows_esp(p, ours->esp[i], ours->esn, &out->esn))
+				continue;
+			out->alg = ours->esp[i];
+			out->spi = (uint32_t)p->spi;
+			answer_esp(p, out, spi, answer);
+			return true;
+		}
+	return false;
+}
+
+bool ike_suites_accept_esp(const struct ike_proposals *ours, const struct wire_sa *answer,
+	struct esp_choice *out)
+{
+	const struct wire_proposal *p = &answer->at[0];
+
+	if (answer->n != 1 || count(p, TRANSFORM_ENCR) != 1 ||
+		count(p, TRANSFORM_ESN) > 1 || count(p, TRANSFORM_INTEG) > 1)
+		return false;
+	for (unsigned i = 0; i < ours->n_esp; i++)
+		if (allows_esp(p, ours->esp[i], ours->esn, &out->esn)) {
+			out->alg = ours->esp[i];
+			out->spi = (uint32_t)p->spi;
+			return true;
+		}
+	return false;
+}

@@ -14,9 +14,9 @@ static void check_offsets(const struct ip_packet *p, const uint8_t *data, size_t
 	assert(data[p->proto_at] == p->proto);
 	assert(p->src.family == p->dst.family && addr_is_set(&p->src));
 	assert(!p->ports_known || p->total_len - p->l4_at >= 4);
-	if (p->frag_at != 0)
-		assert(data[p->frag_named_at] == IPV6_FRAGMENT &&
-			data[p->frag_at] == p->proto);
+	assert(p->frag_at == 0 || data[p->frag_named_at] == IPV6_FRAGMENT);
+	assert(p->frag_at == 0 ||
+		(p->frag_named_at < p->frag_at && p->frag_at < p->l4_at));
 }
 
 static void check_header(const struct ip_packet *p, uint8_t *copy)

@@ -254,6 +254,36 @@ static inline enum esp_verdict lab_in(
 	return p->verdict;
 }
 
+/* An ESP packet for B as A might have made it, with any plaintext, trailer included. */
+static inline struct esp_packet lab_craft(
+	const struct lab *l, unsigned i, uint64_t seq, struct span plain)
+{
+	struct esp_child c = lab_child(l, true);
+	struct aead *a = aead_new(c.alg, secret_span(&c.key_out));
+	struct esp_packet p = {.at = lab_buffer(i),
+		.len = 16 + plain.len + AEAD_TAG_LEN,
+		.encap = l->o.encap,
+		.local = c.remote,
+		.remote = c.local};
+	uint8_t aad[12];
+	size_t aad_len = l->o.esn ? 12 : 8;
+	enum crypto_err err;
+
+	for (unsigned k = 0; k < 4; k++) {
+		p.at[k] = aad[k] = (uint8_t)(c.spi_out >> (24 - 8 * k));
+		p.at[4 + k] = aad[aad_len - 4 + k] = (uint8_t)(seq >> (24 - 8 * k));
+		if (l->o.esn)
+			aad[4 + k] = (uint8_t)(seq >> (56 - 8 * k));
+	}
+	for (unsigned k = 0; k < 8; k++)
+		p.at[8 + k] = (uint8_t)(seq >> (56 - 8 * k));
+	err = aead_seal(a, seq, span_of(aad, aad_len), plain, p.at + 16);
+	assert(err == CRYPTO_OK);
+	(void)err;
+	aead_free(a);
+	return p;
+}
+
 static inline struct esp_counters lab_count(const struct lab_end *e)
 {
 	struct esp_counters c;

@@ -91,3 +91,11 @@ tests_unit_test_esp_replay_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_esp_packet
 tests_unit_test_esp_packet_SOURCES = tests/unit/test_esp_packet.c
 tests_unit_test_esp_packet_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_esp_reassembly
+tests_unit_test_esp_reassembly_SOURCES = tests/unit/test_esp_reassembly.c
+tests_unit_test_esp_reassembly_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_esp_inbound
+tests_unit_test_esp_inbound_SOURCES = tests/unit/test_esp_inbound.c
+tests_unit_test_esp_inbound_LDADD = $(unit_ldadd)

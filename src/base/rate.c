@@ -22,12 +22,11 @@ static void refill(struct rate *r, uint64_t now_ms)
 		return;
 	uint64_t elapsed = now_ms - r->last_ms;
 	r->last_ms = now_ms;
-	if (elapsed >= (full - r->milli) / r->per_second + 1)
+	/* Divided, since the product could overflow after a long silence. */
+	if (elapsed > (full - r->milli) / r->per_second)
 		r->milli = full;
 	else
 		r->milli += elapsed * r->per_second;
-	if (r->milli > full)
-		r->milli = full;
 }
 
 bool rate_allow(struct rate *r, uint64_t now_ms)

@@ -31,6 +31,21 @@ static void any_contains_all_of_its_family(void **state)
 	assert_true(ts_contains(&opaque, &opaque));
 }
 
+static void a_range_contains_what_lies_within_it(void **state)
+{
+	struct ts outer = ts_of("10.0.0.0/8", IP_TCP, 100, 200);
+	struct ts inner = ts_of("10.1.0.0/16", IP_TCP, 100, 150);
+	struct ts below = ts_of("10.1.0.0/16", IP_TCP, 99, 150);
+	struct ts above = ts_of("10.1.0.0/16", IP_TCP, 150, 201);
+	struct ts udp = ts_of("10.1.0.0/16", IP_UDP, 100, 150);
+	struct ts wider = ts_of("8.0.0.0/6", IP_TCP, 100, 150);
+
+	(void)state;
+	assert_true(ts_contains(&outer, &inner) && ts_contains(&outer, &outer));
+	assert_false(ts_contains(&outer, &below) || ts_contains(&outer, &above));
+	assert_false(ts_contains(&outer, &udp) || ts_contains(&outer, &wider));
+}
+
 static void intersection_narrows_every_part(void **state)
 {
 	struct ts a = ts_of("10.0.0.0/8", IP_ANY, 0, 65535);
@@ -187,6 +202,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_contains_all_of_its_family),
+		cmocka_unit_test(a_range_contains_what_lies_within_it),
 		cmocka_unit_test(intersection_narrows_every_part),
 		cmocka_unit_test(nothing_in_common_leaves_the_result_alone),
 		cmocka_unit_test(a_packet_without_ports_matches_any_and_opaque_only),

@@ -101,13 +101,13 @@ class Lab:
         os.makedirs(f"{self.dir}/farm")
         os.makedirs(f"{self.dir}/host")
 
-    def farm(self, path, dirs=(), files=(), links=None):
+    def farm(self, path, dirs=(), files=(), links=None, variant=""):
         """A folder that shows what PATH shows, and more, without touching PATH.
 
         dirs and files are made empty, as places to mount on; links is name -> target.
-        The answer is a pair for Host(binds=...).
+        Made once for each path and variant. The answer is a pair for Host(binds=...).
         """
-        place = f"{self.dir}/farm/{path.strip('/').replace('/', '-')}"
+        place = f"{self.dir}/farm/{path.strip('/').replace('/', '-')}{variant}"
         original = place + ".orig"
         if not os.path.exists(place):
             os.makedirs(original)

@@ -84,11 +84,13 @@ def write_conf(folder, text, psk=PSK):
         file.write(text)
 
 
-def make_host(lab, name):
-    """A host that can run vipsec, with /etc/vipsec and /var/lib/vipsec of its own."""
+def make_host(lab, name, build=None):
+    """A host that can run vipsec, with /etc/vipsec and /var/lib/vipsec of its own.
+
+    build: the build folder to take the programs from, if not the lab's."""
     tools = {}
     for program in ("vipsecd", "vipsec"):
-        path = find_program(lab.build, program)
+        path = find_program(build or lab.build, program)
         if path is None:
             raise LabError(f"{program} is not built")
         tools[program] = path
@@ -99,7 +101,7 @@ def make_host(lab, name):
         lab.farm("/etc", dirs=["corosync", "vipsec", "swanctl"],
                  files=["hosts", "strongswan.conf"]),
         lab.farm("/var/lib", dirs=["corosync", "pacemaker", "vipsec"]),
-        lab.farm("/usr/sbin", links=tools),
+        lab.farm("/usr/sbin", links=tools, variant=os.path.basename(build or "")),
         (f"{folder}/etc-vipsec", "/etc/vipsec"), (f"{folder}/var-vipsec", "/var/lib/vipsec")])
 
 
@@ -108,14 +110,15 @@ class Vipsec:
 
     def __init__(self, host):
         self.host = host
+        self.start_options = []
 
     def configure(self, text, psk=PSK):
         write_conf(f"{self.host.dir}/etc-vipsec", text, psk)
 
     def start(self, timeout=20):
         self.process = self.host.spawn(
-            ["vipsecd", "-f", "-c", "/etc/vipsec/vipsec.conf", "-s", "/var/lib/vipsec"],
-            "vipsecd.log")
+            ["vipsecd", "-f", "-c", "/etc/vipsec/vipsec.conf", "-s", "/var/lib/vipsec",
+             *self.start_options], "vipsecd.log")
         wait_until(lambda: self.process.poll() is not None or self.ctl("status").returncode
                    in (0, 3), timeout, f"vipsecd of {self.host.name}")
         if self.process.poll() is not None:

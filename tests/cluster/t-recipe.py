@@ -10,15 +10,18 @@ import xml.etree.ElementTree as ET
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lab"))
 
-from vlab import vipsec
-from vlab.cluster import Cluster
-from vlab.core import SOURCE, Lab
+from vlab.cluster import Cluster, agent_dir
+from vlab.core import SOURCE, Lab, build_dir
 from vlab.tap import Skip, check, main
 
 EMPTY = ('<cib admin_epoch="1" epoch="1" num_updates="0" validate-with="pacemaker-3.9">'
          '<configuration><crm_config><cluster_property_set id="o"><nvpair id="o-s" '
          'name="stonith-enabled" value="false"/></cluster_property_set></crm_config><nodes/>'
          '<resources/><constraints/></configuration><status/></cib>')
+
+
+def missing():
+    return None if agent_dir(build_dir()) else "the agents are not there"
 
 
 def blocks(kind):
@@ -68,4 +71,4 @@ def body(tap):
 
 
 if __name__ == "__main__":
-    main(body, vipsec.missing_for_cluster)
+    main(body, missing)

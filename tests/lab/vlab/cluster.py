@@ -102,7 +102,7 @@ class Cluster:
             return folder
         for path in ("corosync/uidgid.d", "var-corosync", "pacemaker/cib", "pacemaker/cores",
                      "pacemaker/blackbox", "pacemaker/pengine", "log/pacemaker",
-                     "log/corosync", "etc-vipsec", "var-vipsec"):
+                     "log/corosync", "log/crmsh", "etc-vipsec", "var-vipsec"):
             os.makedirs(f"{folder}/{path}")
         with open(f"{folder}/hosts", "w") as file:
             file.write("127.0.0.1 localhost\n" + "".join(

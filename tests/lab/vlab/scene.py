@@ -37,7 +37,7 @@ class Scene:
         self.start_action, self.esp = start_action, esp
         self.switch = Switch(lab, bridges=("lan", "inner"))
         service = cib.bare(VIP, 24, "1s") if self.is_bare() else cib.with_vipsec(
-            VIP, 24, "1s", {"vip": "web"}, {
+            VIP, 24, "1s", {"name": "web"}, {
                 "binary": "/usr/sbin/vipsecd", "config": "/etc/vipsec/vipsec.conf",
                 "statedir": "/var/lib/vipsec", "log": "/var/log/vipsecd.log"})
         self.cluster = Cluster(lab, service=service, switch=self.switch, token_ms=token_ms)

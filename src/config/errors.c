@@ -17,7 +17,7 @@ static void make_printable(char *text)
 	}
 }
 
-static void keep(
+__attribute__((format(printf, 4, 0))) static void keep(
 	struct errors *e, struct place at, bool warning, const char *form, va_list args)
 {
 	struct message *m = &e->kept[e->n++];

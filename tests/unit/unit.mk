@@ -99,3 +99,8 @@ tests_unit_test_esp_reassembly_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_esp_inbound
 tests_unit_test_esp_inbound_SOURCES = tests/unit/test_esp_inbound.c
 tests_unit_test_esp_inbound_LDADD = $(unit_ldadd)
+# --- ike
+EXTRA_DIST += tests/unit/ike_lab.h
+UNIT_TESTS += tests/unit/test_ike_handshake
+tests_unit_test_ike_handshake_SOURCES = tests/unit/test_ike_handshake.c tests/unit/ike_lab.c
+tests_unit_test_ike_handshake_LDADD = $(unit_ldadd)

@@ -3,7 +3,11 @@
  * tun.c is the userspace plane (a persistent TUN, esp/ on its own thread); xfrm.c, the
  * kernel's ESP, comes behind the same functions. The loop's thread calls everything here;
  * orders are carried out by the data thread in the order given. Reports come back through
- * a descriptor that the loop polls.
+ * a descriptor that the loop polls. Times in reports are CLOCK_BOOTTIME milliseconds.
+ *
+ * Before opening, the guard must be in force (port/guard.h): opening sweeps routing rules
+ * that a killed daemon left behind. Routing rules 14500 to 14700 and tables 45000 to 45129
+ * are the plane's.
  *
  * Packets move in batches (struct esp_batch inside), so that segmentation offload can
  * come without changing this.
@@ -32,7 +36,8 @@ enum plane_report_kind {
 	PLANE_USAGE_END,
 	PLANE_GATE_CLOSED,
 	PLANE_IKE, /* a datagram to port 4500 with the non-ESP marker, removed */
-	PLANE_REFUSED /* an SA could not be added: id, why in text */
+	PLANE_REFUSED /* an SA could not be added: id, why in text; id 0: a scope could not
+			 be steered */
 };
 
 struct plane_report {
@@ -69,6 +74,10 @@ bool plane_next_report(struct plane *p, struct plane_report *out);
  * entries, before any SA opens. Takes spd over. */
 void plane_policy(struct plane *p, uint16_t scope, struct spd *spd,
 	const struct addr *addrs, size_t n_addrs);
+/* Addresses or routes of this machine have changed (port/watch.h says so): the steering
+ * works out source addresses and MTUs anew. Cheap enough for each such event, but not for
+ * each of a thousand: once a drained batch of events. */
+void plane_refresh(struct plane *p);
 /* Raw ESP and UDP 4500 sockets of an address. 0, or an errno. */
 int plane_bind(struct plane *p, uint16_t scope, const struct addr *local);
 void plane_unbind(struct plane *p, const struct addr *local);

@@ -1,0 +1,49 @@
+/* plane/local.h - the sockets of one bound address: raw ESP, and UDP port 4500.
+ *
+ * Made and closed by the loop's thread, read by the data thread; the last of the two to
+ * let go closes them. After its address was unbound one is deaf, but sends for a while.
+ *
+ * Floor 5.
+ */
+#ifndef VIPSEC_PLANE_LOCAL_H
+#define VIPSEC_PLANE_LOCAL_H
+
+#include <stdatomic.h>
+
+#include "base/addr.h"
+#include "base/list.h"
+
+enum { LOCAL_LINGER_MS = 200 };
+
+struct local_socket {
+	struct local *local;
+	int fd;
+	bool udp;
+	/* IPv4: our datagrams carry DF. The data thread sets it as packets want it; the
+	 * loop's clears it for an IKE message that does not fit. Either is right for the
+	 * other, but for one datagram's size. */
+	_Atomic bool df;
+};
+
+struct local {
+	struct addr addr;
+	uint16_t scope;
+	struct local_socket esp, udp;
+	_Atomic int holders;
+	/* the loop's thread */
+	struct list link;
+	uint64_t gone_ms; /* lingers until then; 0: bound */
+	/* the data thread */
+	struct list listening;
+};
+
+/* Held once. NULL: errno. */
+struct local *local_open(uint16_t scope, const struct addr *addr, uint32_t mark);
+void local_hold(struct local *l);
+void local_let_go(struct local *l);
+void local_deafen(struct local *l); /* nothing is received, nor answered with ICMP */
+void local_revive(struct local *l); /* what came meanwhile is thrown away */
+/* Sets the DF bit of what is sent from now on; IPv6 has none. */
+void local_set_df(struct local_socket *s, bool df);
+
+#endif

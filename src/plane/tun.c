@@ -1,0 +1,438 @@
+/* plane/tun.c - the userspace plane behind plane.h: the loop's side of it.
+ *
+ * What the kernel's routing must know (steering) and the sockets are made right here, in
+ * the loop's thread, so that their failures have a caller; what touches SAs or packets
+ * goes to the data thread as an order. Gates are atomic words: they are opened and closed
+ * here, and the closing is acknowledged by an order's way through the data thread.
+ *
+ * One epoll descriptor holds the ring's eventfd and the timer of lingering sockets.
+ */
+#include "config.h"
+
+#include "plane/plane.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/iana.h"
+#include "base/mem.h"
+#include "plane/device.h"
+#include "plane/sockaddr.h"
+#include "plane/sources.h"
+#include "plane/steering.h"
+#include "plane/thread.h"
+
+enum { THREAD_STACK = 512 * 1024 };
+
+struct plane {
+	uint32_t mark;
+	struct device device;
+	struct steering *steering;
+	struct esp_gate *gates[SCOPE_MAX + 1];
+	struct list locals; /* struct local, lingering ones included */
+	int epoll, timer;
+	uint8_t *ike_bytes; /* of the report handed out last */
+	struct plane_report refused; /* a steering that failed, to be reported */
+	bool has_refused;
+	struct snapshot snapshot;
+	pthread_t thread;
+	struct data data; /* the data thread's, but for orders and reports */
+};
+
+/* ---- opening and closing ---------------------------------------------------------- */
+
+static bool watch(const struct plane *p, int fd)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
+
+	return epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &ev) == 0;
+}
+
+static bool make_channels(struct plane *p)
+{
+	p->data.orders = order_queue_new();
+	p->data.reports = report_new();
+	p->epoll = epoll_create1(EPOLL_CLOEXEC);
+	p->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	return p->data.orders && p->data.reports && p->epoll >= 0 && p->timer >= 0 &&
+	       watch(p, report_fd(p->data.reports)) && watch(p, p->timer);
+}
+
+static void free_channels(struct plane *p)
+{
+	if (p->data.orders)
+		order_queue_free(p->data.orders);
+	if (p->data.reports)
+		report_free(p->data.reports);
+	if (p->epoll >= 0)
+		close(p->epoll);
+	if (p->timer >= 0)
+		close(p->timer);
+}
+
+/* Signals are the loop's business: the data thread takes none. */
+static int start_thread(struct plane *p)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, THREAD_STACK);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int err = pthread_create(&p->thread, &attr, data_run, &p->data);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	return err;
+}
+
+static int make_data(struct plane *p, const struct entropy *e)
+{
+	struct data *d = &p->data;
+
+	d->dp = esp_dp_new(e);
+	for (uint16_t scope = 0; scope <= SCOPE_MAX; scope++)
+		p->gates[scope] = esp_dp_gate(d->dp, scope);
+	d->tun_fd = p->device.fd;
+	d->snapshot = &p->snapshot;
+	pthread_mutex_init(&p->snapshot.lock, NULL);
+	int err = data_init(d, e);
+	if (err == 0)
+		err = start_thread(p);
+	if (err == 0)
+		return 0;
+	data_wipe(d);
+	esp_dp_free(d->dp);
+	pthread_mutex_destroy(&p->snapshot.lock);
+	return err;
+}
+
+static bool start(struct plane *p, const struct plane_params *params)
+{
+	int err = make_channels(p) ? make_data(p, &params->entropy) : errno;
+
+	if (err == 0)
+		return true;
+	snprintf(params->why, params->why_cap, "cannot start the data path: %s",
+		strerror(err));
+	free_channels(p);
+	return false;
+}
+
+struct plane *plane_open_tun(const struct plane_params *params)
+{
+	struct plane *p = mem_new(1, sizeof(*p));
+
+	p->mark = params->mark;
+	p->epoll = p->timer = -1;
+	list_init(&p->locals);
+	if (!device_open(&p->device, params->tun_name, params->why, params->why_cap)) {
+		free(p);
+		return NULL;
+	}
+	p->steering =
+		steering_open(&p->device, params->mark, params->why, params->why_cap);
+	if (p->steering && start(p, params))
+		return p;
+	if (p->steering)
+		steering_close(p->steering, false);
+	device_close(&p->device, false);
+	free(p);
+	return NULL;
+}
+
+static void free_local(struct local *l)
+{
+	list_del(&l->link);
+	local_let_go(l);
+}
+
+void plane_close(struct plane *p, bool keep)
+{
+	order_give(p->data.orders, order_new(ORDER_STOP));
+	pthread_join(p->thread, NULL);
+	data_wipe(&p->data);
+	esp_dp_free(p->data.dp);
+	pthread_mutex_destroy(&p->snapshot.lock);
+	list_each_safe(item, &p->locals)
+	{
+		free_local(list_entry(item, struct local, link));
+	}
+	free_channels(p);
+	steering_close(p->steering, keep);
+	device_close(&p->device, keep);
+	free(p->ike_bytes);
+	free(p);
+}
+
+/* ---- reports ---------------------------------------------------------------------- */
+
+int plane_fd(const struct plane *p)
+{
+	return p->epoll;
+}
+
+static void arm(struct plane *p, uint64_t in_ms)
+{
+	struct itimerspec t = {
+		.it_value = {.tv_sec = (time_t)(in_ms / 1000),
+			.tv_nsec = (long)(in_ms % 1000) * 1000000 + 1},
+	};
+
+	timerfd_settime(p->timer, 0, &t, NULL);
+}
+
+static void end_lingering(struct plane *p)
+{
+	uint64_t ticks, now_ms = data_now_ms(), next_ms = 0;
+
+	if (read(p->timer, &ticks, sizeof(ticks)) < 0)
+		return;
+	list_each_safe(item, &p->locals)
+	{
+		struct local *l = list_entry(item, struct local, link);
+		if (l->gone_ms == 0)
+			continue;
+		if (l->gone_ms <= now_ms)
+			free_local(l);
+		else if (next_ms == 0 || l->gone_ms < next_ms)
+			next_ms = l->gone_ms;
+	}
+	if (next_ms != 0)
+		arm(p, next_ms - now_ms);
+}
+
+static bool pop(struct plane *p, struct plane_report *out)
+{
+	if (p->has_refused) {
+		*out = p->refused;
+		p->has_refused = false;
+		return true;
+	}
+	if (report_pop(p->data.reports, out))
+		return true;
+	/* Lower the flag first: what is pushed behind it raises it again. */
+	report_unwake(p->data.reports);
+	return report_pop(p->data.reports, out);
+}
+
+bool plane_next_report(struct plane *p, struct plane_report *out)
+{
+	free(p->ike_bytes);
+	p->ike_bytes = NULL;
+	end_lingering(p);
+	if (!pop(p, out))
+		return false;
+	if (out->kind == PLANE_IKE)
+		p->ike_bytes = out->u.ike.bytes;
+	return true;
+}
+
+/* ---- policy and addresses ------------------------------------------------------------ */
+
+static void steer(struct plane *p, uint16_t scope, const struct spd *spd,
+	const struct addr *addrs, size_t n_addrs)
+{
+	struct plane_report r = {.kind = PLANE_REFUSED};
+	char why[64] = "";
+
+	if (steering_set(p->steering, scope, spd, addrs, n_addrs, why, sizeof(why)))
+		return;
+	snprintf(r.u.refused.text, sizeof(r.u.refused.text), "scope %u: %s", scope, why);
+	p->refused = r;
+	p->has_refused = true;
+	report_wake(p->data.reports);
+}
+
+void plane_policy(struct plane *p, uint16_t scope, struct spd *spd,
+	const struct addr *addrs, size_t n_addrs)
+{
+	struct order *o = order_new(ORDER_POLICY);
+
+	assert(scope <= SCOPE_MAX && n_addrs <= ORDER_ADDRS_MAX);
+	steer(p, scope, spd, addrs, n_addrs);
+	o->u.policy.scope = scope;
+	o->u.policy.spd = spd;
+	o->u.policy.n_addrs = n_addrs;
+	if (n_addrs > 0)
+		memcpy(o->u.policy.addrs, addrs, n_addrs * sizeof(*addrs));
+	order_give(p->data.orders, o);
+}
+
+void plane_refresh(struct plane *p)
+{
+	steering_refresh(p->steering);
+}
+
+static struct local *find_local(struct plane *p, const struct addr *a)
+{
+	list_each(item, &p->locals)
+	{
+		struct local *l = list_entry(item, struct local, link);
+		if (addr_equal(&l->addr, a))
+			return l;
+	}
+	return NULL;
+}
+
+static void give_local(struct plane *p, struct local *l)
+{
+	struct order *o = order_new(ORDER_BIND);
+
+	local_hold(l);
+	o->u.local = l;
+	order_give(p->data.orders, o);
+}
+
+int plane_bind(struct plane *p, uint16_t scope, const struct addr *addr)
+{
+	struct local *l = find_local(p, addr);
+
+	if (l && l->gone_ms == 0)
+		return 0;
+	if (l) {
+		l->gone_ms = 0;
+		local_revive(l);
+	} else {
+		l = local_open(scope, addr, p->mark);
+		if (!l)
+			return errno;
+		list_add(&p->locals, &l->link);
+	}
+	give_local(p, l);
+	return 0;
+}
+
+void plane_unbind(struct plane *p, const struct addr *addr)
+{
+	struct local *l = find_local(p, addr);
+	struct order *o;
+
+	if (!l || l->gone_ms != 0)
+		return;
+	local_deafen(l);
+	o = order_new(ORDER_UNBIND);
+	o->u.local = l;
+	order_give(p->data.orders, o);
+	l->gone_ms = data_now_ms() + LOCAL_LINGER_MS;
+	arm(p, LOCAL_LINGER_MS);
+}
+
+/* ---- gates ---------------------------------------------------------------------------- */
+
+void plane_gate_open(struct plane *p, uint16_t scope, uint16_t activation)
+{
+	assert(scope <= SCOPE_MAX);
+	esp_gate_open(p->gates[scope], activation);
+}
+
+uint32_t plane_gate_close(struct plane *p, uint16_t scope)
+{
+	struct order *o = order_new(ORDER_GATE_CLOSED);
+
+	assert(scope <= SCOPE_MAX);
+	uint32_t turn = esp_gate_close(p->gates[scope]);
+	o->u.gate.scope = scope;
+	o->u.gate.turn = turn;
+	order_give(p->data.orders, o);
+	return turn;
+}
+
+/* ---- SAs ------------------------------------------------------------------------------ */
+
+void plane_sa_add(struct plane *p, const struct esp_child *c)
+{
+	struct order *o = order_new(ORDER_SA_ADD);
+
+	o->u.add.child = mem_new(1, sizeof(*c));
+	*o->u.add.child = *c;
+	o->u.add.path_mtu = sources_path_mtu(p->mark, &c->local, &c->remote);
+	order_give(p->data.orders, o);
+}
+
+static void give_id(struct plane *p, enum order_kind kind, uint32_t id)
+{
+	struct order *o = order_new(kind);
+
+	o->id = id;
+	order_give(p->data.orders, o);
+}
+
+void plane_sa_activate(struct plane *p, uint32_t id)
+{
+	give_id(p, ORDER_SA_ACTIVATE, id);
+}
+
+void plane_sa_delete(struct plane *p, uint32_t id)
+{
+	give_id(p, ORDER_SA_DELETE, id);
+}
+
+void plane_sa_move(struct plane *p, uint32_t id, const struct endpoint *remote)
+{
+	struct order *o = order_new(ORDER_SA_MOVE);
+
+	o->id = id;
+	o->u.remote = *remote;
+	order_give(p->data.orders, o);
+}
+
+void plane_usage_query(struct plane *p)
+{
+	give_id(p, ORDER_USAGE, 0);
+}
+
+/* ---- IKE on port 4500 ------------------------------------------------------------------- */
+
+static int send_marked(int fd, const struct endpoint *remote, struct span bytes)
+{
+	static const uint8_t marker[4];
+	struct sockaddr_storage to;
+	struct iovec parts[] = {
+		{(void *)(uintptr_t)marker, sizeof(marker)},
+		{(void *)(uintptr_t)bytes.at, bytes.len},
+	};
+	struct msghdr m = {
+		.msg_name = &to,
+		.msg_namelen = sockaddr_of(&remote->addr, remote->port, &to),
+		.msg_iov = parts,
+		.msg_iovlen = 2,
+	};
+
+	return sendmsg(fd, &m, MSG_DONTWAIT) < 0 ? errno : 0;
+}
+
+int plane_send_ike(struct plane *p, const struct endpoint *local,
+	const struct endpoint *remote, struct span bytes)
+{
+	struct local *l = find_local(p, &local->addr);
+
+	if (!l)
+		return ENOTCONN;
+	if (remote->addr.family != l->addr.family)
+		return EAFNOSUPPORT;
+	int err = send_marked(l->udp.fd, remote, bytes);
+	if (err == 0 || err == EAGAIN)
+		return err;
+	/* EMSGSIZE: a large message may be fragmented. Anything else may be the ICMP error
+	 * for an earlier datagram; telling it once has cleared it. */
+	if (err == EMSGSIZE)
+		local_set_df(&l->udp, false);
+	return send_marked(l->udp.fd, remote, bytes);
+}
+
+void plane_totals(struct plane *p, struct plane_totals *out)
+{
+	pthread_mutex_lock(&p->snapshot.lock);
+	*out = p->snapshot.totals;
+	pthread_mutex_unlock(&p->snapshot.lock);
+}

@@ -41,6 +41,31 @@ static const struct keyword *find_row(struct draft *d, const struct stmt *s,
 	return NULL;
 }
 
+/* The first word on a line of its own: most likely the beginning of the next statement. */
+static const struct word *next_line(const struct stmt *s)
+{
+	const struct word *w = s->words;
+
+	while (w != NULL && w->at.line == s->at.line)
+		w = w->next;
+	return w;
+}
+
+static void report_shape(struct draft *d, const struct stmt *s, const struct keyword *row)
+{
+	const struct word *next = next_line(s);
+
+	if (row->block)
+		errors_add(d->errors, s->end, "\"%s\" needs a block: expected \"{\"",
+			row->name);
+	else if (next != NULL)
+		errors_add(d->errors, next->at,
+			"unexpected \"%s\": a \";\" is missing before it", next->text);
+	else
+		errors_add(d->errors, s->end, "\"%s\" takes no block: expected \";\"",
+			row->name);
+}
+
 static bool row_fits(struct draft *d, const struct stmt *s, const struct keyword *row,
 	struct place *first)
 {
@@ -55,9 +80,7 @@ static bool row_fits(struct draft *d, const struct stmt *s, const struct keyword
 	}
 	*first = s->at;
 	if (row->block != s->block) {
-		errors_add(d->errors, s->end, "\"%s\" %s", row->name,
-			row->block ? "needs a block: expected \"{\""
-				   : "takes no block: expected \";\"");
+		report_shape(d, s, row);
 		return false;
 	}
 	return true;
@@ -145,24 +168,36 @@ static void list_words(const char *const *words, size_t n, char *out, size_t cap
 			out + len, cap - len, "%s%s", i > 0 ? ", " : "", words[i]);
 }
 
+static void report_choice(struct args *a, const struct word *w, const char *const *words,
+	size_t n, const char *list)
+{
+	struct suggest s = suggest_for(w->text);
+	char text[SUGGEST_TEXT_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		suggest_offer(&s, words[i]);
+	if (n == 1)
+		errors_add(a->d->errors, w->at, "expected \"%s\", not \"%s\"", words[0],
+			w->text);
+	else
+		errors_add(a->d->errors, w->at, "unknown \"%s\": expected one of %s%s",
+			w->text, list, suggest_text(&s, text));
+}
+
 int arg_choice(struct args *a, const char *const *words, size_t n)
 {
-	char list[160], text[SUGGEST_TEXT_MAX], what[200];
+	char list[160], what[200];
 
 	list_words(words, n, list, sizeof(list));
-	snprintf(what, sizeof(what), "%s%s", n > 1 ? "one of " : "", list);
+	snprintf(what, sizeof(what), n == 1 ? "\"%s\"" : "one of %s", list);
 	const struct word *w = arg_next(a, what);
 	if (w == NULL)
 		return -1;
-
-	struct suggest s = suggest_for(w->text);
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(words[i], w->text) == 0 && !w->quoted)
 			return (int)i;
-		suggest_offer(&s, words[i]);
 	}
-	errors_add(a->d->errors, w->at, "unknown \"%s\": expected %s%s", w->text, what,
-		suggest_text(&s, text));
+	report_choice(a, w, words, n, list);
 	return -1;
 }
 
@@ -254,19 +289,32 @@ bool arg_number(struct args *a, uint32_t min, uint32_t max, uint32_t *out)
 	return true;
 }
 
+/* An address with a slash and something behind it. */
+static bool is_network(const char *text)
+{
+	size_t len = strcspn(text, "/");
+	char host[ADDR_TEXT_MAX];
+	struct addr ignored;
+
+	if (text[len] == '\0' || len >= sizeof(host))
+		return false;
+	memcpy(host, text, len);
+	host[len] = '\0';
+	return addr_parse(host, &ignored);
+}
+
 bool arg_addr(struct args *a, struct addr *out)
 {
 	const struct word *w = arg_next(a, "an IPv4 or IPv6 address");
-	struct prefix p;
 
 	if (w == NULL)
 		return false;
 	if (addr_parse(w->text, out))
 		return true;
-	if (strchr(w->text, '/') != NULL && prefix_parse(w->text, &p))
+	if (is_network(w->text))
 		errors_add(a->d->errors, w->at,
-			"\"%s\" is a network: expected one address, without \"/%u\"",
-			w->text, p.bits);
+			"\"%s\" is a network: expected one address, without \"%s\"",
+			w->text, strchr(w->text, '/'));
 	else
 		errors_add(a->d->errors, w->at, "\"%s\" is not an IPv4 or IPv6 address",
 			w->text);

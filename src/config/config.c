@@ -65,6 +65,7 @@ static void read_text(struct draft *d, struct span text)
 	struct tree tree;
 	bool whole = tree_parse(&tree, text, d->errors);
 
+	d->damaged = !whole;
 	draft_read(d, &tree);
 	if (whole)
 		draft_resolve(d);

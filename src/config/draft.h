@@ -71,6 +71,8 @@ struct draft {
 	struct errors *errors;
 	const struct config_files *files;
 
+	bool damaged; /* syntax errors may hide statements: do not miss any */
+
 	struct draft_secret *secrets;
 	struct draft_action *actions;
 	struct draft_filter **filters; /* one array for each filter list */

@@ -2,7 +2,8 @@
  *
  * Deliberately small: it knows `words ;` and `words { statements }`. After an error it
  * goes on behind the next `;`, or behind the `}` that closes the block, so that one
- * mistake costs one message. Left to others: every meaning.
+ * mistake costs one message. The very last statement needs no `;`. Left to others: every
+ * meaning.
  */
 %code requires {
 #include "config/tree_parts.h"
@@ -79,6 +80,8 @@ file:
 
 level:
 	stmts
+	| stmts words		{ struct stmt *last = tree_stmt(tree, $2, @2);
+				  $$ = $1; add_stmts(&$$, &(struct stmts){last, last}); }
 	| stmts error
 	;
 
@@ -133,13 +136,15 @@ static int yyreport_syntax_error(
 	struct place place = *yypcontext_location(at);
 
 	(void)scanner;
-	if (expects(at, YYSYMBOL_END) && got != YYSYMBOL_YYEOF)
+	if (got == YYSYMBOL_YYEOF && tree->depth > 0)
+		errors_add(tree->errors, place,
+			"the file ends inside the block that line %u opens: expected \"}\"",
+			tree->opened[tree->depth - 1].line);
+	else if (got == YYSYMBOL_YYEOF)
+		errors_add(tree->errors, place, "the file ends inside a list");
+	else if (expects(at, YYSYMBOL_END))
 		errors_add(tree->errors, place, "expected \";\" before \"%s\"",
 			yysymbol_name(got));
-	else if (got == YYSYMBOL_YYEOF)
-		errors_add(tree->errors, place, "the file ends inside a %s",
-			tree->depth > 0 ? "block: expected \"}\""
-					: "statement: expected \";\"");
 	else
 		errors_add(tree->errors, place, "unexpected \"%s\"", yysymbol_name(got));
 	return 0;

@@ -303,6 +303,6 @@ void read_filter_list(struct draft *d, const struct stmt *s, struct args *a, voi
 	list->filters = draft_room(lines, sizeof(*list->filters));
 	d->filters[d->c->n_filter_lists++] = draft_room(lines, sizeof(**d->filters));
 	block_read(d, s->body, "in filter-list", table, COUNT_OF(table), list);
-	if (list->n_filters == 0 && d->errors->n_errors == before)
+	if (list->n_filters == 0 && d->errors->n_errors == before && !d->damaged)
 		errors_add(d->errors, s->at, "filter-list \"%s\" is empty", list->name);
 }

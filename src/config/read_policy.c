@@ -134,7 +134,7 @@ void read_filter_action(struct draft *d, const struct stmt *s, struct args *a, v
 		return;
 	d->action_at[d->n_actions++] = s->at;
 	block_read(d, s->body, "in filter-action", table, COUNT_OF(table), action);
-	if (d->errors->n_errors == before)
+	if (d->errors->n_errors == before && !d->damaged)
 		check_action(d, s, action);
 }
 
@@ -153,8 +153,7 @@ static void read_match(struct draft *d, const struct stmt *s, struct args *a, vo
 
 	(void)d, (void)s;
 	p->matched = true;
-	if (arg_skip(a, "any") ||
-		arg_ref(a, "a filter list's name, or any", &p->draft->match))
+	if (arg_skip(a, "any") || arg_ref(a, "a filter list's name", &p->draft->match))
 		(void)arg_end(a);
 }
 
@@ -284,6 +283,8 @@ static void read_rule(struct draft *d, const struct stmt *s, struct args *a, voi
 	d->c->n_rules++;
 
 	block_read(d, s->body, "in rule", table, COUNT_OF(table), &p);
+	if (d->damaged)
+		return;
 	if (!p.matched)
 		errors_add(d->errors, s->at, "rule \"%s\" does not say what it matches",
 			p.rule->name);

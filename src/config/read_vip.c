@@ -104,7 +104,7 @@ void read_vip(struct draft *d, const struct stmt *s, struct args *a, void *into)
 	vip->policy = CONFIG_NO_POLICY;
 	d->vip_at[d->c->n_vips++] = s->at;
 	block_read(d, s->body, "in vip", table, COUNT_OF(table), vip);
-	if (vip->n_addrs == 0 && d->errors->n_errors == before)
+	if (vip->n_addrs == 0 && d->errors->n_errors == before && !d->damaged)
 		errors_add(d->errors, s->at, "vip \"%s\" has no address", vip->name);
 }
 
@@ -170,7 +170,7 @@ void read_secret(struct draft *d, const struct stmt *s, struct args *a, void *in
 		!names_claim(d, &names, secret->name, s->at))
 		return;
 	d->secret_at[d->n_secrets++] = s->at;
-	if (s->body == NULL)
+	if (s->body == NULL && !d->damaged)
 		errors_add(d->errors, s->end, "secret \"%s\" holds no psk", secret->name);
 	block_read(d, s->body, "in secret", table, COUNT_OF(table), secret);
 }

@@ -5,6 +5,7 @@
  */
 #include "config/suggest.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@ static size_t distance(const char *a, const char *b)
 	size_t len_a = strlen(a), len_b = strlen(b);
 
 	if (len_a > LONGEST || len_b > LONGEST)
-		return LONGEST;
+		return SIZE_MAX; /* no name of ours is that long */
 	for (size_t k = 0; k <= len_b; k++)
 		rows[0][k] = k;
 

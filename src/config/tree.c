@@ -90,7 +90,7 @@ bool tree_enter(struct tree *t, struct place at)
 		errors_add(t->errors, at, "blocks are nested too deeply");
 		return false;
 	}
-	t->depth++;
+	t->opened[t->depth++] = at;
 	return true;
 }
 

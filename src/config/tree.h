@@ -42,6 +42,7 @@ struct tree {
 	struct stmt *top;
 	struct errors *errors;
 	struct place here; /* the scanner's */
+	struct place opened[TREE_DEPTH_MAX]; /* of each block we are in: its `{` */
 	unsigned depth;
 	unsigned n_words;
 	struct tree_chunk *chunks;

@@ -36,3 +36,9 @@ tests_fuzz_fuzz_ip_packet_LDADD = $(fuzz_ldadd)
 FUZZ_TARGETS += tests/fuzz/fuzz_natt
 tests_fuzz_fuzz_natt_SOURCES = tests/fuzz/fuzz_natt.c $(fuzz_main)
 tests_fuzz_fuzz_natt_LDADD = $(fuzz_ldadd)
+
+# --- config
+FUZZ_TARGETS += tests/fuzz/fuzz_config
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(fuzz_main)
+tests_fuzz_fuzz_config_LDADD = $(fuzz_ldadd)
+EXTRA_DIST += tests/fuzz/config.dict

@@ -104,3 +104,19 @@ EXTRA_DIST += tests/unit/ike_lab.h
 UNIT_TESTS += tests/unit/test_ike_handshake
 tests_unit_test_ike_handshake_SOURCES = tests/unit/test_ike_handshake.c tests/unit/ike_lab.c
 tests_unit_test_ike_handshake_LDADD = $(unit_ldadd)
+# --- config
+UNIT_TESTS += tests/unit/test_config_parse
+tests_unit_test_config_parse_SOURCES = tests/unit/test_config_parse.c
+tests_unit_test_config_parse_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_config_golden
+tests_unit_test_config_golden_SOURCES = tests/unit/test_config_golden.c
+tests_unit_test_config_golden_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DVECTORS='"$(abs_top_srcdir)/tests/vectors/config"' \
+	-DEXAMPLES='"$(abs_top_srcdir)/docs"'
+tests_unit_test_config_golden_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_config_suggest
+tests_unit_test_config_suggest_SOURCES = tests/unit/test_config_suggest.c
+tests_unit_test_config_suggest_LDADD = $(unit_ldadd)
+EXTRA_DIST += tests/unit/config_files.h tests/vectors/config

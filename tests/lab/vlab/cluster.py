@@ -23,6 +23,7 @@ NET = "10.77.0"
 VIP = f"{NET}.50"
 CLIENT = f"{NET}.100"
 PORT_PROTECTED, PORT_CLEAR = 7001, 7002
+OCF_AGENTS = "/usr/lib/ocf/resource.d"
 
 NODE_ENV = {"PCMK_logfile": "/var/log/pacemaker/pacemaker.log", "PCMK_logfacility": "none",
             "PCMK_stderr": "no", "PCMK_fail_fast": "no"}
@@ -84,13 +85,12 @@ class Cluster:
             path = find_program(self.lab.build, name)
             if path:
                 tools[name] = path
-        agents = agent_dir(self.lab.build)
         return [
             self.lab.farm("/etc", dirs=["corosync", "vipsec", "swanctl"],
                           files=["hosts", "strongswan.conf"]),
             self.lab.farm("/var/lib", dirs=["corosync", "pacemaker", "vipsec"]),
             self.lab.farm("/usr/sbin", links=tools),
-            self.lab.farm("/usr/lib/ocf/resource.d", links={"vipsec": agents} if agents else {}),
+            *agent_farm(self.lab),
         ]
 
     # --- one node ---------------------------------------------------------------------
@@ -286,6 +286,14 @@ def find_program(build, name):
         if os.path.isfile(path) and os.access(path, os.X_OK):
             return path
     return None
+
+
+def agent_farm(lab):
+    """The OCF agents of the machine and ours, where there are any."""
+    agents = agent_dir(lab.build)
+    if not os.path.isdir(OCF_AGENTS):
+        return []
+    return [lab.farm(OCF_AGENTS, links={"vipsec": agents} if agents else {})]
 
 
 def agent_dir(build):

@@ -4,7 +4,7 @@ import json
 import os
 from collections import namedtuple
 
-from .cluster import PORT_CLEAR, PORT_PROTECTED, VIP, agent_dir, find_program
+from .cluster import PORT_CLEAR, PORT_PROTECTED, VIP, agent_dir, agent_farm, find_program
 from .core import LabError, build_dir, wait_until
 
 PSK = "a shared word of the lab, long enough"
@@ -97,7 +97,9 @@ def make_host(lab, name, build=None):
     folder = lab.host_dir(name)
     for path in ("etc-vipsec", "var-vipsec"):
         os.makedirs(f"{folder}/{path}", exist_ok=True)
-    return lab.host(name, tmpfs=["/run"], binds=[
+    # libqb names its shared memory after pids, which repeat between pid namespaces.
+    return lab.host(name, tmpfs=["/run", "/dev/shm"], binds=[
+        *agent_farm(lab),
         lab.farm("/etc", dirs=["corosync", "vipsec", "swanctl"],
                  files=["hosts", "strongswan.conf"]),
         lab.farm("/var/lib", dirs=["corosync", "pacemaker", "vipsec"]),
@@ -133,11 +135,11 @@ class Vipsec:
         return self.host.run(["vipsec", *words], check=check)
 
     def json(self, *words):
-        done = self.ctl(*words, "--json")
+        done = self.ctl("--json", *words)
         try:
             return json.loads(done.stdout)
         except ValueError:
-            raise LabError(f"vipsec {' '.join(words)} --json: {done.returncode} "
+            raise LabError(f"vipsec --json {' '.join(words)}: {done.returncode} "
                            f"{done.stdout[-300:]}{done.stderr[-300:]}") from None
 
     def rows(self, what):
@@ -154,3 +156,7 @@ class Vipsec:
             return next((v["state"] for v in self.rows("vip") if v["name"] == name), None)
         except LabError:
             return None
+
+    def tuning(self, name):
+        """A timer or flag as in force."""
+        return self.json("status")["data"]["tuning"][name]

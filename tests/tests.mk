@@ -11,7 +11,8 @@ include tests/fuzz/fuzz.mk
 include tests/sim/sim.mk
 include tests/lab/lab.mk
 
-TOOL_TESTS += tests/tools/t-check-floors.py tests/tools/t-check-state.sh tests/tools/t-run.py
+TOOL_TESTS += tests/tools/t-check-floors.py tests/tools/t-check-state.sh tests/tools/t-run.py \
+	tests/tools/t-examples.sh
 
 # Overridable on the command line: make sim SEEDS=10000 FROM=1; make fuzz SECONDS=60.
 SEEDS = 10000

@@ -8,7 +8,8 @@
 
 #include "base/iana.h"
 #include "esp/esp.h"
-#include "esp/packet.h"
+#include "wire/checksum.h"
+#include "wire/ip_packet.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -185,16 +186,23 @@ static inline void lab_free(struct lab *l)
 
 /* ---- packets ------------------------------------------------------------------ */
 
+static inline size_t lab_header_len(const struct addr *a)
+{
+	return a->family == ADDR_V4 ? IPV4_HEADER_LEN : IPV6_HEADER_LEN;
+}
+
 /* An IP packet with len octets of payload, numbered through, in buffer i. */
 static inline struct esp_packet lab_ip(unsigned i, const struct addr *src,
 	const struct addr *dst, uint8_t proto, size_t len)
 {
-	const struct ip_header h = {.src = *src, .dst = *dst, .proto = proto};
-	struct esp_packet p = {.at = lab_buffer(i), .len = ip_header_len(src) + len};
-	uint8_t *payload = p.at + ip_header_len(src);
+	const struct ip_packet h = {.src = *src, .dst = *dst, .proto = proto, .ttl = 64};
+	size_t header_len = lab_header_len(src);
+	struct esp_packet p = {.at = lab_buffer(i), .len = header_len + len};
+	struct writer w = wr_over(p.at, header_len);
+	uint8_t *payload = p.at + header_len;
 
 	assert(p.len <= LAB_PACKET_MAX);
-	ip_header_write(p.at, &h, len);
+	ip_packet_write_header(&w, &h, len);
 	for (size_t k = 0; k < len; k++)
 		payload[k] = (uint8_t)k;
 	return p;
@@ -205,18 +213,18 @@ static inline struct esp_packet lab_udp(unsigned i, const struct addr *src,
 	uint16_t src_port, const struct addr *dst, uint16_t dst_port, size_t len)
 {
 	struct esp_packet p = lab_ip(i, src, dst, IP_UDP, 8 + len);
-	uint8_t *udp = p.at + ip_header_len(src);
+	uint8_t *udp = p.at + lab_header_len(src);
 	const uint8_t header[8] = {(uint8_t)(src_port >> 8), (uint8_t)src_port,
 		(uint8_t)(dst_port >> 8), (uint8_t)dst_port, (uint8_t)((8 + len) >> 8),
 		(uint8_t)(8 + len), 1, 1};
 	struct ip_packet ip;
-	bool ok;
+	enum wire_err err;
 
 	memcpy(udp, header, sizeof header);
-	ok = ip_parse(span_of(p.at, p.len), &ip);
-	assert(ok);
-	(void)ok;
-	upper_checksum_write(p.at, &ip);
+	err = ip_packet_read(span_of(p.at, p.len), &ip);
+	assert(err == WIRE_OK);
+	(void)err;
+	l4_checksum_set(p.at, &ip);
 	return p;
 }
 

@@ -306,7 +306,7 @@ enum policy_action esp_dp_clear_verdict(const struct esp_dp *dp, enum policy_dir
 		.local = out ? *src : *dst,
 		.remote = out ? *dst : *src,
 		.proto = proto,
-		.ports_known = ip_has_ports(proto),
+		.ports_known = ip_proto_has_ports(proto),
 		.local_port = out ? src_port : dst_port,
 		.remote_port = out ? dst_port : src_port,
 	};

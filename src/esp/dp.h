@@ -4,9 +4,9 @@
 
 #include "base/map.h"
 #include "esp/notices.h"
-#include "esp/packet.h"
 #include "esp/reassembly.h"
 #include "esp/sa.h"
+#include "wire/ip_packet.h"
 
 struct esp_scope {
 	bool in_use;
@@ -59,10 +59,16 @@ enum selected select_outbound(struct esp_dp *dp, const struct flow *f, struct es
 /* May this flow have come out of this SA? RFC 4301 5.2 */
 bool select_inbound(struct esp_dp *dp, const struct flow *f, struct esp_sa *sa);
 
-/* ---- icmp.c ---- */
+/* ---- path_mtu.c ---- */
 
-/* Turns the packet that does not fit into the ICMP error that says so, in place: needs
- * ESP_ROOM_BEFORE. False: this packet must not be answered with one. */
-bool icmp_too_big(struct esp_packet *p, const struct ip_packet *ip, size_t mtu);
+enum fit {
+	FIT_WHOLE, /* and must stay so: DF */
+	FIT_IN_FRAGMENTS, /* if not whole, then in outer fragments */
+	FIT_TOLD, /* *p has become the ICMP error that goes back */
+	FIT_NOT
+};
+/* Needs ESP_ROOM_BEFORE. */
+enum fit path_fit(
+	const struct esp_sa *sa, struct esp_packet *p, const struct ip_packet *ip);
 
 #endif

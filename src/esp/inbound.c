@@ -7,14 +7,13 @@
  */
 #include "esp/dp.h"
 
-#include "base/iana.h"
-#include "wire/reader.h"
+#include "wire/checksum.h"
+#include "wire/esp_header.h"
 
 #include <assert.h>
 
 enum {
-	TRAILER_LEN = 2,
-	IPV6_FRAGMENT = 44,
+	HOP_LIMIT = 64,
 	KEEPALIVE = 0xff, /* RFC 3948 2.3 */
 	ECN_MASK = 3,
 	ECN_CE = 3
@@ -30,14 +29,17 @@ struct esp_parts {
 
 static bool parse(const struct esp_packet *p, struct esp_parts *out)
 {
-	struct reader r = rd_over(span_of(p->at, p->len));
+	struct esp_header header;
+	struct reader r;
 
-	out->spi = rd_u32(&r);
-	out->seq_low = rd_u32(&r);
+	if (esp_header_read(span_of(p->at, p->len), &header, &r) != WIRE_OK)
+		return false;
+	out->spi = header.spi;
+	out->seq_low = header.seq;
 	out->iv = rd_u64(&r);
 	out->sealed_at = p->len - rd_left(&r);
 	out->sealed_len = rd_left(&r);
-	return rd_ok(&r) && out->sealed_len >= TRAILER_LEN + AEAD_TAG_LEN;
+	return rd_ok(&r) && out->sealed_len >= ESP_TRAILER_LEN + AEAD_TAG_LEN;
 }
 
 static void unknown_spi(
@@ -116,12 +118,12 @@ static bool strip_trailer(struct span *text, uint8_t *next)
 {
 	struct reader r = rd_over(*text);
 
-	rd_skip(&r, text->len - TRAILER_LEN);
+	rd_skip(&r, text->len - ESP_TRAILER_LEN);
 	size_t pad = rd_u8(&r);
 	*next = rd_u8(&r);
-	if (!rd_done(&r) || pad > text->len - TRAILER_LEN)
+	if (!rd_done(&r) || pad > text->len - ESP_TRAILER_LEN)
 		return false;
-	text->len -= pad + TRAILER_LEN;
+	text->len -= pad + ESP_TRAILER_LEN;
 	return true;
 }
 
@@ -132,7 +134,7 @@ static void copy_congestion(uint8_t *at, const struct ip_packet *ip, uint8_t out
 		return;
 	if (ip->src.family == ADDR_V4) {
 		at[1] |= ECN_CE;
-		ipv4_checksum_write(at, ip->base_len);
+		ipv4_checksum_set(at, ip->header_len);
 	} else {
 		at[1] |= ECN_CE << 4;
 	}
@@ -141,7 +143,8 @@ static void copy_congestion(uint8_t *at, const struct ip_packet *ip, uint8_t out
 static bool unwrap_tunnel(struct esp_packet *p, uint8_t *text, size_t len, uint8_t next,
 	struct ip_packet *ip)
 {
-	if ((next != IP_IPIP && next != IP_IPV6) || !ip_parse(span_of(text, len), ip) ||
+	if ((next != IP_IPIP && next != IP_IPV6) ||
+		ip_packet_read(span_of(text, len), ip) != WIRE_OK ||
 		(next == IP_IPIP) != (ip->src.family == ADDR_V4))
 		return false;
 	p->at = text;
@@ -155,26 +158,30 @@ static bool unwrap_tunnel(struct esp_packet *p, uint8_t *text, size_t len, uint8
 static bool unwrap_transport(struct esp_packet *p, uint8_t *text, size_t len,
 	uint8_t next, struct ip_packet *ip)
 {
-	const struct ip_header h = {
+	const struct ip_packet header = {
 		.src = p->remote.addr,
 		.dst = p->local.addr,
 		.tos = p->tos,
+		.ttl = HOP_LIMIT,
 		.proto = next,
 	};
-	size_t header_len = ip_header_len(&h.src);
+	bool v4 = header.src.family == ADDR_V4;
+	size_t header_len = v4 ? IPV4_HEADER_LEN : IPV6_HEADER_LEN;
+	struct writer w = wr_over(text - header_len, header_len);
 
 	/* RFC 4303 3.1.1: transport mode carries no fragments. */
-	if (h.src.family != h.dst.family || next == IPV6_FRAGMENT ||
-		header_len + len > IP_PACKET_MAX)
+	if (header.src.family != header.dst.family || header_len + len > UINT16_MAX ||
+		(!v4 && next == IPV6_FRAGMENT))
 		return false;
+	ip_packet_write_header(&w, &header, len);
+	assert(wr_ok(&w));
 	p->at = text - header_len;
 	p->len = header_len + len;
-	ip_header_write(p->at, &h, len);
-	if (!ip_parse(span_of(p->at, p->len), ip))
+	if (ip_packet_read(span_of(p->at, p->len), ip) != WIRE_OK)
 		return false;
 	/* RFC 3948 3.1.2, second way: a NAT changed what the sum was made of. */
 	if (p->encap)
-		upper_checksum_write(p->at, ip);
+		l4_checksum_set(p->at, ip);
 	return true;
 }
 
@@ -201,7 +208,7 @@ static void deliver(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,
 		dp->count.drop_malformed++;
 		return;
 	}
-	struct flow f = ip_flow(&ip, false);
+	struct flow f = ip_packet_flow(&ip, false);
 	if (!select_inbound(dp, &f, sa)) {
 		dp->count.drop_selector++;
 		sa->usage.wrong_selector++;

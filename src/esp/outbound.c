@@ -1,29 +1,17 @@
 /* esp/outbound.c - from the TUN to the network.
  *
- * Obeys RFC 4301 5.1 (processing order), 5.1.2 (tunnel headers), 8 (path MTU), RFC 4303
+ * Obeys RFC 4301 5.1 (processing order), 5.1.2 (tunnel headers), RFC 4303
  * 3.3 and 2.4 (padding), RFC 4106, RFC 7634. A packet is sealed where it lies. The outer
  * IP header, and UDP's in front of it (RFC 3948 2.1), are the socket's to write; what they
  * must say is left in the packet's fields.
  */
 #include "esp/dp.h"
 
-#include "base/iana.h"
-#include "wire/writer.h"
+#include "wire/esp_header.h"
 
 #include <assert.h>
 
-enum {
-	ESP_HEADER_LEN = 8,
-	ESP_OVERHEAD = ESP_HEADER_LEN + AEAD_IV_LEN, /* in front of the text */
-	TRAILER_LEN = 2,
-	ALIGN = 4, /* RFC 4303 2.4; stream modes need no more */
-	UDP_LEN = 8,
-	DEFAULT_MTU = 1500,
-	IPV6_MIN_MTU = 1280
-};
-
-/* IPv6 extension headers that must stand before ESP, where our sockets put none. */
-enum { IPV6_HOPOPTS = 0, IPV6_ROUTING = 43 };
+enum { IPV6_NEXT_AT = 6 };
 
 static void acquire(struct esp_dp *dp, uint16_t scope, const struct flow *f,
 	const struct spd_entry *e, uint64_t now_ms)
@@ -40,64 +28,6 @@ static void acquire(struct esp_dp *dp, uint16_t scope, const struct flow *f,
 
 	if (!notice_acquire(&dp->notices, &n, now_ms))
 		dp->count.notices_lost++;
-}
-
-/* ---- size ------------------------------------------------------------------- */
-
-/* How many octets of text fit into an outer packet of mtu octets: what remains after
- * headers and tag, rounded down to the alignment, less the trailer. */
-static size_t text_room(const struct esp_sa *sa)
-{
-	size_t mtu = sa->path_mtu == 0 ? DEFAULT_MTU : sa->path_mtu;
-	size_t around = ip_header_len(&sa->remote.addr) + (sa->encap ? UDP_LEN : 0) +
-			ESP_OVERHEAD + AEAD_TAG_LEN;
-
-	if (mtu < around + ALIGN)
-		return 0;
-	return (mtu - around) / ALIGN * ALIGN - TRAILER_LEN;
-}
-
-/* Largest packet of the TUN that needs no outer fragments. */
-static size_t inner_mtu(const struct esp_sa *sa, const struct ip_packet *ip)
-{
-	size_t room = text_room(sa);
-
-	if (sa->mode == POLICY_TRANSPORT)
-		room += ip->base_len;
-	/* RFC 2473 7.1: an IPv6 sender is told no less; what is smaller gets fragments. */
-	if (ip->src.family == ADDR_V6 && room < IPV6_MIN_MTU)
-		return IPV6_MIN_MTU;
-	return room;
-}
-
-/* Whether the sender wants to be told rather than see fragments. */
-static bool wants_whole(const struct ip_packet *ip)
-{
-	/* A fragment, reassembled meanwhile, came from a sender who does not mind. */
-	if (ip->fragment)
-		return false;
-	return ip->src.family == ADDR_V6 || ip->dont_fragment;
-}
-
-/* True: the packet goes no further. */
-static bool too_big(struct esp_dp *dp, const struct esp_sa *sa, struct esp_packet *p,
-	const struct ip_packet *ip)
-{
-	/* No outer header can say that it is longer. */
-	size_t most = IP_PACKET_MAX - ip_header_len(&sa->remote.addr) - UDP_LEN -
-		      ESP_OVERHEAD - AEAD_TAG_LEN - TRAILER_LEN - ALIGN;
-
-	if (p->len > most) {
-		dp->count.drop_too_big++;
-		return true;
-	}
-	if (!wants_whole(ip) || ip->total_len <= inner_mtu(sa, ip))
-		return false;
-	if (icmp_too_big(p, ip, inner_mtu(sa, ip)))
-		dp->count.icmp_too_big_made++;
-	else
-		dp->count.drop_too_big++;
-	return true;
 }
 
 /* ---- sealing ---------------------------------------------------------------- */
@@ -119,26 +49,27 @@ static bool text_of(const struct esp_sa *sa, const struct esp_packet *p,
 		*out = (struct text){p->at, p->len, v4 ? IP_IPIP : IP_IPV6};
 		return true;
 	}
+	uint8_t next = v4 ? ip->proto : p->at[IPV6_NEXT_AT];
 	/* Options and headers for the routers on the way: the socket would lose them. */
-	if (v4 ? ip->base_len != IPV4_HEADER_LEN
-	       : ip->next == IPV6_HOPOPTS || ip->next == IPV6_ROUTING)
+	if (v4 ? ip->header_len != IPV4_HEADER_LEN
+	       : next == IPV6_HOP_BY_HOP || next == IPV6_ROUTING || next == IPV6_FRAGMENT)
 		return false;
-	*out = (struct text){p->at + ip->base_len, p->len - ip->base_len, ip->next};
+	*out = (struct text){p->at + ip->header_len, p->len - ip->header_len, next};
 	return true;
 }
 
 /* RFC 4303 2.4: 1, 2, 3, ..., then how many, then the next header. */
 static size_t write_trailer(const struct text *t)
 {
-	size_t pad = (ALIGN - (t->len + TRAILER_LEN) % ALIGN) % ALIGN;
-	struct writer w = wr_over(t->at + t->len, pad + TRAILER_LEN);
+	size_t pad = (ESP_ALIGN - (t->len + ESP_TRAILER_LEN) % ESP_ALIGN) % ESP_ALIGN;
+	struct writer w = wr_over(t->at + t->len, pad + ESP_TRAILER_LEN);
 
 	for (size_t i = 1; i <= pad; i++)
 		wr_u8(&w, (uint8_t)i);
 	wr_u8(&w, (uint8_t)pad);
 	wr_u8(&w, t->next);
 	assert(wr_ok(&w));
-	return pad + TRAILER_LEN;
+	return pad + ESP_TRAILER_LEN;
 }
 
 static bool seal(const struct esp_sa *sa, const struct sa_stamp *stamp,
@@ -146,15 +77,14 @@ static bool seal(const struct esp_sa *sa, const struct sa_stamp *stamp,
 {
 	uint8_t aad[SA_AAD_MAX];
 	size_t len = t->len + write_trailer(t);
-	uint8_t *header = t->at - ESP_OVERHEAD;
-	struct writer w = wr_over(header, ESP_OVERHEAD);
+	uint8_t *header = t->at - ESP_BEFORE_TEXT;
+	struct writer w = wr_over(header, ESP_BEFORE_TEXT);
 
-	wr_u32(&w, sa->spi_out);
-	wr_u32(&w, (uint32_t)stamp->seq);
+	esp_header_write(&w, &(struct esp_header){sa->spi_out, (uint32_t)stamp->seq});
 	wr_u64(&w, stamp->iv);
 	assert(wr_ok(&w));
 	p->at = header;
-	p->len = ESP_OVERHEAD + len + AEAD_TAG_LEN;
+	p->len = ESP_BEFORE_TEXT + len + AEAD_TAG_LEN;
 	return aead_seal(sa->seal, stamp->iv, sa_aad(sa, sa->spi_out, stamp->seq, aad),
 		       span_of(t->at, len), t->at) == CRYPTO_OK;
 }
@@ -190,6 +120,20 @@ static bool stamp(struct esp_dp *dp, struct esp_sa *sa, const struct esp_permit 
 	return answer == SA_GO;
 }
 
+/* False: it goes no further. */
+static bool fits(struct esp_dp *dp, const struct esp_sa *sa, struct esp_packet *p,
+	const struct ip_packet *ip)
+{
+	enum fit fit = path_fit(sa, p, ip);
+
+	p->dont_fragment = fit == FIT_WHOLE;
+	if (fit == FIT_TOLD)
+		dp->count.icmp_too_big_made++;
+	if (fit == FIT_NOT)
+		dp->count.drop_too_big++;
+	return fit == FIT_WHOLE || fit == FIT_IN_FRAGMENTS;
+}
+
 static void send_on(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,
 	const struct ip_packet *ip, uint64_t now_ms, uint32_t *turn)
 {
@@ -201,7 +145,7 @@ static void send_on(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,
 		dp->count.drop_malformed++;
 		return;
 	}
-	if (too_big(dp, sa, p, ip) || !stamp(dp, sa, &permit, &s))
+	if (!fits(dp, sa, p, ip) || !stamp(dp, sa, &permit, &s))
 		return;
 	if (!seal(sa, &s, &text, p)) {
 		dp->count.drop_refused++;
@@ -211,8 +155,6 @@ static void send_on(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,
 	p->verdict = ESP_SEND;
 	p->scope = sa->scope;
 	p->encap = sa->encap;
-	/* RFC 4301 8.1: copied, in both modes; what was fragmented may be again. */
-	p->dont_fragment = ip->dont_fragment && !ip->fragment;
 	p->tos = ip->tos;
 	p->local = sa->local;
 	p->remote = sa->remote;
@@ -227,7 +169,7 @@ static bool take(
 {
 	struct buf whole;
 
-	if (!ip_parse(span_of(p->at, p->len), ip)) {
+	if (ip_packet_read(span_of(p->at, p->len), ip) != WIRE_OK) {
 		dp->count.drop_malformed++;
 		return false;
 	}
@@ -241,7 +183,7 @@ static bool take(
 	}
 	p->at = whole.at;
 	p->len = whole.len;
-	if (!ip_parse(buf_span(&whole), ip)) {
+	if (ip_packet_read(buf_span(&whole), ip) != WIRE_OK) {
 		dp->count.drop_malformed++;
 		return false;
 	}
@@ -260,7 +202,7 @@ static void outbound_one(
 	p->verdict = ESP_DROP;
 	if (!take(dp, p, &ip, now_ms))
 		return;
-	struct flow f = ip_flow(&ip, true);
+	struct flow f = ip_packet_flow(&ip, true);
 	switch (select_outbound(dp, &f, &sa, &entry, &p->scope)) {
 	case SELECT_SA:
 		send_on(dp, sa, p, &ip, now_ms, turn);

@@ -9,11 +9,13 @@
 
 #include "base/mem.h"
 #include "esp/esp.h"
+#include "wire/checksum.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 enum {
+	IP_PACKET_MAX = UINT16_MAX,
 	UNIT = 8,
 	UNITS = (IP_PACKET_MAX + UNIT) / UNIT,
 	HEADERS_MAX = 256, /* what stands before the fragmented part */
@@ -74,9 +76,8 @@ static uint8_t key_proto(const struct ip_packet *ip)
 
 static bool same_datagram(const struct reassembly_slot *s, const struct ip_packet *ip)
 {
-	return s->state == FILLING && s->id == ip->fragment_id &&
-	       s->proto == key_proto(ip) && addr_equal(&s->src, &ip->src) &&
-	       addr_equal(&s->dst, &ip->dst);
+	return s->state == FILLING && s->id == ip->frag_id && s->proto == key_proto(ip) &&
+	       addr_equal(&s->src, &ip->src) && addr_equal(&s->dst, &ip->dst);
 }
 
 /* A slot for a new datagram: a free one, a new one, else the one that waits longest. */
@@ -113,7 +114,7 @@ static struct reassembly_slot *slot_for(
 	s->src = ip->src;
 	s->dst = ip->dst;
 	s->proto = key_proto(ip);
-	s->id = ip->fragment_id;
+	s->id = ip->frag_id;
 	s->since_ms = now_ms;
 	s->headers_len = s->data_len = s->reach = s->got_units = 0;
 	memset(s->seen, 0, sizeof s->seen);
@@ -137,7 +138,7 @@ static bool keep_headers(
 	struct reassembly_slot *s, const struct ip_packet *ip, const uint8_t *at)
 {
 	bool v6 = ip->src.family == ADDR_V6;
-	size_t len = v6 ? ip->fragment_at : ip->base_len;
+	size_t len = v6 ? ip->frag_at : ip->header_len;
 	uint8_t *to = s->bytes + DATA_AT - len;
 
 	if (len > HEADERS_MAX)
@@ -145,7 +146,7 @@ static bool keep_headers(
 	memcpy(to, at, len);
 	/* RFC 8200 4.5: the fragment header goes, its Next Header takes its place. */
 	if (v6)
-		to[ip->fragment_link] = at[ip->fragment_at];
+		to[ip->frag_named_at] = at[ip->frag_at];
 	s->headers_len = len;
 	return true;
 }
@@ -154,25 +155,24 @@ static bool keep_headers(
 static bool fill(struct reassembly_slot *s, const struct ip_packet *ip, const uint8_t *at)
 {
 	bool v6 = ip->src.family == ADDR_V6;
-	size_t data_at = v6 ? ip->fragment_at + UNIT : ip->base_len;
+	size_t data_at = v6 ? ip->frag_at + (size_t)IPV6_FRAGMENT_LEN : ip->header_len;
 	size_t len = ip->total_len - data_at;
-	size_t end = ip->fragment_offset + len;
+	size_t end = ip->frag_offset + len;
 
-	if (len == 0 || end > IP_PACKET_MAX || (ip->more_fragments && len % UNIT != 0))
-		return false;
+	assert(end <= IP_PACKET_MAX); /* ip_packet_read() sees to that */
 	if (s->data_len != 0 && end > s->data_len)
 		return false;
-	if (!ip->more_fragments) {
+	if (!ip->more) {
 		if (s->data_len != 0 || s->reach > end)
 			return false;
 		s->data_len = end;
 	}
 	if (end > s->reach)
 		s->reach = end;
-	if (ip->fragment_offset == 0 && !keep_headers(s, ip, at))
+	if (ip->frag_offset == 0 && !keep_headers(s, ip, at))
 		return false;
-	memcpy(s->bytes + DATA_AT + ip->fragment_offset, at + data_at, len);
-	return mark(s, ip->fragment_offset / UNIT, (len + UNIT - 1) / UNIT);
+	memcpy(s->bytes + DATA_AT + ip->frag_offset, at + data_at, len);
+	return mark(s, ip->frag_offset / UNIT, (len + UNIT - 1) / UNIT);
 }
 
 static bool is_whole(const struct reassembly_slot *s)
@@ -198,7 +198,7 @@ static bool finish(struct reassembly_slot *s, struct buf *out)
 	if (s->src.family == ADDR_V4) {
 		write_length(header + 2, total);
 		header[6] = header[7] = 0; /* no DF either: it has been fragmented */
-		ipv4_checksum_write(header, s->headers_len);
+		ipv4_checksum_set(header, s->headers_len);
 	} else {
 		write_length(header + 4, total - IPV6_HEADER_LEN);
 	}

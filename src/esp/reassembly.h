@@ -7,7 +7,7 @@
 #ifndef VIPSEC_ESP_REASSEMBLY_H
 #define VIPSEC_ESP_REASSEMBLY_H
 
-#include "esp/packet.h"
+#include "wire/ip_packet.h"
 
 enum {
 	REASSEMBLY_SLOTS = 48, /* more than the 32 that one batch can complete */

@@ -2,13 +2,11 @@ noinst_LIBRARIES += src/esp/libvipsec_esp.a
 src_esp_libvipsec_esp_a_SOURCES = \
 	src/esp/gate.c \
 	src/esp/replay.c \
-	src/esp/packet.c \
-	src/esp/checksum.c \
 	src/esp/reassembly.c \
 	src/esp/sa.c \
 	src/esp/notices.c \
 	src/esp/dp.c \
 	src/esp/select.c \
-	src/esp/icmp.c \
+	src/esp/path_mtu.c \
 	src/esp/outbound.c \
 	src/esp/inbound.c

@@ -30,6 +30,12 @@ struct esp_sa {
 	struct esp_usage usage; /* seq_out: the last number used */
 };
 
+enum {
+	ESP_BEFORE_TEXT = 8 + AEAD_IV_LEN, /* SPI, number, IV */
+	ESP_TRAILER_LEN = 2, /* behind the padding, in front of the tag */
+	ESP_ALIGN = 4 /* RFC 4303 2.4; stream modes need no more */
+};
+
 /* NULL: the library refuses the keys. */
 struct esp_sa *sa_new(const struct esp_child *c);
 void sa_free(struct esp_sa *sa);

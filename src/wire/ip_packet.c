@@ -48,6 +48,11 @@ static size_t upper_min(uint8_t proto)
 	}
 }
 
+bool ip_proto_has_ports(uint8_t proto)
+{
+	return upper_min(proto) > 0;
+}
+
 static enum wire_err read_upper(struct reader *r, struct ip_packet *p)
 {
 	size_t min = upper_min(p->proto);

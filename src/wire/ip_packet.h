@@ -48,6 +48,8 @@ struct ip_packet {
 	uint16_t frag_named_at; /* IPv6: the octet that names the fragment header */
 };
 
+/* Whether ports, or ICMP's type and code, are among this protocol's selectors. */
+bool ip_proto_has_ports(uint8_t proto);
 enum wire_err ip_packet_read(struct span packet, struct ip_packet *out) WIRE_CHECKED;
 /* The packet as one side sees it: local is the source of what goes out. */
 struct flow ip_packet_flow(const struct ip_packet *p, bool outbound);

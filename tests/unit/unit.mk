@@ -88,10 +88,6 @@ UNIT_TESTS += tests/unit/test_esp_replay
 tests_unit_test_esp_replay_SOURCES = tests/unit/test_esp_replay.c
 tests_unit_test_esp_replay_LDADD = $(unit_ldadd)
 
-UNIT_TESTS += tests/unit/test_esp_packet
-tests_unit_test_esp_packet_SOURCES = tests/unit/test_esp_packet.c
-tests_unit_test_esp_packet_LDADD = $(unit_ldadd)
-
 UNIT_TESTS += tests/unit/test_esp_reassembly
 tests_unit_test_esp_reassembly_SOURCES = tests/unit/test_esp_reassembly.c
 tests_unit_test_esp_reassembly_LDADD = $(unit_ldadd)

@@ -19,7 +19,11 @@ static void count_errors(void *ctx, const char *text)
 {
 	unsigned *errors = ctx;
 
-	*errors += strstr(text, ": error: ") != NULL;
+	/* the kind follows the place; a name in the text may say anything */
+	const char *kind = strstr(text, ": ");
+
+	assert(kind != NULL);
+	*errors += strncmp(kind, ": error: ", 9) == 0;
 }
 
 static struct config *parse(struct span text, unsigned *errors)

@@ -95,6 +95,14 @@ tests_unit_test_esp_reassembly_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_esp_inbound
 tests_unit_test_esp_inbound_SOURCES = tests/unit/test_esp_inbound.c
 tests_unit_test_esp_inbound_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_esp_outbound
+tests_unit_test_esp_outbound_SOURCES = tests/unit/test_esp_outbound.c
+tests_unit_test_esp_outbound_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_esp_path_mtu
+tests_unit_test_esp_path_mtu_SOURCES = tests/unit/test_esp_path_mtu.c
+tests_unit_test_esp_path_mtu_LDADD = $(unit_ldadd)
 # --- ike
 EXTRA_DIST += tests/unit/ike_lab.h
 UNIT_TESTS += tests/unit/test_ike_handshake

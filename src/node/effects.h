@@ -14,21 +14,25 @@
 #include "ike/ike.h"
 
 enum effect_kind {
-	FX_SEND, /* an IKE datagram */
+	FX_SEND, /* an IKE datagram; the node has judged that it may leave, also when the
+		    gate is closed (Deletes from an address just lost) */
 	FX_SOCKETS, /* open or close the IKE sockets of an address */
 	FX_ANNOUNCE, /* gratuitous ARP, unsolicited NA */
 	FX_POLICY, /* a scope's SPD and addresses; spd NULL: the scope ends */
-	FX_GATE, /* open or close; a closing is acknowledged by NODE_GATE_CLOSED */
+	FX_GATE, /* open or close; each closing is acknowledged by one NODE_GATE_CLOSED,
+		    even when the gate was opened again */
 	FX_SA_ADD,
 	FX_SA_ACTIVATE,
 	FX_SA_DELETE,
 	FX_SA_MOVE,
 	FX_USAGE_QUERY, /* every child: answered by NODE_USAGE events */
 	FX_CLUSTER_SEND,
-	FX_STORE, /* keep under this name, replacing; bytes empty: remove */
+	FX_STORE, /* keep under this name, replacing; bytes empty: remove. "held" is about
+		     this boot only (/run); the others outlive it */
 	FX_EVENT, /* for the log, `vipsec events` and the auditor */
 	FX_REPLY, /* to a command */
-	FX_EXIT /* shutdown is complete */
+	FX_EXIT, /* shutdown is complete */
+	FX_KEEPALIVE /* one octet 0xff from our port 4500 (RFC 3948 2.3) */
 };
 
 enum effect_severity {
@@ -54,6 +58,9 @@ struct effect {
 			struct addr addr;
 			bool open;
 		} sockets;
+		struct {
+			struct endpoint local, remote;
+		} keepalive;
 		struct addr announce;
 		struct {
 			struct spd *spd; /* the executor takes it over and sets it NULL */

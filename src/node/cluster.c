@@ -1,0 +1,252 @@
+/* node/cluster.c - the group: membership, HELLO, claims, and whose word counts.
+ *
+ * Claims are granted by the table of claim.c, in CPG order; here is what we say and what
+ * follows for us. A member with another configuration is warned of once each time it says
+ * so; its claims count all the same (ownership must have one truth), and of its peer
+ * records only those are used whose rule we have, too.
+ *
+ * Leaves to others: the sending (FX_CLUSTER_SEND), retries under back-pressure.
+ */
+#include "node/core.h"
+
+#include "base/mem.h"
+#include "wire/reader.h"
+
+#include <stdlib.h>
+
+bool cluster_is_clustered(const struct node *n)
+{
+	return n->config && n->config->cluster.backend == BACKEND_COROSYNC;
+}
+
+bool cluster_is_up(const struct node *n)
+{
+	return claims_is_member(&n->claims, n->params.member);
+}
+
+static void send_message(struct node *n, const struct writer *w)
+{
+	struct effect *f = effects_add(n->out, FX_CLUSTER_SEND, 0);
+	struct span bytes = wr_span(w);
+
+	f->u.blob.bytes = mem_new(1, bytes.len);
+	f->u.blob.len = bytes.len;
+	memcpy(f->u.blob.bytes, bytes.at, bytes.len);
+}
+
+/* An address is ours from the claim's grant until its RELEASE is sent. */
+static unsigned our_claims(const struct node *n, struct addr out[CLUSTER_CLAIMS_MAX])
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < n->n_scopes; i++)
+		for (unsigned k = 0; k < n->scopes[i].n_places; k++)
+			if (n->scopes[i].places[k].owns && count < CLUSTER_CLAIMS_MAX)
+				out[count++] = n->scopes[i].places[k].addr;
+	return count;
+}
+
+void cluster_hello(struct node *n)
+{
+	static const uint8_t none[32];
+	uint8_t *bytes, members[32];
+	struct addr *claims;
+
+	if (!cluster_is_clustered(n) || !cluster_is_up(n))
+		return;
+	bytes = mem_new(1, CLUSTER_HELLO_MAX);
+	claims = mem_new(CLUSTER_CLAIMS_MAX, sizeof(*claims));
+	unsigned count = our_claims(n, claims);
+	claims_member_set(&n->claims, members);
+	struct writer w = wr_over(bytes, CLUSTER_HELLO_MAX);
+	cluster_write_hello(
+		&w, n->config ? n->config->hash : none, members, claims, count);
+	send_message(n, &w);
+	free(claims);
+	free(bytes);
+}
+
+static void send_addr(struct node *n, enum cluster_msg_type type, const struct addr *addr)
+{
+	uint8_t bytes[32];
+	struct writer w = wr_over(bytes, sizeof(bytes));
+
+	if (!cluster_is_clustered(n) || !cluster_is_up(n))
+		return;
+	cluster_write_addr(&w, type, addr);
+	send_message(n, &w);
+}
+
+void cluster_claim(struct node *n, const struct addr *addr)
+{
+	send_addr(n, CLUSTER_CLAIM, addr);
+}
+
+void cluster_release(struct node *n, const struct addr *addr)
+{
+	send_addr(n, CLUSTER_RELEASE, addr);
+}
+
+void cluster_send_journal(struct node *n, struct span journal)
+{
+	uint8_t *bytes;
+
+	if (!cluster_is_clustered(n) || !cluster_is_up(n))
+		return;
+	bytes = mem_new(1, journal.len + 4);
+	struct writer w = wr_over(bytes, journal.len + 4);
+	cluster_write_peers(&w, journal);
+	send_message(n, &w);
+	free(bytes);
+}
+
+/* ---- what the group says ------------------------------------------------------------- */
+
+static bool has_newcomer(
+	const struct claims *before, const uint8_t *members, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!claims_is_member(before, members[i]))
+			return true;
+	return false;
+}
+
+static void forget_asking(struct node *n)
+{
+	for (unsigned i = 0; i < n->n_scopes; i++)
+		for (unsigned k = 0; k < n->scopes[i].n_places; k++)
+			n->scopes[i].places[k].asked = false;
+}
+
+void on_members(struct node *n, const uint8_t *members, size_t count)
+{
+	if (count > NODE_MEMBERS_MAX)
+		count = NODE_MEMBERS_MAX;
+	bool newcomer = has_newcomer(&n->claims, members, count);
+	bool was_up = cluster_is_up(n);
+	claims_on_members(&n->claims, members, (unsigned)count);
+	for (unsigned i = 0; i < 256; i++)
+		if (!claims_is_member(&n->claims, (uint8_t)i))
+			n->hash_of[i] = 0;
+	forget_asking(n);
+	if (!cluster_is_clustered(n))
+		return;
+	if (!cluster_is_up(n)) {
+		if (was_up)
+			node_tell(n, EVENT_ERROR, "bus-lost", NULL, NULL, 0,
+				"the cluster's group is lost: every virtual IP is mute");
+		return;
+	}
+	node_tell(n, EVENT_NOTICE, "members", NULL, NULL, 0, "the group has %u member%s",
+		n->claims.n_members, n->claims.n_members == 1 ? "" : "s");
+	cluster_hello(n);
+	if (newcomer)
+		directory_snapshot(n);
+}
+
+static uint64_t short_hash(const uint8_t hash[32])
+{
+	struct reader r = rd_over(span_of(hash, 32));
+
+	return rd_u64(&r);
+}
+
+bool cluster_config_differs(const struct node *n)
+{
+	if (!n->config)
+		return false;
+	uint64_t own = short_hash(n->config->hash);
+	for (unsigned i = 0; i < n->claims.n_members; i++) {
+		uint64_t theirs = n->hash_of[n->claims.members[i]];
+		if (theirs != 0 && theirs != own)
+			return true;
+	}
+	return false;
+}
+
+static void on_hello(struct node *n, uint8_t from, const struct cluster_msg *m)
+{
+	uint64_t before = n->hash_of[from];
+
+	if (!claims_on_hello(&n->claims, from, m))
+		return;
+	n->hash_of[from] = short_hash(m->config_hash);
+	if (n->config && n->hash_of[from] != before && n->hash_of[from] != 0 &&
+		n->hash_of[from] != short_hash(n->config->hash))
+		node_tell(n, EVENT_WARNING, "config-differs", NULL, NULL, 0,
+			"member %u has another configuration: make the files equal on "
+			"all "
+			"nodes and reload",
+			from);
+}
+
+struct admission {
+	const struct node *n;
+	uint8_t from;
+};
+
+static bool admit(const struct replica_peer *p, void *ctx)
+{
+	const struct admission *a = ctx;
+
+	return directory_admits(a->n, a->from, p);
+}
+
+static void on_peers(struct node *n, uint8_t from, struct span journal)
+{
+	struct admission a = {.n = n, .from = from};
+
+	if (from == n->params.member || !claims_is_member(&n->claims, from))
+		return;
+	enum replica_err err = replica_peers_apply(n->directory, journal, admit, &a);
+	if (err == REPLICA_OK)
+		directory_store(n, false);
+	else if (rate_allow(&n->strangers, n->now_ms))
+		node_tell(n, EVENT_ERROR, "peers-refused", NULL, NULL, 0,
+			"member %u sent peer records that are %s", from,
+			err == REPLICA_FULL ? "too many" : "malformed");
+}
+
+/* Our claim has come round: granted, void, or waiting for HELLOs in the table. A void one
+ * is asked again when the address is free. */
+static void on_claim(struct node *n, uint8_t from, const struct addr *addr)
+{
+	struct place *p;
+
+	(void)claims_on_claim(&n->claims, from, addr);
+	if (from == n->params.member && n->claims.complete && scope_of_addr(n, addr, &p))
+		p->asked = false;
+}
+
+void on_message(struct node *n, uint8_t from, struct span bytes)
+{
+	struct cluster_msg m;
+	enum cluster_err err = cluster_msg_read(bytes, &m);
+
+	if (!cluster_is_clustered(n))
+		return;
+	if (err != CLUSTER_OK) {
+		if (rate_allow(&n->strangers, n->now_ms))
+			node_tell(n, EVENT_ERROR, "bad-message", NULL, NULL, 0,
+				"member %u: %s", from,
+				err == CLUSTER_OTHER_VERSION
+					? "speaks another version of the group protocol: "
+					  "nothing can be claimed until it is updated"
+					: "malformed group message");
+		return;
+	}
+	switch (m.type) {
+	case CLUSTER_HELLO:
+		on_hello(n, from, &m);
+		break;
+	case CLUSTER_CLAIM:
+		on_claim(n, from, &m.addr);
+		break;
+	case CLUSTER_RELEASE:
+		(void)claims_on_release(&n->claims, from, &m.addr);
+		break;
+	case CLUSTER_PEERS:
+		on_peers(n, from, m.journal);
+		break;
+	}
+}

@@ -1,0 +1,214 @@
+/* node/command.c - an operator's or agent's words, each answered by one FX_REPLY.
+ *
+ * bind is answered when the VIP serves, or with the reason why it does not: an agent's
+ * start must not succeed before. unbind arms the release and returns: its agent goes on to
+ * take the address away. Exit codes are those of `vipsec`: 0 done, 1 error, 7 not bound.
+ */
+#include "node/core.h"
+
+#include <stdio.h>
+
+enum {
+	ABSENT_PATIENCE_MS = 3000, /* the address is not there: the watcher may lag */
+	PATIENCE_MS = 15000 /* duplicate address detection, claims, quorum */
+};
+
+static struct scope *vip_of(struct node *n, const struct node_event *ev)
+{
+	struct scope *s = scope_by_name(n, ev->u.command.vip);
+
+	if (s && !s->is_host)
+		return s;
+	node_reply(n, ev->u.command.token, 1, "no such VIP: %s", ev->u.command.vip);
+	return NULL;
+}
+
+/* ---- bind ---------------------------------------------------------------------------------- */
+
+/* Serves at one address, and no other one is on its way. */
+static bool vip_serves(const struct scope *s)
+{
+	bool serves = false;
+
+	for (unsigned i = 0; i < s->n_places; i++) {
+		const struct place *p = &s->places[i];
+		if (p->state == VIP_BOUND)
+			serves = true;
+		else if (p->seen != NODE_ADDR_GONE)
+			return false;
+	}
+	return serves;
+}
+
+void on_bind(struct node *n, const struct node_event *ev)
+{
+	struct scope *s = vip_of(n, ev);
+
+	if (!s)
+		return;
+	if (n->n_binds == COMMANDS_MAX) {
+		node_reply(n, ev->u.command.token, 1, "too many commands wait");
+		return;
+	}
+	for (unsigned i = 0; i < s->n_places; i++) {
+		s->places[i].started = true;
+		place_event(n, s, &s->places[i], PLACE_START);
+	}
+	n->binds[n->n_binds++] = (struct waiting_bind){
+		.token = ev->u.command.token,
+		.asked_ms = n->now_ms,
+		.until_ms = n->now_ms + PATIENCE_MS,
+		.scope = s->id,
+	};
+}
+
+static bool any_there(const struct scope *s)
+{
+	for (unsigned i = 0; i < s->n_places; i++)
+		if (s->places[i].seen != NODE_ADDR_GONE)
+			return true;
+	return false;
+}
+
+static void reasons(const struct node *n, const struct scope *s, char *out, size_t cap)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < s->n_places && used + 2 < cap; i++) {
+		char one[160];
+		if (s->places[i].state == VIP_BOUND)
+			continue;
+		place_reason(n, s, &s->places[i], one, sizeof(one));
+		int len = snprintf(
+			out + used, cap - used, "%s%s", used > 0 ? "; " : "", one);
+		used += len > 0 ? (size_t)len : 0;
+	}
+}
+
+static uint64_t patience_ends(const struct node *n, const struct waiting_bind *w)
+{
+	return any_there(&n->scopes[w->scope]) ? w->until_ms
+					       : w->asked_ms + ABSENT_PATIENCE_MS;
+}
+
+/* True: the command has its answer. */
+static bool answer_bind(struct node *n, const struct waiting_bind *w)
+{
+	const struct scope *s = &n->scopes[w->scope];
+	char why[EVENT_TEXT_MAX - 64];
+
+	if (vip_serves(s)) {
+		node_reply(n, w->token, 0, "%s is bound", s->name);
+		return true;
+	}
+	if (patience_ends(n, w) > n->now_ms && !n->closing)
+		return false;
+	reasons(n, s, why, sizeof(why));
+	node_reply(n, w->token, 7, "%s is not bound: %s", s->name, why);
+	return true;
+}
+
+void binds_settle(struct node *n)
+{
+	for (unsigned i = 0; i < n->n_binds;) {
+		if (answer_bind(n, &n->binds[i]))
+			n->binds[i] = n->binds[--n->n_binds];
+		else
+			i++;
+	}
+}
+
+uint64_t binds_due_ms(const struct node *n)
+{
+	uint64_t due = UINT64_MAX;
+
+	for (unsigned i = 0; i < n->n_binds; i++)
+		if (patience_ends(n, &n->binds[i]) < due)
+			due = patience_ends(n, &n->binds[i]);
+	return due;
+}
+
+/* ---- unbind ---------------------------------------------------------------------------------- */
+
+static void drop_binds(struct node *n, const struct scope *s)
+{
+	for (unsigned i = 0; i < n->n_binds;) {
+		if (n->binds[i].scope != s->id) {
+			i++;
+			continue;
+		}
+		node_reply(n, n->binds[i].token, 7, "%s was stopped meanwhile", s->name);
+		n->binds[i] = n->binds[--n->n_binds];
+	}
+}
+
+void on_unbind(struct node *n, const struct node_event *ev)
+{
+	struct scope *s = vip_of(n, ev);
+
+	if (!s)
+		return;
+	drop_binds(n, s);
+	for (unsigned i = 0; i < s->n_places; i++) {
+		s->places[i].started = false;
+		place_event(n, s, &s->places[i], PLACE_STOP);
+	}
+	node_reply(n, ev->u.command.token, 0, "%s is being released", s->name);
+}
+
+/* ---- up and down -------------------------------------------------------------------------------- */
+
+static bool selected(
+	const struct node *n, const struct node_event *ev, const struct peer *p)
+{
+	const char *rule = ev->u.command.rule, *peer = ev->u.command.peer;
+	char text[ADDR_TEXT_MAX];
+
+	if (strcmp(n->scopes[p->scope].name, ev->u.command.vip) != 0)
+		return false;
+	if (rule && strcmp(n->config->rules[p->rule].name, rule) != 0)
+		return false;
+	return !peer || strcmp(addr_format(&p->remote.addr, text), peer) == 0;
+}
+
+void on_up(struct node *n, const struct node_event *ev)
+{
+	unsigned called = 0, up = 0;
+
+	list_each(item, &n->peers)
+	{
+		struct peer *p = list_entry(item, struct peer, link);
+		if (!selected(n, ev, p))
+			continue;
+		if (peer_session(p))
+			up++;
+		else
+			called++;
+		if (!peer_session(p))
+			dial_want(n, p, WANT_ORDER);
+	}
+	node_reply(n, ev->u.command.token, called + up > 0 ? 0 : 1,
+		called + up > 0 ? "calling %u, up already %u"
+				: "no such peer (%u called, %u up)",
+		called, up);
+}
+
+void on_down(struct node *n, const struct node_event *ev)
+{
+	unsigned ended = 0;
+
+	list_each(item, &n->peers)
+	{
+		struct peer *p = list_entry(item, struct peer, link);
+		if (!selected(n, ev, p))
+			continue;
+		ended++;
+		dial_rest(n, p);
+		directory_forget(n, p);
+		list_each_safe(at, &p->sessions) session_delete(
+			n, list_entry(at, struct session, of_peer), END_ORDER);
+	}
+	node_reply(n, ev->u.command.token, ended > 0 ? 0 : 1, "%u peer%s", ended,
+		ended == 1 ? "" : "s");
+}

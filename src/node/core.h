@@ -1,0 +1,153 @@
+/* node/core.h - the node's inside: what all its files see. Private to the room.
+ *
+ * One event at a time: node_step() sets now_ms and out, the event's own file changes the
+ * state, and settle() lets everything that follows from it happen (places become bound,
+ * peers are called, messages leave). The IKE engine's callbacks only note what happened;
+ * nobody calls the engine from inside one.
+ *
+ * Floor 4.
+ */
+#ifndef VIPSEC_NODE_CORE_H
+#define VIPSEC_NODE_CORE_H
+
+#include "base/iana.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/rate.h"
+#include "node/claim.h"
+#include "node/node.h"
+#include "node/peer.h"
+#include "node/scope.h"
+#include "node/view.h"
+#include "replica/peers.h"
+
+enum {
+	SEEN_MAX = 512, /* addresses of this machine that are remembered */
+	COMMANDS_MAX = 16, /* BINDs that wait for their VIP */
+	NEVER_DELETE_AFTER_MS = 10000, /* a peer silent for so long gets no Delete */
+	RELEASE_AFTER_MS = 500, /* a stopped VIP whose address stays */
+	LOST_COPIES = 3, /* of a Delete from an address just lost */
+	KNOBS_MAX = 8
+};
+
+struct seen {
+	struct addr addr;
+	enum node_addr_state state;
+};
+
+struct waiting_bind {
+	uint64_t token, asked_ms, until_ms;
+	uint16_t scope;
+};
+
+struct tuned { /* by `vipsec tune`, over what the file says */
+	bool set[KNOBS_MAX];
+	struct config_tuning value;
+};
+
+struct node {
+	struct node_params params;
+	struct entropy entropy;
+	uint64_t now_ms;
+	struct effects *out; /* during a step */
+
+	struct config *config; /* NULL before the first */
+	struct config_tuning tuning; /* in force */
+	struct tuned tuned;
+	struct scope *scopes; /* the VIPs, then the host */
+	unsigned n_scopes;
+	struct seen seen[SEEN_MAX];
+	unsigned n_seen;
+	struct addr held[CLUSTER_CLAIMS_MAX]; /* not bound again before a start */
+	unsigned n_held;
+	uint16_t activation;
+	struct waiting_bind binds[COMMANDS_MAX];
+	unsigned n_binds;
+	bool closing, gone; /* NODE_SHUTDOWN came; FX_EXIT was given */
+
+	struct ike_engine *ike;
+	struct list peers;
+	size_t n_peers;
+	struct map *peers_by_addr; /* scope, remote address -> chain */
+	struct map *peers_by_id; /* scope, remote identity -> chain */
+	struct list sessions;
+	size_t n_sessions;
+	struct map *by_ike; /* IKE SA -> session */
+	struct map *by_child; /* child SA -> session */
+	struct map *by_spi; /* inbound ESP SPI -> session */
+	uint64_t sessions_due_ms, query_due_ms;
+
+	struct map *calls_by_ike; /* IKE SA that we began -> peer */
+	struct list queue; /* peers to be called now, in order */
+	struct list calls; /* peers being called, oldest first */
+	struct list backoff; /* peers that wait for next_try_ms */
+	uint64_t backoff_due_ms;
+
+	bool quorate;
+	struct claims claims;
+	uint64_t hash_of[256]; /* first octets of each member's configuration hash */
+	struct replica_peers *directory;
+	uint8_t *journal; /* REPLICA_CHUNK_MAX octets, not sent yet */
+	size_t journal_len;
+	uint64_t journal_due_ms, store_due_ms; /* 0: nothing to send, nothing to store */
+
+	struct rate strangers; /* events that anybody can cause */
+};
+
+/* ---- tell.c: FX_EVENT ------------------------------------------------------ */
+
+/* s and peer may be NULL, ike 0. */
+void node_tell(struct node *n, enum effect_severity severity, const char *kind,
+	const struct scope *s, const struct endpoint *peer, uint32_t ike,
+	const char *format, ...) __attribute__((format(printf, 7, 8)));
+void node_store(struct node *n, const char *name, struct span bytes);
+void node_reply(struct node *n, uint64_t token, int code, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* ---- config_event.c, command.c, tune.c, notice.c --------------------------- */
+
+void on_config(struct node *n, struct config *c);
+void on_restore(struct node *n, const char *name, struct span bytes);
+void on_bind(struct node *n, const struct node_event *ev);
+void on_unbind(struct node *n, const struct node_event *ev);
+void on_up(struct node *n, const struct node_event *ev);
+void on_down(struct node *n, const struct node_event *ev);
+void on_tune(struct node *n, const struct node_event *ev);
+void on_notice(struct node *n, const struct esp_notice *notice);
+void on_usage(struct node *n, const struct esp_usage *usage);
+void binds_settle(struct node *n);
+uint64_t binds_due_ms(const struct node *n);
+void tuning_refresh(struct node *n);
+
+/* ---- cluster.c -------------------------------------------------------------- */
+
+bool cluster_is_clustered(const struct node *n);
+bool cluster_is_up(const struct node *n); /* we are a member of the group */
+void on_members(struct node *n, const uint8_t *members, size_t count);
+void on_message(struct node *n, uint8_t from, struct span bytes);
+void cluster_hello(struct node *n);
+void cluster_claim(struct node *n, const struct addr *addr);
+void cluster_release(struct node *n, const struct addr *addr);
+void cluster_send_journal(struct node *n, struct span journal);
+bool cluster_config_differs(const struct node *n);
+
+/* ---- directory.c: our peers as records for the others and for the disk ------ */
+
+void directory_note(struct node *n, struct peer *p);
+void directory_forget(struct node *n, struct peer *p);
+void directory_snapshot(struct node *n); /* to newcomers */
+void directory_store(struct node *n, bool at_once);
+void directory_settle(struct node *n);
+uint64_t directory_due_ms(const struct node *n);
+bool directory_admits(const struct node *n, uint8_t from, const struct replica_peer *p);
+
+/* ---- takeover.c --------------------------------------------------------------- */
+
+/* The place has just been bound: call whom we must. */
+void takeover_begin(struct node *n, struct scope *s, struct place *p);
+
+/* ---- host.c --------------------------------------------------------------------- */
+
+struct ike_host host_of(struct node *n);
+
+#endif

@@ -1,0 +1,318 @@
+/* node/dial.c - when and how a peer is called.
+ *
+ * Three reasons to call: packets wait, its SA was lost, somebody ordered it. Giving up is
+ * never final: while a reason stands, the call is repeated with growing, jittered pauses.
+ * A reason ends: traffic after a minute without any, loss after a day, an order by `down`;
+ * a polite Delete ends all of them until there is traffic again.
+ *
+ * Calls are paced: at most IN_FLIGHT_MAX that are younger than a second, so that silent
+ * peers do not hold up the others. Who waits is called in the order of the queue
+ * (takeover.c queues the busiest first).
+ *
+ * Leaves to others: retransmission within a call (ike/).
+ */
+#include "node/core.h"
+
+#include "base/duration.h"
+
+#include <stdio.h>
+
+enum {
+	YOUNG_MS = 1000,
+	GIVE_UP_MS = 8000, /* then a new call, with a new address choice and new keys */
+	PAUSE_FIRST_MS = 500, /* nobody answered; doubles */
+	PAUSE_LAST_MS = 15000,
+	REFUSED_FIRST_MS = 2000, /* the peer said no; doubles */
+	REFUSED_LAST_MS = 300000,
+	JITTER = 20,
+	TRAFFIC_LASTS_MS = 60000,
+	LOST_LASTS_MS = 24 * 3600 * 1000
+};
+
+static struct span id_span(const uint32_t *id)
+{
+	return span_of(id, sizeof(*id));
+}
+
+static const struct config_auth *auth_of(const struct node *n, const struct peer *p)
+{
+	const struct config_rule *r = &n->config->rules[p->rule];
+
+	return &r->auths[p->auth % r->n_auths];
+}
+
+/* ---- one call ------------------------------------------------------------------------- */
+
+void proposals_of(const struct config *c, uint32_t rule, struct ike_proposals *out)
+{
+	const struct config_proposal *p = &c->proposals[c->rules[rule].proposal];
+
+	*out = (struct ike_proposals){.esn = true};
+	for (unsigned i = 0; i < p->n_ike && i < IKE_SUITES_MAX; i++)
+		out->ike[out->n_ike++] = (struct ike_suite){
+			.encr = p->ike[i].encr, .prf = p->ike[i].prf, .ke = p->ike[i].ke};
+	for (unsigned i = 0; i < p->n_esp && i < IKE_SUITES_MAX; i++)
+		out->esp[out->n_esp++] = p->esp[i].encr;
+}
+
+/* INITIAL_CONTACT is per identity pair, over all addresses: a peer whose SA may live on
+ * another member, with another address of this VIP, must not be told to drop it. */
+bool contact_elsewhere(const struct node *n, const struct scope *s)
+{
+	for (unsigned i = 0; !s->is_host && i < s->n_places; i++) {
+		uint8_t owner = claims_owner(&n->claims, &s->places[i].addr);
+		if (owner != 0 && owner != n->params.member)
+			return true;
+	}
+	return false;
+}
+
+static void conn_of(const struct node *n, const struct peer *p, struct ike_conn *c)
+{
+	const struct scope *s = &n->scopes[p->scope];
+	const struct config_auth *a = auth_of(n, p);
+
+	*c = (struct ike_conn){.path.scope = p->scope, .rule = p->rule};
+	c->path.natt = p->natt;
+	c->path.local.addr = p->local;
+	c->path.local.port = p->natt ? IKE_NATT_PORT : IKE_PORT;
+	c->path.remote = p->remote;
+	c->local_id =
+		a->local_id.type != ID_ANY ? a->local_id : identity_from_addr(&p->local);
+	c->remote_any = a->remote_any && p->remote_id.type == ID_ANY;
+	if (a->remote_id.type != ID_ANY)
+		c->remote_id = a->remote_id;
+	else if (p->remote_id.type != ID_ANY)
+		c->remote_id = p->remote_id;
+	else if (!a->remote_any)
+		c->remote_id = identity_from_addr(&p->remote.addr);
+	c->psk = a->psk;
+	proposals_of(n->config, p->rule, &c->proposals);
+	c->mode = p->mode;
+	c->local_ts = p->local_ts;
+	c->remote_ts = p->remote_ts;
+	c->force_encap = n->config->dataplane.encap == ENCAP_FORCE;
+	c->nlbs = !s->is_host && cluster_is_clustered(n);
+	c->no_contact = contact_elsewhere(n, s);
+	c->urgent = p->urgent;
+	c->give_up_ms = GIVE_UP_MS;
+}
+
+static void call(struct node *n, struct peer *p)
+{
+	struct ike_conn c;
+
+	conn_of(n, p, &c);
+	p->next_try_ms = 0;
+	p->called_ms = n->now_ms;
+	p->call = ike_initiate(n->ike, n->now_ms, &c);
+	secret_wipe(&c.psk);
+	map_put(n->calls_by_ike, id_span(&p->call), p);
+	list_del(&p->waits);
+	list_add(&n->calls, &p->waits);
+}
+
+void dial_stop(struct node *n, struct peer *p)
+{
+	uint32_t ike = p->call;
+
+	list_del(&p->waits);
+	p->next_try_ms = 0;
+	p->call = 0;
+	if (ike == 0)
+		return;
+	map_take(n->calls_by_ike, id_span(&ike));
+	enum ike_err err = ike_forget(n->ike, n->now_ms, ike);
+	(void)err; /* it may have ended by itself in this very step */
+}
+
+/* ---- reasons ----------------------------------------------------------------------------- */
+
+static void drop_stale_reasons(const struct node *n, struct peer *p)
+{
+	if (p->traffic_ms + TRAFFIC_LASTS_MS <= n->now_ms)
+		p->want &= ~(unsigned)WANT_TRAFFIC;
+	if (p->lost_ms + LOST_LASTS_MS <= n->now_ms)
+		p->want &= ~(unsigned)WANT_LOST;
+}
+
+static void queue(struct node *n, struct peer *p)
+{
+	list_del(&p->waits);
+	p->next_try_ms = 0;
+	list_add(&n->queue, &p->waits);
+}
+
+void dial_want(struct node *n, struct peer *p, unsigned why)
+{
+	if (why & WANT_TRAFFIC)
+		p->traffic_ms = n->now_ms;
+	if ((why & WANT_LOST) && !(p->want & WANT_LOST))
+		p->lost_ms = n->now_ms;
+	bool fresh = p->want == 0 || (why & WANT_ORDER);
+	p->want |= why;
+	if (p->call != 0 || peer_session(p))
+		return;
+	if (!peer_callable(p)) {
+		snprintf(p->reason, sizeof(p->reason), "%s",
+			p->behind ? "behind NAT, its port is not known: it must call"
+				  : "no address known: it must call");
+		return;
+	}
+	if (fresh || p->next_try_ms == 0)
+		queue(n, p);
+}
+
+void dial_rest(struct node *n, struct peer *p)
+{
+	p->want = 0;
+	p->urgent = false;
+	p->tries = 0;
+	dial_stop(n, p);
+}
+
+void dial_succeeded(struct node *n, struct peer *p)
+{
+	(void)n;
+	p->want = 0;
+	p->tries = 0;
+	p->urgent = false;
+	p->next_try_ms = 0;
+	p->reason[0] = '\0';
+	if (p->call == 0)
+		list_del(&p->waits);
+}
+
+static uint64_t grown(uint64_t first, unsigned times, uint64_t last)
+{
+	while (times-- > 0 && first < last)
+		first *= 2;
+	return first < last ? first : last;
+}
+
+static const char *why_text(const struct ike_failure *f)
+{
+	static const char *const texts[] = {
+		[IKE_WHY_NONE] = "refused",
+		[IKE_WHY_PROPOSAL] = "no common proposal: compare the proposals of both "
+				     "sides",
+		[IKE_WHY_AUTH] = "authentication failed: compare the pre-shared keys and "
+				 "identities of both sides",
+		[IKE_WHY_SELECTORS] =
+			"no matching selectors: compare the filters of both "
+			"sides",
+		[IKE_WHY_MODE] = "transport here, tunnel there: compare the modes",
+		[IKE_WHY_SYNTAX] = "the peer found our message malformed, or we its",
+		[IKE_WHY_BUSY] = "the peer is busy",
+		[IKE_WHY_OTHER] = "refused",
+	};
+
+	if (f->close == IKE_CLOSE_TIMEOUT)
+		return "no answer: is the peer up, and UDP 500 and 4500 open between?";
+	return texts[f->why];
+}
+
+void dial_failed(struct node *n, struct peer *p, const struct ike_failure *why)
+{
+	char pause[DURATION_TEXT_MAX];
+	bool refused =
+		why->close == IKE_CLOSE_REFUSED || why->close == IKE_CLOSE_WE_REFUSED;
+
+	if (p->call != 0 || peer_session(p))
+		return;
+	drop_stale_reasons(n, p);
+	if (refused && why->why == IKE_WHY_AUTH)
+		p->auth++; /* the next method of the rule, then the first again */
+	uint64_t ms = refused ? grown(REFUSED_FIRST_MS, p->tries, REFUSED_LAST_MS)
+			      : grown(PAUSE_FIRST_MS, p->tries, PAUSE_LAST_MS);
+	ms = entropy_jitter(&n->entropy, ms, JITTER);
+	p->tries++;
+	snprintf(p->reason, sizeof(p->reason), "%s", why_text(why));
+	if (rate_allow(&p->tell, n->now_ms))
+		node_tell(n, EVENT_WARNING, "peer-failed", &n->scopes[p->scope],
+			&p->remote, 0, "rule %s: %s (notify %u); %s%s",
+			n->config->rules[p->rule].name, p->reason, why->notify,
+			p->want ? "again in " : "waiting for traffic",
+			p->want ? duration_format(ms - ms % 100, pause) : "");
+	if (p->want == 0)
+		return;
+	p->next_try_ms = n->now_ms + ms;
+	list_del(&p->waits);
+	list_add(&n->backoff, &p->waits);
+	if (p->next_try_ms < n->backoff_due_ms)
+		n->backoff_due_ms = p->next_try_ms;
+}
+
+/* ---- the queue --------------------------------------------------------------------------- */
+
+static void wake_backoff(struct node *n)
+{
+	if (n->backoff_due_ms > n->now_ms)
+		return;
+	n->backoff_due_ms = UINT64_MAX;
+	list_each_safe(item, &n->backoff)
+	{
+		struct peer *p = list_entry(item, struct peer, waits);
+		if (p->next_try_ms <= n->now_ms) {
+			drop_stale_reasons(n, p);
+			if (p->want != 0)
+				queue(n, p);
+			else
+				dial_rest(n, p);
+		} else if (p->next_try_ms < n->backoff_due_ms) {
+			n->backoff_due_ms = p->next_try_ms;
+		}
+	}
+}
+
+/* Calls are listed oldest first, so the young ones stand at the end. */
+static unsigned in_flight(const struct node *n, uint64_t *oldest_ms)
+{
+	unsigned count = 0;
+
+	for (struct list *at = n->calls.prev; at != &n->calls; at = at->prev) {
+		const struct peer *p = list_entry(at, struct peer, waits);
+		if (p->called_ms + YOUNG_MS <= n->now_ms)
+			break;
+		*oldest_ms = p->called_ms;
+		if (++count == IN_FLIGHT_MAX)
+			break;
+	}
+	return count;
+}
+
+static bool may_call(const struct node *n, const struct peer *p)
+{
+	const struct place *at = scope_place(&n->scopes[p->scope], &p->local);
+
+	return at && at->state == VIP_BOUND && !at->leaving && !n->closing;
+}
+
+void dial_settle(struct node *n)
+{
+	uint64_t oldest_ms;
+
+	wake_backoff(n);
+	if (list_empty(&n->queue))
+		return;
+	unsigned count = in_flight(n, &oldest_ms);
+	while (!list_empty(&n->queue) && count < IN_FLIGHT_MAX) {
+		struct peer *p = list_entry(n->queue.next, struct peer, waits);
+		list_del(&p->waits);
+		if (!may_call(n, p) || peer_session(p))
+			continue;
+		call(n, p);
+		count++;
+	}
+}
+
+uint64_t dial_due_ms(const struct node *n)
+{
+	uint64_t oldest_ms = n->now_ms;
+
+	if (!list_empty(&n->queue) && in_flight(n, &oldest_ms) >= IN_FLIGHT_MAX) {
+		uint64_t free_ms = oldest_ms + YOUNG_MS;
+		return free_ms < n->backoff_due_ms ? free_ms : n->backoff_due_ms;
+	}
+	return n->backoff_due_ms;
+}

@@ -1,0 +1,190 @@
+/* node/directory.c - our peers as records: for the other members, and for the disk.
+ *
+ * Whoever owns an address says who its peers are. A change is journalled for 20 ms or
+ * until there is much of it, then sent; a newcomer gets everything. On disk lies one
+ * snapshot of all, rewritten at most once a second and less often when it is large. With
+ * `takeover wait` nothing is shared and nothing is kept.
+ *
+ * A peer that was deleted politely is dropped from the directory: nobody calls it before
+ * there is traffic. A peer whose SA was lost stays.
+ */
+#include "node/core.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { JOURNAL_MS = 20, STORE_MS = 1000, STORE_PER_RECORDS = 10 };
+
+static bool keeps(const struct node *n)
+{
+	return n->config && n->config->cluster.takeover == TAKEOVER_REINITIATE;
+}
+
+static void record_of(const struct node *n, const struct peer *p, struct replica_peer *r)
+{
+	*r = (struct replica_peer){
+		.local = p->local,
+		.remote = p->remote,
+		.natt = p->natt,
+		.behind = p->behind,
+		.nlbs = p->nlbs,
+		.rank = p->rank,
+		.local_id = p->local_id,
+		.remote_id = p->remote_id,
+		.mode = p->mode,
+		.local_ts = p->local_ts,
+		.remote_ts = p->remote_ts,
+	};
+	snprintf(r->vip, sizeof(r->vip), "%s", n->scopes[p->scope].name);
+	snprintf(r->rule, sizeof(r->rule), "%s", n->config->rules[p->rule].name);
+}
+
+static void flush_journal(struct node *n)
+{
+	if (n->journal_len > 0)
+		cluster_send_journal(n, span_of(n->journal, n->journal_len));
+	n->journal_len = 0;
+	n->journal_due_ms = 0;
+}
+
+static struct writer journal_open(struct node *n)
+{
+	if (n->journal_len + REPLICA_RECORD_MAX > REPLICA_CHUNK_MAX)
+		flush_journal(n);
+	return wr_over(n->journal + n->journal_len, REPLICA_CHUNK_MAX - n->journal_len);
+}
+
+static void journal_close(struct node *n, const struct peer *p, const struct writer *w)
+{
+	directory_store(n, false);
+	if (n->scopes[p->scope].is_host || !cluster_is_clustered(n))
+		return;
+	n->journal_len += wr_span(w).len;
+	if (n->journal_due_ms == 0)
+		n->journal_due_ms = n->now_ms + JOURNAL_MS;
+}
+
+void directory_note(struct node *n, struct peer *p)
+{
+	struct replica_peer r;
+
+	if (!keeps(n))
+		return;
+	record_of(n, p, &r);
+	uint64_t key = replica_peer_key(&r);
+	if (p->record != 0 && p->record != key)
+		directory_forget(n, p);
+	p->record = key;
+	if (!replica_peers_put(n->directory, &r))
+		return;
+	struct writer w = journal_open(n);
+	replica_write_put(&w, &r);
+	journal_close(n, p, &w);
+}
+
+void directory_forget(struct node *n, struct peer *p)
+{
+	uint64_t key = p->record;
+
+	p->record = 0;
+	if (!keeps(n) || key == 0 || !replica_peers_drop(n->directory, key))
+		return;
+	struct writer w = journal_open(n);
+	replica_write_drop(&w, key);
+	journal_close(n, p, &w);
+}
+
+/* ---- others ---------------------------------------------------------------------------- */
+
+/* The owner of an address knows its peers best; of an address without owner everybody
+ * may speak, else nobody would tell a newcomer. */
+bool directory_admits(const struct node *n, uint8_t from, const struct replica_peer *p)
+{
+	uint8_t owner = claims_owner(&n->claims, &p->local);
+
+	return strcmp(p->vip, "host") != 0 && (owner == 0 || owner == from);
+}
+
+static bool is_ours_to_tell(const struct replica_peer *p, void *ctx)
+{
+	const struct node *n = ctx;
+	uint8_t owner = claims_owner(&n->claims, &p->local);
+	const struct place *at = NULL;
+
+	for (unsigned i = 0; i < n->n_scopes && !at; i++)
+		at = scope_place(&n->scopes[i], &p->local);
+	return strcmp(p->vip, "host") != 0 &&
+	       ((at && at->owns) || (owner == 0 && !n->claims.complete) ||
+		       owner == n->params.member);
+}
+
+static void send_chunk(struct span journal, void *ctx)
+{
+	cluster_send_journal(ctx, journal);
+}
+
+void directory_snapshot(struct node *n)
+{
+	flush_journal(n);
+	if (keeps(n))
+		replica_peers_snapshot(
+			n->directory, REPLICA_CHUNK_MAX, is_ours_to_tell, send_chunk, n);
+}
+
+/* ---- the disk ---------------------------------------------------------------------------- */
+
+struct image {
+	uint8_t *bytes;
+	size_t len, cap;
+};
+
+static void add_chunk(struct span journal, void *ctx)
+{
+	struct image *m = ctx;
+
+	memcpy(m->bytes + m->len, journal.at, journal.len);
+	m->len += journal.len;
+}
+
+static void store_now(struct node *n)
+{
+	struct image m = {
+		.cap = (replica_peers_count(n->directory) + 1) * REPLICA_RECORD_MAX};
+
+	n->store_due_ms = 0;
+	m.bytes = mem_new(1, m.cap);
+	replica_peers_snapshot(n->directory, REPLICA_CHUNK_MAX, NULL, add_chunk, &m);
+	node_store(n, "peers", span_of(m.bytes, m.len));
+	free(m.bytes);
+}
+
+void directory_store(struct node *n, bool at_once)
+{
+	if (at_once && n->store_due_ms != 0) {
+		store_now(n);
+	} else if (!at_once && n->store_due_ms == 0) {
+		n->store_due_ms = n->now_ms + STORE_MS +
+				  replica_peers_count(n->directory) / STORE_PER_RECORDS;
+	}
+}
+
+void directory_settle(struct node *n)
+{
+	if (n->journal_due_ms != 0 && n->journal_due_ms <= n->now_ms)
+		flush_journal(n);
+	if (n->store_due_ms != 0 && n->store_due_ms <= n->now_ms)
+		store_now(n);
+}
+
+uint64_t directory_due_ms(const struct node *n)
+{
+	uint64_t due = UINT64_MAX;
+
+	if (n->journal_due_ms != 0)
+		due = n->journal_due_ms;
+	if (n->store_due_ms != 0 && n->store_due_ms < due)
+		due = n->store_due_ms;
+	return due;
+}

@@ -1,0 +1,304 @@
+/* node/host.c - the answers that the IKE engine asks for (struct ike_host).
+ *
+ * Who may be answered: anybody, at an address that is bound. Who may prove to be whom: the
+ * negotiate rules of the scope, most specific first, each with its authentications in
+ * order. What he may get: one rule's selectors, and only of a rule that accepts the
+ * identity with the key that it was proved with.
+ *
+ * Nothing here changes the node, except the hands at the end, which only pass on.
+ */
+#include "node/core.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+
+static const struct scope *scope_of(const struct node *n, const struct ike_path *path)
+{
+	return path->scope < n->n_scopes ? &n->scopes[path->scope] : NULL;
+}
+
+/* ---- IKE_SA_INIT -------------------------------------------------------------------- */
+
+static void merge_suites(struct ike_proposals *into, const struct ike_proposals *from)
+{
+	for (unsigned i = 0; i < from->n_ike; i++) {
+		bool there = false;
+		for (unsigned k = 0; k < into->n_ike; k++)
+			if (into->ike[k].encr == from->ike[i].encr &&
+				into->ike[k].prf == from->ike[i].prf &&
+				into->ike[k].ke == from->ike[i].ke)
+				there = true;
+		if (!there && into->n_ike < IKE_SUITES_MAX)
+			into->ike[into->n_ike++] = from->ike[i];
+	}
+}
+
+static bool host_accept(void *ctx, const struct ike_path *path, struct ike_answer *out)
+{
+	const struct node *n = ctx;
+	const struct scope *s = scope_of(n, path);
+	const struct place *p = s ? scope_place(s, &path->local.addr) : NULL;
+
+	*out = (struct ike_answer){0};
+	if (!p || p->state != VIP_BOUND || p->leaving || n->closing || s->n_uses == 0)
+		return false;
+	for (unsigned i = 0; i < s->n_uses; i++) {
+		struct ike_proposals more;
+		proposals_of(n->config, s->uses[i].rule, &more);
+		merge_suites(&out->proposals, &more);
+	}
+	out->proposals.esn = true;
+	out->force_encap = n->config->dataplane.encap == ENCAP_FORCE;
+	out->nlbs = !s->is_host && cluster_is_clustered(n);
+	return true;
+}
+
+static bool found_friend(struct peer *p, void *ctx)
+{
+	bool *found = ctx;
+
+	*found = p->remote_id.type != ID_ANY || p->fixed;
+	return !*found;
+}
+
+static bool host_is_friend(void *ctx, const struct ike_path *path)
+{
+	bool found = false;
+
+	peers_at(ctx, path->scope, &path->remote.addr, found_friend, &found);
+	return found;
+}
+
+/* ---- IKE_AUTH ------------------------------------------------------------------------ */
+
+static bool rule_covers(const struct rule_use *use, const struct addr *a)
+{
+	for (size_t i = 0; i < spd_count(use->spd); i++)
+		if (ts_has_addr(&spd_at(use->spd, i)->remote, a))
+			return true;
+	return false;
+}
+
+/* Without remote-id the identity is the peer's address: the one we see, or, behind a NAT,
+ * one that the rule names or covers. */
+static bool is_own_address(const struct config_rule *r, const struct rule_use *use,
+	const struct ike_path *path, const struct identity *idi)
+{
+	struct addr a;
+
+	if (idi->type != ID_IPV4_ADDR && idi->type != ID_IPV6_ADDR)
+		return false;
+	a = addr_from_bytes(idi->b, idi->len);
+	return addr_equal(&a, &path->remote.addr) || addr_equal(&a, &r->tunnel_to) ||
+	       rule_covers(use, &a);
+}
+
+static struct identity local_identity(
+	const struct config_auth *a, const struct ike_path *path)
+{
+	return a->local_id.type != ID_ANY ? a->local_id
+					  : identity_from_addr(&path->local.addr);
+}
+
+static bool auth_knows(const struct config_rule *r, const struct rule_use *use,
+	const struct config_auth *a, const struct ike_path *path,
+	const struct identity *idi, const struct identity *idr)
+{
+	struct identity own = local_identity(a, path);
+
+	if (addr_is_set(&r->tunnel_to) && !addr_equal(&r->tunnel_to, &path->remote.addr))
+		return false;
+	if (r->mode == POLICY_TRANSPORT && !rule_covers(use, &path->remote.addr))
+		return false;
+	if (idr->type != ID_ANY && !identity_equal(idr, &own))
+		return false;
+	if (a->remote_any)
+		return true;
+	if (a->remote_id.type != ID_ANY)
+		return identity_equal(&a->remote_id, idi);
+	return is_own_address(r, use, path, idi);
+}
+
+static bool host_authenticate(void *ctx, const struct ike_path *path,
+	const struct identity *idi, const struct identity *idr, unsigned nth,
+	struct ike_conn *out)
+{
+	const struct node *n = ctx;
+	const struct scope *s = scope_of(n, path);
+
+	for (unsigned i = 0; s && i < s->n_uses; i++) {
+		const struct config_rule *r = &n->config->rules[s->uses[i].rule];
+		for (unsigned k = 0; k < r->n_auths; k++) {
+			const struct config_auth *a = &r->auths[k];
+			if (!auth_knows(r, &s->uses[i], a, path, idi, idr) || nth-- > 0)
+				continue;
+			*out = (struct ike_conn){.path = *path, .rule = s->uses[i].rule};
+			out->local_id = local_identity(a, path);
+			out->remote_id = *idi;
+			out->psk = a->psk;
+			proposals_of(n->config, out->rule, &out->proposals);
+			out->mode = r->mode;
+			out->nlbs = !s->is_host && cluster_is_clustered(n);
+			out->no_contact = contact_elsewhere(n, s);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The identity was proved with conn's key; does this rule accept that? */
+static bool rule_accepts(
+	const struct node *n, const struct rule_use *use, const struct ike_conn *conn)
+{
+	const struct config_rule *r = &n->config->rules[use->rule];
+
+	for (unsigned k = 0; k < r->n_auths; k++) {
+		const struct config_auth *a = &r->auths[k];
+		if (auth_knows(
+			    r, use, a, &conn->path, &conn->remote_id, &conn->local_id) &&
+			secret_equal(secret_span(&a->psk), secret_span(&conn->psk)))
+			return true;
+	}
+	return false;
+}
+
+/* In transport mode only the two hosts themselves can be meant (RFC 7296 2.23.1: behind a
+ * NAT the addresses are those that we see). */
+static void clamp(struct ts_list *l, const struct addr *a)
+{
+	struct ts host = ts_host(a);
+	struct ts_list out = {0};
+
+	for (unsigned i = 0; i < l->n; i++) {
+		struct ts t;
+		if (ts_intersect(&l->at[i], &host, &t))
+			(void)ts_list_add(&out, &t);
+	}
+	*l = out;
+}
+
+static bool host_narrow(void *ctx, struct ike_conn *conn, enum policy_mode asked,
+	const struct ts_list *ours, const struct ts_list *theirs)
+{
+	const struct node *n = ctx;
+	const struct scope *s = scope_of(n, &conn->path);
+	struct ts_list local = *ours, remote = *theirs;
+
+	if (asked == POLICY_TRANSPORT) {
+		clamp(&local, &conn->path.local.addr);
+		clamp(&remote, &conn->path.remote.addr);
+	}
+	for (unsigned i = 0; s && i < s->n_uses; i++) {
+		const struct rule_use *use = &s->uses[i];
+		if (!rule_accepts(n, use, conn) ||
+			!spd_narrow(use->spd, asked, &local, &remote, &conn->local_ts,
+				&conn->remote_ts))
+			continue;
+		conn->rule = use->rule;
+		conn->mode = asked;
+		proposals_of(n->config, use->rule, &conn->proposals);
+		return true;
+	}
+	return false;
+}
+
+static uint32_t host_new_spi(void *ctx)
+{
+	return spi_new(ctx);
+}
+
+/* ---- hands ------------------------------------------------------------------------------ */
+
+/* The gate of IKE: asked for every datagram, whoever made it. */
+static bool may_send(const struct node *n, const struct ike_path *path)
+{
+	const struct scope *s = scope_of(n, path);
+	const struct place *p = s ? scope_place(s, &path->local.addr) : NULL;
+
+	return p && !p->mute && p->sockets && (place_serves(p) || p->leaving);
+}
+
+static void host_send(void *ctx, const struct ike_path *path, struct span datagram)
+{
+	struct node *n = ctx;
+
+	if (!may_send(n, path))
+		return;
+	struct effect *f = effects_add(n->out, FX_SEND, path->scope);
+	f->u.send.path = *path;
+	f->u.send.bytes = mem_new(1, datagram.len);
+	f->u.send.len = datagram.len;
+	memcpy(f->u.send.bytes, datagram.at, datagram.len);
+}
+
+static void host_established(void *ctx, const struct ike_info *sa)
+{
+	session_established(ctx, sa);
+}
+
+static void host_child_up(void *ctx, const struct ike_child *child)
+{
+	session_child_up(ctx, child);
+}
+
+static void host_child_down(void *ctx, uint32_t ike, uint32_t child, enum ike_close why)
+{
+	(void)why; /* closed() follows, with more */
+	session_child_down(ctx, ike, child);
+}
+
+static void host_closed(
+	void *ctx, const struct ike_info *sa, const struct ike_failure *why)
+{
+	session_closed(ctx, sa, why);
+}
+
+static void host_moved(void *ctx, const struct ike_info *sa)
+{
+	struct node *n = ctx;
+	struct session *s = session_by_ike(n, sa->id);
+
+	if (s)
+		session_moved(n, s, &sa->path.remote);
+}
+
+static bool peer_may_tell(struct peer *p, void *ctx)
+{
+	struct peer **found = ctx;
+
+	*found = p;
+	return false;
+}
+
+/* Each peer that we know has a bucket of its own; strangers share one. */
+static void host_note(
+	void *ctx, const struct ike_path *path, uint32_t ike, const char *text)
+{
+	struct node *n = ctx;
+	struct peer *p = NULL;
+
+	peers_at(n, path->scope, &path->remote.addr, peer_may_tell, &p);
+	if (rate_allow(p ? &p->tell : &n->strangers, n->now_ms))
+		node_tell(n, EVENT_NOTICE, "ike-note", scope_of(n, path), &path->remote,
+			ike, "%s", text);
+}
+
+struct ike_host host_of(struct node *n)
+{
+	return (struct ike_host){
+		.ctx = n,
+		.accept = host_accept,
+		.is_friend = host_is_friend,
+		.authenticate = host_authenticate,
+		.narrow = host_narrow,
+		.new_spi = host_new_spi,
+		.send = host_send,
+		.established = host_established,
+		.child_up = host_child_up,
+		.child_down = host_child_down,
+		.closed = host_closed,
+		.moved = host_moved,
+		.note = host_note,
+	};
+}

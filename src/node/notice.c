@@ -1,0 +1,174 @@
+/* node/notice.c - what the data path reports: traffic without an SA, usage, mappings.
+ *
+ * ACQUIRE makes a peer if there is none and wants it called. UNKNOWN_SPI proves nothing
+ * (anybody can send it), so it only makes us ask the peer, by a probe, whether the SA we
+ * have still stands. MAPPING comes from authentic traffic and is followed (RFC 7296 2.23).
+ */
+#include "node/core.h"
+
+#include <stdio.h>
+
+enum { RANK_STEP = 3 };
+
+/* ---- ACQUIRE -------------------------------------------------------------------------- */
+
+/* The address that the packet came from: on the host it exists though nobody told us. */
+static struct place *place_of_flow(struct node *n, struct scope *s, const struct flow *f)
+{
+	struct place *p = scope_place(s, &f->local);
+
+	if (p || !s->is_host)
+		return p;
+	p = scope_add_place(s, &f->local);
+	if (p) {
+		place_see(n, s, p, NODE_ADDR_PRESENT);
+		places_settle(n);
+	}
+	return p;
+}
+
+/* In tunnel mode the inner source may be another address of ours than the outer one. */
+static struct place *place_for_tunnel(
+	struct node *n, struct scope *s, const struct flow *f, uint8_t family)
+{
+	struct place *p = place_of_flow(n, s, f);
+
+	if (p && p->addr.family == family)
+		return p;
+	for (unsigned i = 0; i < s->n_places; i++)
+		if (s->places[i].state == VIP_BOUND && s->places[i].addr.family == family)
+			return &s->places[i];
+	return NULL;
+}
+
+static struct peer *make_peer(
+	struct node *n, struct scope *s, uint32_t rule, const struct flow *f)
+{
+	const struct config_rule *r = &n->config->rules[rule];
+	struct endpoint remote = {.port = IKE_PORT};
+	struct place *p;
+	struct peer fresh;
+
+	remote.addr = r->mode == POLICY_TUNNEL ? r->tunnel_to : f->remote;
+	if (!addr_is_set(&remote.addr))
+		return NULL;
+	p = r->mode == POLICY_TUNNEL ? place_for_tunnel(n, s, f, remote.addr.family)
+				     : place_of_flow(n, s, f);
+	if (!p || p->state != VIP_BOUND)
+		return NULL;
+	peer_from_rule(n, s, rule, &p->addr, &remote, &fresh);
+	return peer_add(n, &fresh);
+}
+
+static void on_acquire(struct node *n, const struct esp_notice *notice)
+{
+	struct scope *s = &n->scopes[notice->scope];
+	struct peer *p = peer_of_flow(n, s->id, notice->rule, &notice->flow);
+	struct endpoint at = {.addr = notice->flow.remote};
+
+	if (!p)
+		p = make_peer(n, s, notice->rule, &notice->flow);
+	if (p) {
+		dial_want(n, p, WANT_TRAFFIC);
+		return;
+	}
+	if (rate_allow(&n->strangers, n->now_ms))
+		node_tell(n, EVENT_WARNING, "peer-unreachable", s, &at, 0,
+			"rule %s: packets wait, and no address is known to call: the "
+			"peer "
+			"must call, or the rule needs tunnel to ADDRESS",
+			n->config->rules[notice->rule].name);
+}
+
+/* ---- the others ------------------------------------------------------------------------ */
+
+static bool probe_each(struct peer *p, void *ctx)
+{
+	struct node *n = ctx;
+	struct session *s = peer_session(p);
+
+	if (s && rate_allow(&p->tell, n->now_ms)) {
+		enum ike_err err = ike_probe(n->ike, n->now_ms, s->ike);
+		(void)err; /* an SA that is going anyway */
+	}
+	return true;
+}
+
+static void on_mapping(struct node *n, struct session *s, const struct endpoint *remote)
+{
+	if (!s->child.encap || !s->child.nat_remote)
+		return; /* RFC 7296 2.23: only a peer behind a NAT is followed */
+	enum ike_err err = ike_move(n->ike, s->ike, remote);
+	if (err == IKE_OK)
+		session_moved(n, s, remote);
+}
+
+static void on_exhausted(struct node *n, struct session *s)
+{
+	node_tell(n, EVENT_NOTICE, "child-exhausted", &n->scopes[s->peer->scope],
+		&s->peer->remote, s->ike, "its packet numbers run out: begun anew");
+	session_delete(n, s, END_RENEW);
+}
+
+void on_notice(struct node *n, const struct esp_notice *notice)
+{
+	struct session *s = session_by_child(n, notice->id);
+
+	if (notice->scope >= n->n_scopes)
+		return;
+	switch (notice->kind) {
+	case ESP_ACQUIRE:
+		if (scope_use(&n->scopes[notice->scope], notice->rule))
+			on_acquire(n, notice);
+		break;
+	case ESP_UNKNOWN_SPI:
+		peers_at(n, notice->scope, &notice->remote.addr, probe_each, n);
+		break;
+	case ESP_SEQ_SOFT:
+	case ESP_SEQ_HARD:
+		if (s)
+			on_exhausted(n, s);
+		break;
+	case ESP_MAPPING:
+		if (s)
+			on_mapping(n, s, &notice->remote);
+		break;
+	case ESP_INBOUND:
+		if (s)
+			session_activate(n, s);
+		break;
+	}
+}
+
+static uint8_t log2_of(uint64_t v)
+{
+	uint8_t rank = 0;
+
+	while (v >>= 1)
+		rank++;
+	return rank;
+}
+
+/* The others hear of it only when it has changed much. */
+static void refresh_rank(struct node *n, struct peer *p, const struct esp_usage *usage)
+{
+	uint8_t rank = log2_of(usage->bytes_in + usage->bytes_out);
+
+	if (rank < p->rank + RANK_STEP && p->rank < rank + RANK_STEP)
+		return;
+	p->rank = rank;
+	directory_note(n, p);
+}
+
+void on_usage(struct node *n, const struct esp_usage *usage)
+{
+	struct session *s = session_by_child(n, usage->id);
+
+	if (!s)
+		return;
+	s->usage = *usage;
+	s->usage_ms = n->now_ms;
+	if (s->end == END_NONE)
+		refresh_rank(n, s->peer, usage);
+	idle_report(n, s);
+}

@@ -1,0 +1,138 @@
+/* node/peer.h - peers, and the IKE SAs (sessions) we have with them. Private to the room.
+ *
+ * A peer is a relation: a rule of a scope, with one remote identity at one address. It
+ * may have several sessions for a while (both sides called at once). Peers exist while
+ * their place is bound; what others and the future must know of them is in the directory.
+ *
+ * Floor 4.
+ */
+#ifndef VIPSEC_NODE_PEER_H
+#define VIPSEC_NODE_PEER_H
+
+#include "base/list.h"
+#include "base/rate.h"
+#include "node/node.h"
+#include "node/scope.h"
+#include "node/view.h"
+#include "replica/peers.h"
+
+enum {
+	PEERS_MAX = 20000,
+	IN_FLIGHT_MAX = 64, /* calls younger than a second */
+	WANT_TRAFFIC = 1, /* packets wait */
+	WANT_LOST = 2, /* its SA was lost: call again by ourselves, for a day */
+	WANT_ORDER = 4 /* `vipsec up` */
+};
+
+struct peer {
+	struct list link, by_addr, by_id;
+	struct list waits; /* in node.queue, .calls or .backoff; in none: alone */
+	uint16_t scope;
+	uint32_t rule;
+	struct addr local; /* not set: chosen by the first packet */
+	struct endpoint remote;
+	bool natt, behind, nlbs, fixed /* by the configuration: stays */;
+	struct identity local_id, remote_id; /* type 0: not known */
+	enum policy_mode mode;
+	struct ts_list local_ts, remote_ts; /* empty: as the rule says */
+	struct list sessions;
+	unsigned want;
+	uint64_t lost_ms, traffic_ms; /* since when, last */
+	bool urgent;
+	uint8_t rank;
+	unsigned tries, auth; /* calls without success; which auth is tried */
+	uint32_t call; /* the IKE SA that we are beginning; 0: none */
+	uint64_t called_ms, next_try_ms;
+	uint64_t record; /* its key in the directory; 0: none */
+	struct rate tell;
+	char reason[160];
+};
+
+enum session_end { END_NONE, END_IDLE, END_RENEW, END_ORDER, END_LEAVING, END_DEAD };
+
+struct session {
+	struct list link; /* node.sessions */
+	struct list of_peer;
+	struct peer *peer;
+	uint32_t ike;
+	struct ike_child child; /* without keys; id 0: none */
+	bool active, peer_nlbs;
+	enum session_end end; /* why we delete it */
+	struct esp_usage usage;
+	uint64_t usage_ms; /* when it was reported; 0: never */
+	uint64_t since_ms, child_since_ms, expires_ms, due_ms;
+	uint64_t activate_ms, keepalive_ms; /* 0: not needed */
+	uint64_t t0_ms; /* who is dead, and when: idle.c */
+	uint64_t probed_ms;
+	unsigned probes;
+	bool last_look;
+};
+
+/* ---- peer.c ------------------------------------------------------------------ */
+
+/* A copy of *like, not linked to anything yet. NULL: too many. */
+struct peer *peer_add(struct node *n, const struct peer *like);
+void peer_drop(struct node *n, struct peer *p); /* has no session and no call */
+/* Changes what the indices go by. Empty identity: it stays. */
+void peer_rename(struct node *n, struct peer *p, const struct endpoint *remote,
+	const struct identity *remote_id);
+/* The peer that a new IKE SA belongs to; NULL: nobody we know. */
+struct peer *peer_of_sa(struct node *n, const struct ike_info *sa);
+/* A peer of the rule whose traffic this is. */
+struct peer *peer_of_flow(
+	struct node *n, uint16_t scope, uint32_t rule, const struct flow *f);
+/* Calls each until it returns false. */
+void peers_at(struct node *n, uint16_t scope, const struct addr *remote,
+	bool (*each)(struct peer *, void *), void *ctx);
+struct session *peer_session(const struct peer *p); /* the newest with a child */
+enum peer_state peer_state_of(const struct peer *p);
+bool peer_callable(const struct peer *p);
+/* What the configuration says of a peer with this rule at this address. */
+void peer_from_rule(struct node *n, const struct scope *s, uint32_t rule,
+	const struct addr *local, const struct endpoint *remote, struct peer *out);
+void peers_fixed(struct node *n, struct scope *s, const struct place *place);
+void peers_drop_place(struct node *n, const struct scope *s, const struct addr *addr);
+
+/* ---- dial.c -------------------------------------------------------------------- */
+
+void dial_want(struct node *n, struct peer *p, unsigned why);
+void dial_rest(struct node *n, struct peer *p); /* no calling until there is traffic */
+void dial_succeeded(struct node *n, struct peer *p);
+void dial_failed(struct node *n, struct peer *p, const struct ike_failure *why);
+void dial_stop(
+	struct node *n, struct peer *p); /* out of every list; the call is forgotten */
+void dial_settle(struct node *n);
+void proposals_of(const struct config *c, uint32_t rule, struct ike_proposals *out);
+/* An SA of the same identity pair may live on another member. */
+bool contact_elsewhere(const struct node *n, const struct scope *s);
+uint64_t dial_due_ms(const struct node *n);
+
+/* ---- session.c -------------------------------------------------------------------- */
+
+struct session *session_by_ike(const struct node *n, uint32_t ike);
+struct session *session_by_child(const struct node *n, uint32_t child);
+void session_delete(struct node *n, struct session *s, enum session_end end);
+void session_forget(struct node *n, struct session *s, enum session_end end);
+void session_established(struct node *n, const struct ike_info *sa);
+void session_child_up(struct node *n, const struct ike_child *c);
+void session_child_down(struct node *n, uint32_t ike, uint32_t child);
+void session_closed(
+	struct node *n, const struct ike_info *sa, const struct ike_failure *why);
+void session_moved(struct node *n, struct session *s, const struct endpoint *remote);
+void session_activate(struct node *n, struct session *s);
+bool session_at(const struct session *s, uint16_t scope, const struct addr *local);
+
+/* ---- idle.c: who is dead, and when ------------------------------------------------ */
+
+void idle_touch(struct node *n, struct session *s); /* something changed: look again */
+void idle_report(struct node *n, struct session *s); /* usage is fresh; s may go */
+void idle_settle(struct node *n);
+uint64_t idle_due_ms(const struct node *n);
+uint64_t idle_timeout_of(const struct node *n, const struct session *s);
+void idle_query_soon(struct node *n, uint64_t in_ms);
+
+/* ---- spi.c ------------------------------------------------------------------------- */
+
+uint32_t spi_new(struct node *n);
+
+#endif

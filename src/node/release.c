@@ -1,0 +1,143 @@
+/* node/release.c - taking a place's SAs down, three ways, and noticing that it is done.
+ *
+ * The gate closes before anything else, so that no ESP leaves while SAs are going; it is
+ * the scope's, and stays open while another address of the scope is bound. Peers heard
+ * from in the last ten seconds get a Delete, unless another member has the claim: there
+ * the new owner's INITIAL_CONTACT says it better. The claim is given back only when the
+ * data thread has acknowledged the closed gate: the next owner never sends beside us.
+ */
+#include "node/core.h"
+
+/* Heard lately, as far as we can know: the report may be a few seconds old. */
+static bool heard_lately(const struct node *n, const struct session *s)
+{
+	struct ike_info info;
+	uint64_t last = s->usage.last_in_ms;
+	uint64_t unknown = s->usage_ms > 0 ? n->now_ms - s->usage_ms : 0;
+
+	if (!ike_view(n->ike, s->ike, &info))
+		return false;
+	if (info.last_in_ms > last)
+		last = info.last_in_ms;
+	return last + unknown + NEVER_DELETE_AFTER_MS >= n->now_ms;
+}
+
+static void leave_session(struct node *n, struct session *s, enum leave_how how)
+{
+	enum ike_err err;
+
+	s->end = END_LEAVING;
+	if (how == LEAVE_MUTE || !heard_lately(n, s)) {
+		session_forget(n, s, END_LEAVING);
+		return;
+	}
+	if (how == LEAVE_LOST)
+		err = ike_delete(n->ike, n->now_ms, s->ike, 0, LOST_COPIES);
+	else
+		err = ike_delete(n->ike, n->now_ms, s->ike, n->tuning.delete_wait_ms, 1);
+	if (err != IKE_OK)
+		session_forget(n, s, END_LEAVING);
+}
+
+/* Sessions come and go under our hands, so each round starts from the list's head. */
+static struct session *next_staying(
+	struct node *n, const struct scope *s, const struct place *p, bool all)
+{
+	list_each(item, &n->sessions)
+	{
+		struct session *se = list_entry(item, struct session, link);
+		if (session_at(se, s->id, &p->addr) && (all || se->end != END_LEAVING))
+			return se;
+	}
+	return NULL;
+}
+
+static void stop_calls(struct node *n, const struct scope *s, const struct place *p)
+{
+	list_each(item, &n->peers)
+	{
+		struct peer *peer = list_entry(item, struct peer, link);
+		if (peer->scope == s->id && addr_equal(&peer->local, &p->addr))
+			dial_stop(n, peer);
+	}
+}
+
+static bool scope_serves(const struct scope *s)
+{
+	for (unsigned i = 0; i < s->n_places; i++)
+		if (place_serves(&s->places[i]))
+			return true;
+	return false;
+}
+
+/* Another member has the address: its state goes on there. */
+static bool goes_on_elsewhere(const struct node *n, const struct place *p)
+{
+	uint8_t owner = claims_owner(&n->claims, &p->addr);
+
+	return owner != 0 && owner != n->params.member;
+}
+
+void release_begin(struct node *n, struct scope *s, struct place *p, enum leave_how how)
+{
+	if (goes_on_elsewhere(n, p))
+		how = LEAVE_MUTE;
+	p->leaving = true;
+	if (how == LEAVE_MUTE)
+		p->mute = true;
+	if (!s->is_host && !scope_serves(s))
+		scope_close_gate(n, s);
+	stop_calls(n, s, p);
+	for (;;) {
+		struct session *se = next_staying(n, s, p, how == LEAVE_MUTE);
+		if (!se)
+			break;
+		leave_session(n, se, how);
+	}
+}
+
+static void close_sockets(struct node *n, struct scope *s, struct place *p)
+{
+	if (!p->sockets)
+		return;
+	struct effect *f = effects_add(n->out, FX_SOCKETS, s->id);
+	f->u.sockets.addr = p->addr;
+	p->sockets = false;
+}
+
+bool release_finish(struct node *n, struct scope *s, struct place *p)
+{
+	if (next_staying(n, s, p, true) || s->gate_closings > 0)
+		return false;
+	close_sockets(n, s, p);
+	p->leaving = p->mute = false;
+	if (!s->is_host)
+		scope_steer(n, s);
+	peers_drop_place(n, s, &p->addr);
+	if (p->owns && !goes_on_elsewhere(n, p))
+		cluster_release(n, &p->addr);
+	p->owns = p->asked = false;
+	return true;
+}
+
+void release_now(struct node *n, struct scope *s, struct place *p)
+{
+	bool mute = p->mute || goes_on_elsewhere(n, p);
+
+	stop_calls(n, s, p);
+	for (;;) {
+		struct session *se = next_staying(n, s, p, true);
+		if (!se)
+			break;
+		se->end = END_LEAVING;
+		uint32_t ike = se->ike;
+		if (mute || ike_delete(n->ike, n->now_ms, ike, 0, 1) != IKE_OK ||
+			session_by_ike(n, ike))
+			session_forget(n, se, END_LEAVING);
+	}
+	close_sockets(n, s, p);
+	peers_drop_place(n, s, &p->addr);
+	if (p->owns || p->asked)
+		cluster_release(n, &p->addr);
+	*p = (struct place){.addr = p->addr};
+}

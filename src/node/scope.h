@@ -1,0 +1,109 @@
+/* node/scope.h - scopes (virtual IPs, the host) and the places they consist of.
+ *
+ * A place is one address of a scope and has its own life (place.c). Private to the room.
+ *
+ * Floor 4.
+ */
+#ifndef VIPSEC_NODE_SCOPE_H
+#define VIPSEC_NODE_SCOPE_H
+
+#include "node/node.h"
+#include "node/view.h"
+
+enum { HOST_PLACES_MAX = 64 };
+
+struct place {
+	struct addr addr;
+	enum node_addr_state seen;
+	enum vip_state state; /* assigned by place_event() alone */
+	uint64_t since_ms;
+	bool started; /* bind agent: told to */
+	bool asked; /* our CLAIM is on its way */
+	bool owns; /* we hold the claim and owe its RELEASE */
+	bool sockets;
+	bool leaving; /* its SAs are being taken down; it is not bound before that is done */
+	bool mute; /* ... and nothing more is sent meanwhile */
+	uint64_t due_ms; /* RELEASING: leave by then; 0: not armed */
+};
+
+struct rule_use { /* one negotiate rule of the scope */
+	uint32_t rule;
+	struct spd *spd; /* its entries alone, for narrowing */
+};
+
+struct scope {
+	uint16_t id;
+	bool is_host;
+	char name[POLICY_NAME_MAX];
+	enum config_bind bind;
+	struct spd *spd; /* NULL: no policy */
+	struct rule_use *uses; /* most specific first */
+	unsigned n_uses;
+	struct place *places;
+	unsigned n_places;
+	bool steered; /* FX_POLICY was given */
+	bool gate_open;
+	unsigned gate_closings; /* not acknowledged yet */
+};
+
+/* ---- scope.c ------------------------------------------------------------- */
+
+void scope_init(struct scope *s, const struct config *c, uint16_t id);
+void scope_wipe(struct scope *s);
+struct scope *scope_by_name(struct node *n, const char *name); /* NULL: none */
+struct place *scope_place(const struct scope *s, const struct addr *addr);
+/* NULL: the address belongs to no scope. */
+struct scope *scope_of_addr(struct node *n, const struct addr *addr, struct place **out);
+/* The host's places come and go with the machine's addresses. NULL: full. */
+struct place *scope_add_place(struct scope *s, const struct addr *addr);
+/* What the rule says of itself; NULL: not a negotiate rule of this scope. */
+const struct rule_use *scope_use(const struct scope *s, uint32_t rule);
+/* Of the host: all the time. Else while an address is bound. Gives the FX_POLICY. */
+void scope_steer(struct node *n, struct scope *s);
+/* A new number for the IVs, on disk before the gate opens. */
+void scope_next_activation(struct node *n);
+void scope_open_gate(struct node *n, struct scope *s);
+void scope_close_gate(struct node *n, struct scope *s);
+
+/* ---- place.c: the life cycle ------------------------------------------------ */
+
+enum place_happening {
+	PLACE_PRESENT,
+	PLACE_TENTATIVE,
+	PLACE_GONE,
+	PLACE_READY, /* everything that binding needs is there */
+	PLACE_UNFIT, /* quorum or claim was lost */
+	PLACE_START,
+	PLACE_STOP,
+	PLACE_DUE, /* the time of a release has come */
+	PLACE_CLOSE /* the daemon ends */
+};
+
+void place_event(
+	struct node *n, struct scope *s, struct place *p, enum place_happening what);
+void place_see(
+	struct node *n, struct scope *s, struct place *p, enum node_addr_state seen);
+bool place_serves(const struct place *p); /* BOUND or RELEASING */
+/* Binds what can be bound, mutes what must be, finishes what is leaving. */
+void places_settle(struct node *n);
+uint64_t places_due_ms(const struct node *n);
+/* Why it is not bound; empty when it is. */
+void place_reason(const struct node *n, const struct scope *s, const struct place *p,
+	char *out, size_t cap);
+void held_store(struct node *n);
+
+/* ---- release.c --------------------------------------------------------------- */
+
+enum leave_how {
+	LEAVE_MUTE, /* nothing may be sent any more */
+	LEAVE_LOST, /* the address is gone: copies of the Delete, no answers awaited */
+	LEAVE_HERE /* the address is still there: Deletes, answers awaited */
+};
+
+void release_begin(struct node *n, struct scope *s, struct place *p, enum leave_how how);
+/* True when nothing is left and nothing more can be sent; closes the sockets. */
+bool release_finish(struct node *n, struct scope *s, struct place *p);
+/* At once and for good: the scope is leaving the configuration. */
+void release_now(struct node *n, struct scope *s, struct place *p);
+
+#endif

@@ -1,0 +1,228 @@
+/* node/view.c - looking at a node without changing it.
+ *
+ * The worst-case recovery time is what follows from the settings when this node dies (or,
+ * on a plain host, when the peer does): the cluster's failover time and one call where we
+ * know how to call, otherwise the idle timer that finds the loss out.
+ */
+#include "node/core.h"
+
+#include <stdio.h>
+
+enum { CALL_MS = 1000 }; /* a call with one lost datagram */
+
+const char *vip_state_name(enum vip_state s)
+{
+	static const char *const names[] = {
+		"absent", "tentative", "waiting", "bound", "releasing", "held", "mute"};
+
+	return names[s];
+}
+
+const char *peer_state_name(enum peer_state s)
+{
+	static const char *const names[] = {
+		"idle", "calling", "up", "lost", "backoff", "unreachable"};
+
+	return names[s];
+}
+
+void node_look(const struct node *n, struct node_view *out)
+{
+	*out = (struct node_view){
+		.clustered = cluster_is_clustered(n),
+		.quorate = n->quorate || !cluster_is_clustered(n),
+		.bus_up = cluster_is_up(n),
+		.member = n->params.member,
+		.config_differs = cluster_config_differs(n),
+		.tuning = n->tuning,
+		.n_scopes = n->n_scopes,
+	};
+	out->n_members = n->claims.n_members;
+	memcpy(out->members, n->claims.members, n->claims.n_members);
+	if (n->config)
+		memcpy(out->config_hash, n->config->hash, sizeof(out->config_hash));
+}
+
+const struct config *node_config(const struct node *n)
+{
+	return n->config;
+}
+
+/* What a VIP with several addresses is, as a whole: the most alive of them speaks. */
+static int weight(enum vip_state s)
+{
+	static const int weights[] = {
+		[VIP_BOUND] = 7,
+		[VIP_RELEASING] = 6,
+		[VIP_MUTE] = 5,
+		[VIP_WAITING] = 4,
+		[VIP_TENTATIVE] = 3,
+		[VIP_HELD] = 2,
+		[VIP_ABSENT] = 1,
+	};
+
+	return weights[s];
+}
+
+static void look_places(const struct node *n, const struct scope *s, struct vip_view *out)
+{
+	const struct place *best = NULL;
+
+	for (unsigned i = 0; i < s->n_places; i++) {
+		const struct place *p = &s->places[i];
+		if (i < CONFIG_VIP_ADDRS) {
+			out->addrs[i] = p->addr;
+			out->addr_present[i] = p->seen != NODE_ADDR_GONE;
+			out->n_addrs++;
+		}
+		if (!best || weight(p->state) > weight(best->state))
+			best = p;
+	}
+	if (!best)
+		return;
+	out->state = best->state;
+	out->since_ms = best->since_ms;
+	if (s->is_host || !cluster_is_clustered(n))
+		out->owner = best->state == VIP_BOUND ? n->params.member : 0;
+	else
+		out->owner = claims_owner(&n->claims, &best->addr);
+	place_reason(n, s, best, out->reason, sizeof(out->reason));
+}
+
+bool node_look_vip(const struct node *n, uint16_t scope, struct vip_view *out)
+{
+	if (scope >= n->n_scopes || (n->scopes[scope].is_host && !n->scopes[scope].spd))
+		return false;
+	const struct scope *s = &n->scopes[scope];
+	*out = (struct vip_view){.scope = scope, .state = VIP_ABSENT};
+	memcpy(out->name, s->name, sizeof(out->name));
+	look_places(n, s, out);
+	list_each(item, &n->peers)
+	{
+		const struct peer *p = list_entry(item, struct peer, link);
+		if (p->scope != scope)
+			continue;
+		out->peers++;
+		if (peer_session(p))
+			out->peers_up++;
+	}
+	return true;
+}
+
+static uint64_t worst_recovery(
+	const struct node *n, const struct peer *p, const struct session *s)
+{
+	uint64_t timer =
+		s ? idle_timeout_of(n, s)
+		  : (p->nlbs || n->tuning.nlbs_flags ? n->tuning.idle_timeout_failover_ms
+						     : n->tuning.idle_timeout_ms);
+
+	if (!cluster_is_clustered(n) || n->scopes[p->scope].is_host)
+		return peer_callable(p) ? timer + CALL_MS : UINT64_MAX;
+	if (n->config->cluster.takeover == TAKEOVER_REINITIATE && peer_callable(p))
+		return n->params.failover_ms + CALL_MS;
+	if (n->config->cluster.takeover == TAKEOVER_REINITIATE)
+		return UINT64_MAX;
+	/* The peer's own timer decides; with like settings it is ours. */
+	return (timer > n->params.failover_ms ? timer : n->params.failover_ms) + CALL_MS;
+}
+
+static void look_session(
+	const struct node *n, const struct session *s, struct peer_view *out)
+{
+	struct ike_info info;
+
+	out->ike = s->ike;
+	out->child = s->child.id;
+	out->peer_nlbs = s->peer_nlbs;
+	out->bytes_in = s->usage.bytes_in;
+	out->bytes_out = s->usage.bytes_out;
+	out->packets_in = s->usage.packets_in;
+	out->packets_out = s->usage.packets_out;
+	out->last_in_ms = s->usage.last_in_ms;
+	out->last_out_ms = s->usage.last_out_ms;
+	if (ike_view(n->ike, s->ike, &info) && info.last_in_ms > out->last_in_ms)
+		out->last_in_ms = info.last_in_ms;
+}
+
+static void look_peer(const struct node *n, const struct peer *p, struct peer_view *out)
+{
+	const struct session *s = peer_session(p);
+
+	*out = (struct peer_view){
+		.scope = p->scope,
+		.rule = p->rule,
+		.state = peer_state_of(p),
+		.remote = p->remote,
+		.local_id = p->local_id,
+		.remote_id = p->remote_id,
+		.nat = p->behind,
+		.callable = peer_callable(p),
+		.peer_nlbs = p->nlbs,
+		.next_try_ms = p->next_try_ms,
+		.idle_timeout_ms = idle_timeout_of(n, s),
+		.worst_recovery_ms = worst_recovery(n, p, s),
+	};
+	memcpy(out->rule_name, n->config->rules[p->rule].name, sizeof(out->rule_name));
+	memcpy(out->reason, p->reason, sizeof(out->reason));
+	if (!out->callable && out->reason[0] == '\0')
+		snprintf(out->reason, sizeof(out->reason),
+			"behind NAT, its port is not known: it must call");
+	if (s)
+		look_session(n, s, out);
+}
+
+void node_each_peer(
+	const struct node *n, bool (*each)(const struct peer_view *, void *), void *ctx)
+{
+	list_each(item, &n->peers)
+	{
+		struct peer_view v;
+		look_peer(n, list_entry(item, struct peer, link), &v);
+		if (!each(&v, ctx))
+			return;
+	}
+}
+
+void node_each_child(
+	const struct node *n, bool (*each)(const struct child_view *, void *), void *ctx)
+{
+	list_each(item, &n->sessions)
+	{
+		const struct session *s = list_entry(item, struct session, link);
+		if (s->child.id == 0)
+			continue;
+		struct child_view v = {
+			.child = s->child,
+			.usage = s->usage,
+			.since_ms = s->child_since_ms,
+			.expires_ms = s->expires_ms,
+		};
+		if (!each(&v, ctx))
+			return;
+	}
+}
+
+void node_each_ike(
+	const struct node *n, bool (*each)(const struct ike_info *, void *), void *ctx)
+{
+	ike_each(n->ike, each, ctx);
+}
+
+void node_ike_counters(const struct node *n, struct ike_counters *out)
+{
+	ike_counters(n->ike, out);
+}
+
+size_t node_count_kept(const struct node *n)
+{
+	return n->n_peers + n->n_sessions + map_count(n->by_child) +
+	       map_count(n->by_spi) + map_count(n->calls_by_ike) +
+	       ike_count_half_open(n->ike) + replica_peers_count(n->directory) +
+	       n->claims.n + n->n_held + n->n_binds + n->n_seen;
+}
+
+void node_set_key_sink(struct node *n, const struct ike_key_sink *sink)
+{
+	ike_set_key_sink(n->ike, sink);
+}

@@ -166,6 +166,23 @@ static int compare_entries(const void *pa, const void *pb)
 
 /* ---- seal --------------------------------------------------------------- */
 
+/* Equal selectors side by side; of those, the rule that was written first. */
+static int compare_selectors(const void *pa, const void *pb)
+{
+	const struct spd_entry *a = pa, *b = pb;
+	int c = spd_specificity(a, b);
+
+	if (c == 0)
+		c = compare_ts(&a->remote, &b->remote);
+	if (c == 0)
+		c = compare_ts(&a->local, &b->local);
+	if (c == 0)
+		c = compare_u32(a->rule, b->rule);
+	if (c == 0)
+		c = compare_u32(a->binding, b->binding);
+	return c;
+}
+
 static bool same_selectors(const struct spd_entry *a, const struct spd_entry *b)
 {
 	return a->mirrored == b->mirrored && ts_equal(&a->local, &b->local) &&
@@ -180,50 +197,40 @@ static bool same_treatment(const struct spd_entry *a, const struct spd_entry *b)
 	return a->action != POLICY_NEGOTIATE || a->binding == b->binding;
 }
 
-/* Entries that are equally specific stand together after sorting, but a different action
- * may have parted two with equal selectors: look through the whole group. */
-static const struct spd_entry *find_twin(const struct spd *s, size_t i, bool same)
-{
-	const struct spd_entry *e = &s->at[i];
-
-	while (i-- > 0 && spd_specificity(&s->at[i], e) == 0) {
-		const struct spd_entry *other = &s->at[i];
-
-		if (same_selectors(other, e) && same_treatment(other, e) == same)
-			return other;
-	}
-	return NULL;
-}
-
-static void drop_duplicates(struct spd *s)
+/* Of equal selectors one entry is kept. After a contradiction the SPD is good for
+ * nothing but a message. */
+static enum policy_err merge_equal(
+	struct spd *s, const struct spd_entry **a, const struct spd_entry **b)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < s->n; i++) {
-		s->at[kept] = s->at[i];
-		if (find_twin(s, kept, true) == NULL)
-			kept++;
+	for (size_t i = 1; i < s->n; i++) {
+		if (!same_selectors(&s->at[kept], &s->at[i])) {
+			s->at[++kept] = s->at[i];
+			continue;
+		}
+		if (!same_treatment(&s->at[kept], &s->at[i])) {
+			*a = &s->at[kept];
+			*b = &s->at[i];
+			return POLICY_CONTRADICTION;
+		}
 	}
-	s->n = kept;
+	s->n = kept + 1;
+	return POLICY_OK;
 }
 
 enum policy_err spd_seal(
 	struct spd *s, const struct spd_entry **a, const struct spd_entry **b)
 {
 	*a = *b = NULL;
-	if (s->n > 0)
-		qsort(s->at, s->n, sizeof(*s->at), compare_entries);
-
-	for (size_t i = 0; i < s->n; i++) {
-		const struct spd_entry *twin = find_twin(s, i, false);
-
-		if (twin != NULL) {
-			*a = twin;
-			*b = &s->at[i];
-			return POLICY_CONTRADICTION;
-		}
+	if (s->n == 0) {
+		s->sealed = true;
+		return POLICY_OK;
 	}
-	drop_duplicates(s);
+	qsort(s->at, s->n, sizeof(*s->at), compare_selectors);
+	if (merge_equal(s, a, b) != POLICY_OK)
+		return POLICY_CONTRADICTION;
+	qsort(s->at, s->n, sizeof(*s->at), compare_entries);
 	s->sealed = true;
 	return POLICY_OK;
 }

@@ -143,12 +143,37 @@ static void the_examples_are_accepted_without_a_warning(void **state)
 	}
 }
 
+static void the_manuals_examples_are_accepted(void **state)
+{
+	(void)state;
+	static const char begin[] = ".Bd -literal -offset indent\n";
+	static char text[FILE_TEXT_MAX];
+	static struct reported r;
+	unsigned seen = 0;
+
+	read_text(EXAMPLES "/man/vipsec.conf.5", text);
+	for (char *at = strstr(text, begin); at != NULL; at = strstr(at, begin)) {
+		at += strlen(begin);
+		char *end = strstr(at, "\n.Ed");
+		assert_non_null(end);
+		struct config *c =
+			parse_as("manual", span_of(at, (size_t)(end - at)), &r);
+
+		if (c == NULL)
+			fail_msg("the manual is wrong: %s", r.text);
+		config_free(c);
+		seen++;
+	}
+	assert_int_equal(seen, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_configurations_mean_what_is_expected),
 		cmocka_unit_test(bad_configurations_are_refused_with_the_expected_words),
 		cmocka_unit_test(the_examples_are_accepted_without_a_warning),
+		cmocka_unit_test(the_manuals_examples_are_accepted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,6 +37,8 @@ static const struct ike_rule rules[] = {
 		ike_on_auth_request, STATE_UP},
 	{"refuse a caller without proof (EAP)", STATE_HALF_OPEN, IKE_AUTH, ON_REQUEST,
 		P(IDI), AUTH_EXTRAS & ~P(AUTH), ike_on_auth_without_proof, STATE_GONE},
+	{"let go of a caller whose child cannot be", STATE_HALF_OPEN, COMMAND_DELETE,
+		ON_COMMAND, 0, 0, ike_on_delete, STATE_DELETING},
 
 	{"believe the peer that we called", STATE_AUTH_SENT, IKE_AUTH, ON_RESPONSE,
 		P(IDR) | P(AUTH) | P(SA) | P(TSI) | P(TSR), AUTH_EXTRAS,

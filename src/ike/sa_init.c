@@ -164,7 +164,7 @@ static enum ike_verdict on_other_group(struct exchange *x, uint16_t group)
 	if (group == kex_group(sa->kex) || sa->groups >= GROUPS_MAX)
 		return VERDICT_STAY;
 	if (!ike_suites_has_group(&sa->conn->proposals, group)) {
-		if (sa->failure.why == IKE_WHY_NONE)
+		if (sa->failure.notify != N_INVALID_KE_PAYLOAD)
 			ike_note(x->e, x->from, sa->id,
 				"INVALID_KE_PAYLOAD: the peer wants key exchange group "
 				"%u, "

@@ -373,6 +373,72 @@ uint32_t lab_up(struct lab *lab)
 	return id;
 }
 
+struct lab_fate lab_drop_all(struct lab *lab, const struct lab_datagram *d)
+{
+	(void)lab;
+	(void)d;
+	return (struct lab_fate){.copies = 0};
+}
+
+struct lab_fate lab_drop_from_a(struct lab *lab, const struct lab_datagram *d)
+{
+	(void)lab;
+	return (struct lab_fate){.copies = d->from != A, .ms = 1};
+}
+
+/* ---- messages that no engine would write */
+
+struct message lab_craft(struct lab *lab, enum lab_side_name s, uint8_t exchange,
+	bool response, uint32_t message_id)
+{
+	struct ike_header h =
+		ike_header_for(lab_sa(lab, s), exchange, response, message_id);
+	struct message m = message_begin(lab->crafted, sizeof(lab->crafted), &h);
+
+	message_encrypt(&m);
+	return m;
+}
+
+void lab_send_crafted(struct lab *lab, enum lab_side_name s, struct message *m)
+{
+	struct ike_sa *sa = lab_sa(lab, s);
+
+	lab_inject(lab, s, &sa->path, ike_sk_seal(sa, m));
+}
+
+struct payload_set lab_read(struct lab *lab, const struct lab_datagram *d)
+{
+	struct span bytes = span_of(d->bytes, d->len);
+	struct ike_sa *sa = lab_sa(lab, other(d->from));
+	struct payload_set set;
+	struct ike_header h;
+	struct reader payloads;
+	struct sk_sealed sealed;
+
+	assert_int_equal(ike_header_read(bytes, &h, &payloads), WIRE_OK);
+	assert_int_equal(payload_set_read(payloads, h.next_payload, &set), WIRE_OK);
+	if (!payload_set_has(&set, PAYLOAD_SK))
+		return set;
+	assert_int_equal(
+		sk_payload_read(bytes, payload_set_first(&set, PAYLOAD_SK), &sealed),
+		WIRE_OK);
+	assert_int_equal(
+		aead_open(sa->open, sealed.iv, sealed.aad, sealed.sealed, lab->opened),
+		CRYPTO_OK);
+	assert_int_equal(
+		sk_payload_strip(
+			span_of(lab->opened, sealed.sealed.len - SK_TAG_LEN), &payloads),
+		WIRE_OK);
+	assert_int_equal(payload_set_read(payloads, sealed.inner, &set), WIRE_OK);
+	return set;
+}
+
+const struct lab_datagram *lab_last(const struct lab *lab)
+{
+	assert_true(lab->n_log > 0 && lab->n_log < LAB_QUEUE);
+	return &lab->log[lab->n_log - 1];
+}
+
 /* ---- looking at it */
 
 struct ike_sa *lab_sa(struct lab *lab, enum lab_side_name s)

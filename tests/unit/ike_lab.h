@@ -70,6 +70,7 @@ struct lab {
 	/* every datagram that was sent, in order; the oldest ones only */
 	struct lab_datagram log[LAB_QUEUE];
 	unsigned n_log;
+	uint8_t crafted[LAB_DATAGRAM], opened[LAB_DATAGRAM];
 };
 
 /* Transport mode between the two addresses, AES-128-GCM, SHA-256, X25519, one key. */
@@ -88,6 +89,10 @@ void lab_put_behind_nat(struct lab *lab, enum lab_side_name s);
 void lab_set_psk(struct lab_side *side, const char *psk);
 void lab_set_mode(struct lab_side *side, enum policy_mode mode);
 
+/* Filters: nothing arrives; nothing from side A arrives. */
+struct lab_fate lab_drop_all(struct lab *lab, const struct lab_datagram *d);
+struct lab_fate lab_drop_from_a(struct lab *lab, const struct lab_datagram *d);
+
 /* Puts bytes on the wire as if the side had sent them from where it sits. */
 void lab_inject(struct lab *lab, enum lab_side_name from, const struct ike_path *path,
 	struct span bytes);
@@ -96,6 +101,14 @@ struct ike_sa *lab_sa(struct lab *lab, enum lab_side_name s);
 unsigned lab_count(
 	const struct lab *lab, enum lab_side_name s); /* not those that are gone */
 struct ike_counters lab_counters(const struct lab *lab, enum lab_side_name s);
+/* A message that the side's engine would not write: begin, write payloads, send. It is
+ * sealed with the side's keys, under an IV of its own. */
+struct message lab_craft(struct lab *lab, enum lab_side_name s, uint8_t exchange,
+	bool response, uint32_t message_id);
+void lab_send_crafted(struct lab *lab, enum lab_side_name s, struct message *m);
+/* What a logged datagram held, read with the keys of the side that got it. */
+struct payload_set lab_read(struct lab *lab, const struct lab_datagram *d);
+const struct lab_datagram *lab_last(const struct lab *lab);
 /* The two ends of one child: keys crossed, SPIs crossed, selectors mirrored. */
 void lab_assert_children_match(const struct ike_child *a, const struct ike_child *b);
 void lab_assert_noted(const struct lab_side *side, const char *text);

@@ -124,3 +124,11 @@ UNIT_TESTS += tests/unit/test_config_suggest
 tests_unit_test_config_suggest_SOURCES = tests/unit/test_config_suggest.c
 tests_unit_test_config_suggest_LDADD = $(unit_ldadd)
 EXTRA_DIST += tests/unit/config_files.h tests/vectors/config
+
+UNIT_TESTS += tests/unit/test_ike_refusal
+tests_unit_test_ike_refusal_SOURCES = tests/unit/test_ike_refusal.c tests/unit/ike_lab.c
+tests_unit_test_ike_refusal_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_ike_init
+tests_unit_test_ike_init_SOURCES = tests/unit/test_ike_init.c tests/unit/ike_lab.c
+tests_unit_test_ike_init_LDADD = $(unit_ldadd)

@@ -10,6 +10,9 @@
 
 enum {
 	HALF_OPEN_MS = 30000,
+	/* Without an answer to IKE_AUTH for so long the peer does not have the SPI (any
+	 * more): its node crashed in between. A new call has to begin at IKE_SA_INIT. */
+	PROVING_MS = 15000,
 	LINGER_MS = 10000,
 	DELETE_WAIT_MS = 2000 /* of a Delete that we decided on ourselves */
 };
@@ -44,6 +47,8 @@ static void set_state(struct ike_engine *e, struct ike_sa *sa, enum ike_state st
 		e->n_strangers += sa->stranger;
 		sa->expire_ms = e->now_ms + HALF_OPEN_MS;
 	}
+	if (state == STATE_AUTH_SENT && sa->expire_ms > e->now_ms + PROVING_MS)
+		sa->expire_ms = e->now_ms + PROVING_MS;
 	if (state == STATE_UP) {
 		e->n_established++;
 		sa->established_ms = e->now_ms;

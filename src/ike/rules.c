@@ -112,8 +112,9 @@ static const struct {
 	[STATE_INIT_SENT] = {"calling", "initiator; IKE_SA_INIT is out. After "
 					"give_up_ms: closed (TIMEOUT, or REFUSED "
 					"when the peer said no)"},
-	[STATE_AUTH_SENT] = {"proving",
-		"initiator; IKE_AUTH is out. After give_up_ms: closed (TIMEOUT)"},
+	[STATE_AUTH_SENT] = {"proving", "initiator; IKE_AUTH is out. After 15 s, or "
+					"give_up_ms if that is sooner: "
+					"closed (TIMEOUT)"},
 	[STATE_HALF_OPEN] = {"half-open",
 		"responder; IKE_SA_INIT is answered. After 30 s: forgotten"},
 	[STATE_UP] = {"up", "both have proved who they are; how long a silent peer is "

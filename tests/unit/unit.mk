@@ -132,3 +132,7 @@ tests_unit_test_ike_refusal_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_ike_init
 tests_unit_test_ike_init_SOURCES = tests/unit/test_ike_init.c tests/unit/ike_lab.c
 tests_unit_test_ike_init_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_ike_messages
+tests_unit_test_ike_messages_SOURCES = tests/unit/test_ike_messages.c tests/unit/ike_lab.c
+tests_unit_test_ike_messages_LDADD = $(unit_ldadd)

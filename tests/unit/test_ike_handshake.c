@@ -67,8 +67,13 @@ static void one_suite(
 	lab_call(lab, caller);
 	lab_run(lab, 10);
 	assert_both_up(lab);
-	assert_memory_equal(&lab->side[A].established[0].suite, suite, sizeof(*suite));
-	assert_memory_equal(&lab->side[B].established[0].suite, suite, sizeof(*suite));
+	for (int s = A; s <= B; s++) {
+		const struct ike_suite *agreed = &lab->side[s].established[0].suite;
+
+		assert_int_equal(agreed->encr, suite->encr);
+		assert_int_equal(agreed->prf, suite->prf);
+		assert_int_equal(agreed->ke, suite->ke);
+	}
 	assert_int_equal(lab->side[A].up[0].alg, esp);
 	lab_free(lab);
 }

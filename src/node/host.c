@@ -75,7 +75,8 @@ static bool host_is_friend(void *ctx, const struct ike_path *path)
 static bool rule_covers(const struct rule_use *use, const struct addr *a)
 {
 	for (size_t i = 0; i < spd_count(use->spd); i++)
-		if (ts_has_addr(&spd_at(use->spd, i)->remote, a))
+		if (spd_at(use->spd, i)->rule == use->rule &&
+			ts_has_addr(&spd_at(use->spd, i)->remote, a))
 			return true;
 	return false;
 }
@@ -178,6 +179,14 @@ static void clamp(struct ts_list *l, const struct addr *a)
 	*l = out;
 }
 
+static void take_rule(
+	const struct node *n, uint32_t rule, enum policy_mode mode, struct ike_conn *conn)
+{
+	conn->rule = rule;
+	conn->mode = mode;
+	proposals_of(n->config, rule, &conn->proposals);
+}
+
 static bool host_narrow(void *ctx, struct ike_conn *conn, enum policy_mode asked,
 	const struct ts_list *ours, const struct ts_list *theirs)
 {
@@ -189,15 +198,22 @@ static bool host_narrow(void *ctx, struct ike_conn *conn, enum policy_mode asked
 		clamp(&local, &conn->path.local.addr);
 		clamp(&remote, &conn->path.remote.addr);
 	}
+	/* The rule that the peer's first packet belongs to, if it may; else any. */
+	const struct spd_entry *e = s && s->spd
+					    ? spd_narrow(s->spd, asked, &local, &remote,
+						      &conn->local_ts, &conn->remote_ts)
+					    : NULL;
+	if (e && rule_accepts(n, scope_use(s, e->rule), conn)) {
+		take_rule(n, e->rule, asked, conn);
+		return true;
+	}
 	for (unsigned i = 0; s && i < s->n_uses; i++) {
 		const struct rule_use *use = &s->uses[i];
 		if (!rule_accepts(n, use, conn) ||
 			!spd_narrow(use->spd, asked, &local, &remote, &conn->local_ts,
 				&conn->remote_ts))
 			continue;
-		conn->rule = use->rule;
-		conn->mode = asked;
-		proposals_of(n->config, use->rule, &conn->proposals);
+		take_rule(n, use->rule, asked, conn);
 		return true;
 	}
 	return false;

@@ -10,6 +10,8 @@
 static bool entry_serves(const struct spd_entry *e, const struct addr *local,
 	const struct endpoint *remote)
 {
+	if (e->action != POLICY_NEGOTIATE)
+		return false;
 	if (e->mode == POLICY_TUNNEL)
 		return true;
 	return ts_has_addr(&e->remote, &remote->addr) &&

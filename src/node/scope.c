@@ -13,15 +13,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* One rule, and what is permitted or blocked around it: narrowing must see those, too, so
+ * that a more specific one keeps its traffic out of an SA. */
 static struct spd *rule_spd(const struct spd *all, uint32_t rule)
 {
 	const struct spd_entry *a, *b;
 	struct spd *s = spd_new();
 
-	for (size_t i = 0; i < spd_count(all); i++)
-		if (spd_at(all, i)->rule == rule &&
-			spd_add(s, spd_at(all, i)) != POLICY_OK)
+	for (size_t i = 0; i < spd_count(all); i++) {
+		const struct spd_entry *e = spd_at(all, i);
+		if (e->rule != rule && e->action == POLICY_NEGOTIATE)
+			continue;
+		if (spd_add(s, e) != POLICY_OK)
 			break;
+	}
 	/* Part of an SPD that was sealed cannot contradict itself. */
 	enum policy_err err = spd_seal(s, &a, &b);
 	assert(err == POLICY_OK);

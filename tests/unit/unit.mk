@@ -136,3 +136,8 @@ tests_unit_test_ike_init_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_ike_messages
 tests_unit_test_ike_messages_SOURCES = tests/unit/test_ike_messages.c tests/unit/ike_lab.c
 tests_unit_test_ike_messages_LDADD = $(unit_ldadd)
+# --- node
+EXTRA_DIST += tests/unit/node_lab.h
+UNIT_TESTS += tests/unit/test_node_basic
+tests_unit_test_node_basic_SOURCES = tests/unit/test_node_basic.c tests/unit/node_lab.c
+tests_unit_test_node_basic_LDADD = $(unit_ldadd)

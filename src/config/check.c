@@ -117,6 +117,38 @@ static void trial_unused(struct trial *t)
 	free(used);
 }
 
+/* A network on our side that holds none of the VIP's addresses: a gateway's tunnel has it,
+ * anything else has probably been written the wrong way round. */
+static bool filter_is_foreign(const struct config_filter *f, const struct config_vip *vip)
+{
+	for (unsigned i = 0; i < f->local.n_prefixes; i++) {
+		for (unsigned k = 0; k < vip->n_addrs; k++) {
+			if (prefix_contains(&f->local.prefixes[i], &vip->addrs[k]))
+				return false;
+		}
+	}
+	return f->local.kind == SIDE_PREFIX;
+}
+
+static void check_foreign(struct draft *d, const struct config_vip *vip, uint32_t rule)
+{
+	const struct config_rule *r = &d->c->rules[rule];
+	const struct config_filter_list *list;
+
+	if (r->filter_list == CONFIG_MATCH_ANY ||
+		(r->action == POLICY_NEGOTIATE && r->mode == POLICY_TUNNEL))
+		return;
+	list = &d->c->filter_lists[r->filter_list];
+	for (unsigned i = 0; i < list->n_filters; i++) {
+		if (filter_is_foreign(&list->filters[i], vip))
+			errors_warn(d->errors, d->filters[r->filter_list][i].at,
+				"no address of vip \"%s\" is in what stands on our side, "
+				"for rule \"%s\": write \"me\" there, or exchange the "
+				"ends",
+				vip->name, r->name);
+	}
+}
+
 static void check_scope(struct draft *d, uint16_t scope)
 {
 	uint32_t index = expand_policy_of(d->c, scope);
@@ -129,6 +161,8 @@ static void check_scope(struct draft *d, uint16_t scope)
 		.scope = scope,
 		.spd = spd_new(),
 	};
+	for (unsigned i = 0; scope < d->c->n_vips && i < t.policy->n_rules; i++)
+		check_foreign(d, &d->c->vips[scope], t.policy->rules[i]);
 	t.sample = mem_new(t.policy->n_rules, sizeof(*t.sample));
 	if (trial_expand(&t) && trial_seal(&t))
 		trial_unused(&t);

@@ -312,30 +312,66 @@ static void on_explain(const struct request *r)
 static const struct {
 	const char *name;
 	void (*run)(const struct request *r);
+	bool counts; /* shows the data path's counters */
 } verbs[] = {
-	{"status", on_status},
-	{"show", on_show},
-	{"events", on_events},
-	{"explain", on_explain},
-	{"vip-status", on_vip_status},
-	{"vip-bind", on_vip_bind},
-	{"vip-unbind", on_vip_unbind},
-	{"up", on_up},
-	{"down", on_down},
-	{"tune", on_tune},
-	{"reload", on_reload},
-	{"log", on_log},
+	{"status", on_status, true},
+	{"show", on_show, true},
+	{"events", on_events, false},
+	{"explain", on_explain, false},
+	{"vip-status", on_vip_status, false},
+	{"vip-bind", on_vip_bind, false},
+	{"vip-unbind", on_vip_unbind, false},
+	{"up", on_up, false},
+	{"down", on_down, false},
+	{"tune", on_tune, false},
+	{"reload", on_reload, false},
+	{"log", on_log, false},
 };
+
+/* What shows counters is answered when the data thread has told them: false when there
+ * is no room to wait, and the last ones known must do. */
+static bool wait_for_usage(const struct request *r)
+{
+	for (size_t i = 0; i < PENDING_MAX; i++) {
+		struct look *l = &r->d->looks[i];
+
+		if (l->client)
+			continue;
+		*l = (struct look){.client = r->client, .args = json_incref(r->args)};
+		snprintf(l->verb, sizeof(l->verb), "%s", r->verb);
+		plane_usage_query(r->d->plane);
+		return true;
+	}
+	return false;
+}
 
 static void dispatch(const struct request *r)
 {
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (strcmp(verbs[i].name, r->verb) != 0)
 			continue;
-		verbs[i].run(r);
+		if (!verbs[i].counts || !wait_for_usage(r))
+			verbs[i].run(r);
 		return;
 	}
 	answer(r, 1, "this vipsecd does not know the verb", NULL);
+}
+
+void command_usage_known(struct daemon *d)
+{
+	for (size_t i = 0; i < PENDING_MAX; i++) {
+		struct look *l = &d->looks[i];
+		struct request r = {
+			.d = d, .client = l->client, .verb = l->verb, .args = l->args};
+
+		if (!l->client)
+			continue;
+		for (size_t v = 0; v < sizeof(verbs) / sizeof(verbs[0]); v++)
+			if (strcmp(verbs[v].name, l->verb) == 0)
+				verbs[v].run(&r);
+		json_decref(l->args);
+		l->client = 0;
+	}
 }
 
 void command_request(void *ctx, uint64_t client, const char *text, size_t len)

@@ -36,6 +36,13 @@ struct pending {
 	char verb[24];
 };
 
+/* A request that waits for fresh counters. */
+struct look {
+	uint64_t client; /* 0: free */
+	char verb[24];
+	json_t *args;
+};
+
 struct daemon {
 	struct options options;
 	qb_loop_t *loop;
@@ -64,6 +71,7 @@ struct daemon {
 	uint64_t followers[CONTROL_CLIENTS_MAX]; /* `events --follow`; 0: free */
 	struct pending pending[PENDING_MAX];
 	uint64_t last_token;
+	struct look looks[PENDING_MAX];
 	char plane_note[160]; /* which plane serves, and why */
 };
 
@@ -84,6 +92,7 @@ bool carry_guard(const struct config *c, char *why, size_t why_cap);
 /* command.c */
 void command_request(void *ctx, uint64_t client, const char *text, size_t len);
 void command_gone(void *ctx, uint64_t client);
+void command_usage_known(struct daemon *d); /* all PLANE_USAGE have come */
 void command_reply(struct daemon *d, uint64_t token, int code, const char *text);
 void command_event(struct daemon *d, const struct journal_entry *e);
 

@@ -147,6 +147,16 @@ static bool event_of_report(const struct plane_report *r, struct node_event *ev)
 	return false;
 }
 
+static void take_report(struct daemon *d, const struct plane_report *r)
+{
+	struct node_event ev = {.kind = NODE_TICK};
+
+	if (r->kind == PLANE_USAGE_END)
+		command_usage_known(d);
+	else if (event_of_report(r, &ev))
+		feed(d, &ev);
+}
+
 static int32_t on_plane(int32_t fd, int32_t revents, void *data)
 {
 	struct daemon *d = data;
@@ -154,12 +164,8 @@ static int32_t on_plane(int32_t fd, int32_t revents, void *data)
 
 	(void)fd;
 	(void)revents;
-	while (!d->exiting && plane_next_report(d->plane, &r)) {
-		struct node_event ev = {.kind = NODE_TICK};
-
-		if (event_of_report(&r, &ev))
-			feed(d, &ev);
-	}
+	while (!d->exiting && plane_next_report(d->plane, &r))
+		take_report(d, &r);
 	return 0;
 }
 
@@ -328,8 +334,8 @@ bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap)
 	on_second(d);
 	bool clustered = c->cluster.backend == BACKEND_COROSYNC;
 	const struct config *running = c;
+	store_each(&d->store, restore_one, d); /* before the first activation is used */
 	take_config(d, c);
-	store_each(&d->store, restore_one, d);
 	drain_watch(d);
 	if (clustered)
 		join_cluster(d, running);

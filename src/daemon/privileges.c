@@ -45,13 +45,18 @@ bool privileges_guard_memory(char *why, size_t why_cap)
 	return false;
 }
 
+static void keep(unsigned cap)
+{
+	capng_update(
+		CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, cap);
+}
+
 bool privileges_drop(char *why, size_t why_cap)
 {
 	capng_clear(CAPNG_SELECT_BOTH);
 	for (int i = 0; i < NEEDED; i++)
-		capng_update(CAPNG_ADD,
-			CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
-			needed[i].cap);
+		keep(needed[i].cap);
+	keep(CAP_IPC_LOCK); /* what is mapped later must be locked too */
 	if (capng_apply(CAPNG_SELECT_BOTH) != 0) {
 		snprintf(why, why_cap, "privileges cannot be dropped");
 		return false;

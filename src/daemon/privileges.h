@@ -15,8 +15,8 @@ bool privileges_check(char *why, size_t why_cap);
  * memory could not be locked (a container's limit); why says so, and work may go on. */
 bool privileges_guard_memory(char *why, size_t why_cap);
 /* After everything that needs more is open: only CAP_NET_ADMIN (nftables, routes, TUN,
- * IP_TRANSPARENT), CAP_NET_RAW (ESP, ARP, ND) and CAP_NET_BIND_SERVICE (UDP 500 as VIPs
- * come) stay, and no child can gain more. */
+ * IP_TRANSPARENT), CAP_NET_RAW (ESP, ARP, ND), CAP_NET_BIND_SERVICE (UDP 500 as VIPs
+ * come) and CAP_IPC_LOCK (memory mapped later) stay, and no child can gain more. */
 bool privileges_drop(char *why, size_t why_cap);
 
 #endif

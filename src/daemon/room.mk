@@ -1,1 +1,23 @@
-# vipsecd
+sbin_PROGRAMS += vipsecd
+vipsecd_SOURCES = src/daemon/main.c src/daemon/daemon.h src/daemon/feed.c \
+	src/daemon/carry.c src/daemon/command.c src/daemon/report.c \
+	src/daemon/journal.c src/daemon/journal.h src/daemon/lockfile.c \
+	src/daemon/lockfile.h src/daemon/options.c src/daemon/options.h \
+	src/daemon/privileges.c src/daemon/privileges.h src/daemon/ready.c \
+	src/daemon/ready.h src/daemon/store.c src/daemon/store.h \
+	src/daemon/keylog.h src/daemon/systemd.h
+if KEY_LOG
+vipsecd_SOURCES += src/daemon/keylog.c
+else
+vipsecd_SOURCES += src/daemon/keylog_none.c
+endif
+if HAVE_SYSTEMD
+vipsecd_SOURCES += src/daemon/systemd.c
+else
+vipsecd_SOURCES += src/daemon/systemd_none.c
+endif
+vipsecd_CFLAGS = -D_GNU_SOURCE $(AM_CFLAGS) -pthread $(QB_CFLAGS) $(COROSYNC_CFLAGS) $(JANSSON_CFLAGS) \
+	$(CAPNG_CFLAGS) $(SYSTEMD_CFLAGS)
+vipsecd_LDADD = src/plane/libvipsec_plane.a src/port/libvipsec_port.a $(core_ldadd) \
+	$(QB_LIBS) $(COROSYNC_LIBS) $(NL_LIBS) $(NFTABLES_LIBS) $(JANSSON_LIBS) \
+	$(CAPNG_LIBS) $(SYSTEMD_LIBS) -lpthread

@@ -64,7 +64,7 @@ static bool report_gates(struct data *d)
 {
 	bool waits = false;
 
-	for (uint16_t scope = 0; scope <= SCOPE_MAX; scope++) {
+	for (uint16_t scope = 0; scope < SCOPE_MAX; scope++) {
 		struct plane_report r = {.kind = PLANE_GATE_CLOSED};
 		if (!d->gate_waits[scope])
 			continue;

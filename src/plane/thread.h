@@ -38,8 +38,8 @@ struct data {
 	uint64_t mtus_looked_ms; /* when learned MTUs were last looked through */
 	bool mtus_learned;
 	/* Answers for which the ring had no room yet. */
-	uint32_t gate_turns[SCOPE_MAX + 1];
-	bool gate_waits[SCOPE_MAX + 1];
+	uint32_t gate_turns[SCOPE_MAX];
+	bool gate_waits[SCOPE_MAX];
 	unsigned queries; /* of usage, not yet answered to the end */
 	uint32_t *ids; /* of the query being answered; NULL: none is */
 	size_t n_ids, next_id;

@@ -37,7 +37,7 @@ struct plane {
 	uint32_t mark;
 	struct device device;
 	struct steering *steering;
-	struct esp_gate *gates[SCOPE_MAX + 1];
+	struct esp_gate *gates[SCOPE_MAX];
 	struct list locals; /* struct local, lingering ones included */
 	int epoll, timer;
 	uint8_t *ike_bytes; /* of the report handed out last */
@@ -100,7 +100,7 @@ static int make_data(struct plane *p, const struct entropy *e)
 	struct data *d = &p->data;
 
 	d->dp = esp_dp_new(e);
-	for (uint16_t scope = 0; scope <= SCOPE_MAX; scope++)
+	for (uint16_t scope = 0; scope < SCOPE_MAX; scope++)
 		p->gates[scope] = esp_dp_gate(d->dp, scope);
 	d->tun_fd = p->device.fd;
 	d->snapshot = &p->snapshot;
@@ -258,7 +258,7 @@ void plane_policy(struct plane *p, uint16_t scope, struct spd *spd,
 {
 	struct order *o = order_new(ORDER_POLICY);
 
-	assert(scope <= SCOPE_MAX && n_addrs <= ORDER_ADDRS_MAX);
+	assert(scope < SCOPE_MAX && n_addrs <= ORDER_ADDRS_MAX);
 	steer(p, scope, spd, addrs, n_addrs);
 	o->u.policy.scope = scope;
 	o->u.policy.spd = spd;
@@ -331,7 +331,7 @@ void plane_unbind(struct plane *p, const struct addr *addr)
 
 void plane_gate_open(struct plane *p, uint16_t scope, uint16_t activation)
 {
-	assert(scope <= SCOPE_MAX);
+	assert(scope < SCOPE_MAX);
 	esp_gate_open(p->gates[scope], activation);
 }
 
@@ -339,7 +339,7 @@ uint32_t plane_gate_close(struct plane *p, uint16_t scope)
 {
 	struct order *o = order_new(ORDER_GATE_CLOSED);
 
-	assert(scope <= SCOPE_MAX);
+	assert(scope < SCOPE_MAX);
 	uint32_t turn = esp_gate_close(p->gates[scope]);
 	o->u.gate.scope = scope;
 	o->u.gate.turn = turn;

@@ -13,7 +13,9 @@ static uint64_t read_ms(clockid_t id)
 
 uint64_t clock_now_ms(void)
 {
-	return read_ms(CLOCK_BOOTTIME) + 1;
+	uint64_t now = read_ms(CLOCK_BOOTTIME);
+
+	return now ? now : 1;
 }
 
 uint64_t clock_wall_ms(void)

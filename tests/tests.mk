@@ -9,6 +9,7 @@
 include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
 include tests/sim/sim.mk
+include tests/bench/bench.mk
 include tests/lab/lab.mk
 
 TOOL_TESTS += tests/tools/t-check-floors.py tests/tools/t-check-state.sh tests/tools/t-run.py \

@@ -130,7 +130,9 @@ static bool strip_trailer(struct span *text, uint8_t *next)
 /* RFC 4301 5.1.2.1: what routers said of congestion is passed on. */
 static void copy_congestion(uint8_t *at, const struct ip_packet *ip, uint8_t outer_tos)
 {
-	if ((outer_tos & ECN_MASK) != ECN_CE || (ip->tos & ECN_MASK) == 0)
+	uint8_t inner = ip->tos & ECN_MASK;
+
+	if ((outer_tos & ECN_MASK) != ECN_CE || inner == 0 || inner == ECN_CE)
 		return;
 	if (ip->src.family == ADDR_V4) {
 		at[1] |= ECN_CE;

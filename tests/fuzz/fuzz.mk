@@ -42,3 +42,12 @@ FUZZ_TARGETS += tests/fuzz/fuzz_config
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(fuzz_main)
 tests_fuzz_fuzz_config_LDADD = $(fuzz_ldadd)
 EXTRA_DIST += tests/fuzz/config.dict
+
+# --- esp
+FUZZ_TARGETS += tests/fuzz/fuzz_esp_inbound
+tests_fuzz_fuzz_esp_inbound_SOURCES = tests/fuzz/fuzz_esp_inbound.c $(fuzz_main)
+tests_fuzz_fuzz_esp_inbound_LDADD = $(fuzz_ldadd)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_esp_outbound
+tests_fuzz_fuzz_esp_outbound_SOURCES = tests/fuzz/fuzz_esp_outbound.c $(fuzz_main)
+tests_fuzz_fuzz_esp_outbound_LDADD = $(fuzz_ldadd)

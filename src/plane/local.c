@@ -33,8 +33,7 @@ static bool set_family_options(int fd, bool v4)
 		       set_int(fd, IPPROTO_IP, IP_RECVERR, 1) &&
 		       set_int(fd, IPPROTO_IP, IP_RECVTOS, 1) &&
 		       set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
-	return set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) &&
-	       set_int(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1) &&
+	return set_int(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1) &&
 	       set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, 1) &&
 	       set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) &&
 	       set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
@@ -46,6 +45,9 @@ static bool set_options(int fd, const struct addr *addr, uint32_t mark, bool udp
 		!set_family_options(fd, addr->family == ADDR_V4))
 		return false;
 	if (udp && !set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1))
+		return false;
+	/* Raw sockets are of one family anyway, and refuse the option. */
+	if (udp && addr->family == ADDR_V6 && !set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))
 		return false;
 	/* Without the privilege the ordinary limit has to do. */
 	set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_OCTETS);

@@ -17,12 +17,19 @@
  * rules `from` each; what of a VIP no entry covers does not reach the host's rules.
  *
  * Routing rules cannot see types of ICMP: an entry for some of them takes all.
+ *
+ * IPv4 entries for any protocol become one rule for each protocol that Linux speaks: with
+ * rp_filter, ARP is answered only if the reverse of the question (which shows protocol 0)
+ * does not lead into the TUN. Other protocols are not steered, and dropped by the guard.
+ * For the same reason UDP from our own addresses is steered only when ports are seen: the
+ * later fragments of ESP in UDP that arrive show none.
  */
 #include "config.h"
 
 #include "plane/steering.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <netlink/errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +53,7 @@ enum {
 	METRIC_TUN = 1,
 	METRIC_PROHIBIT = 1000000,
 	ADDRS_MAX = 8,
+	PROTO_L2TP = 115, /* the C library does not know it */
 };
 _Static_assert(
 	PREFERENCE_SCOPES + GENERATIONS * SCOPES <= PREFERENCE_END, "room for all");
@@ -291,17 +299,69 @@ struct parts {
 	struct prefix local[COVER_MAX], remote[COVER_MAX];
 };
 
-static int add_entry(struct steering *s, const struct spd_entry *e, uint32_t preference,
-	uint32_t table, struct parts *parts)
+/* Those that local sockets, tunnels and forwarded traffic can bring. */
+static const uint8_t spoken[] = {IP_ICMP, IP_IPIP, IP_TCP, IP_UDP, IPPROTO_DCCP, IP_IPV6,
+	IPPROTO_GRE, PROTO_L2TP, IPPROTO_SCTP, IPPROTO_UDPLITE};
+
+/* Any port, but a port: as two rules, since no range may reach 65535. */
+static int add_udp_rules(struct steering *s, struct rule r)
+{
+	r.dport_lo = 1;
+	r.dport_hi = UINT16_MAX;
+	int err = netlink_add_rule(s->netlink, &r);
+	if (err < 0)
+		return err;
+	r.dport_lo = 0;
+	r.sport_lo = 1;
+	r.sport_hi = UINT16_MAX;
+	return netlink_add_rule(s->netlink, &r);
+}
+
+static int add_rule(struct steering *s, const struct rule *r, bool own)
+{
+	bool ports = r->sport_lo != 0 || r->dport_lo != 0;
+
+	if (own && r->family == ADDR_V4 && r->proto == IP_UDP && !ports)
+		return add_udp_rules(s, *r);
+	return netlink_add_rule(s->netlink, r);
+}
+
+/* own: packets between the machines themselves (IKE, ESP) have these addresses, too. */
+static int add_steering_rule(struct steering *s, struct rule r, bool own)
+{
+	if (r.family != ADDR_V4 || r.proto != IP_ANY)
+		return add_rule(s, &r, own);
+	for (size_t i = 0; i < sizeof(spoken); i++) {
+		r.proto = spoken[i];
+		int err = add_rule(s, &r, own);
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+static bool holds_own(const struct steered *sc, const struct ts *local)
+{
+	for (size_t i = 0; i < sc->n_addrs; i++)
+		if (ts_has_addr(local, &sc->addrs[i]))
+			return true;
+	return sc->n_addrs == 0;
+}
+
+static int add_entry(struct steering *s, const struct steered *sc,
+	const struct spd_entry *e, uint32_t preference, uint32_t table,
+	struct parts *parts)
 {
 	struct rule r = rule_of(e, preference, table);
+	bool own = holds_own(sc, &e->local);
 	size_t n_local = cover_range(&e->local, parts->local);
 	size_t n_remote = cover_range(&e->remote, parts->remote);
 
 	for (size_t i = 0; i < n_local * n_remote; i++) {
 		r.src = parts->local[i / n_remote];
 		r.dst = parts->remote[i % n_remote];
-		int err = netlink_add_rule(s->netlink, &r);
+		int err = r.action == RULE_LOOKUP ? add_steering_rule(s, r, own)
+						  : netlink_add_rule(s->netlink, &r);
 		if (err < 0)
 			return err;
 	}
@@ -317,7 +377,7 @@ static int add_entries(
 	for (size_t i = 0; i < spd_count(sc->spd) && err == 0; i++) {
 		const struct spd_entry *e = spd_at(sc->spd, i);
 		if (e->action != POLICY_BLOCK)
-			err = add_entry(s, e, preference, table, parts);
+			err = add_entry(s, sc, e, preference, table, parts);
 	}
 	free(parts);
 	return err;

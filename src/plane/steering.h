@@ -1,7 +1,7 @@
 /* plane/steering.h - leads what a negotiate entry covers into the TUN: routing rules by
  * address, protocol and port, and a routing table for each scope.
  *
- * Preferences 14500 to 14700 and tables 45000 to 45129 are ours, together with the
+ * Preferences 14500 to 14700 and tables 45000 to 45127 are ours, together with the
  * protocol number of netlink.h; leftovers of a killed daemon are swept at opening (the
  * guard, installed before, keeps protected traffic out of the clear meanwhile).
  *

@@ -6,9 +6,11 @@
  * ones with their final interface) likewise, as seen by someone who sends. The verdict of
  * a permit entry is `return`: the packet leaves this scope's chain for the next scope's.
  *
- * All hooks stand where datagrams are whole: input is behind reassembly, postrouting
- * before fragmentation. Forwarded fragments show no ports; one whose addresses and
- * protocol belong to a negotiate or block entry is dropped.
+ * For IPv4 all hooks stand where datagrams are whole: input is behind reassembly,
+ * postrouting before fragmentation. Forwarded fragments and those of IPv6 show ports in the
+ * first one only; a later one whose addresses and protocol belong to a negotiate or block
+ * entry is dropped. (Without its first fragment, which is judged like any packet, no
+ * datagram becomes whole; so those that may belong to IKE or ESP in UDP pass.)
  *
  * Names of rules never reach nft: everything written here is made of numbers.
  */
@@ -245,6 +247,9 @@ static void write_exemptions(FILE *out, const struct guard_rules *rules, enum si
 	write_own(out, rules, own,
 		side == ARRIVING ? "udp dport { 500, 4500 }" : "udp sport { 500, 4500 }",
 		"accept");
+	if (side == ARRIVING)
+		write_own(
+			out, rules, own, "frag frag-off != 0 meta l4proto 17", "accept");
 	/* RFC 4861: 133 to 137, from no farther than this link */
 	fputs("\t\ticmpv6 type 133-137 ip6 hoplimit 255 accept\n", out);
 }

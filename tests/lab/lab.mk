@@ -20,10 +20,12 @@ EXTRA_DIST += \
 	tests/lab/t-moves.py \
 	tests/lab/t-nat.py \
 	tests/lab/t-pair.py \
+	tests/lab/t-plane.py \
 	tests/lab/t-refusals.py \
 	tests/lab/t-strongswan.py \
 	tests/lab/vlab/__init__.py \
 	tests/lab/vlab/addrwatch.py \
+	tests/lab/vlab/byhand.py \
 	tests/lab/vlab/capture.py \
 	tests/lab/vlab/cib.py \
 	tests/lab/vlab/cluster.py \
@@ -48,3 +50,9 @@ EXTRA_DIST += \
 	tests/cluster/t-stop.py \
 	tests/cluster/t-strongswan.py \
 	tests/cluster/t-ten-moves.py
+
+# A plane without IKE, for the tests of plane/ and port/ alone.
+noinst_PROGRAMS += tests/lab/tools/vlab-plane
+tests_lab_tools_vlab_plane_SOURCES = tests/lab/tools/plane.c
+tests_lab_tools_vlab_plane_LDADD = src/plane/libvipsec_plane.a src/port/libvipsec_port.a \
+	$(core_ldadd) $(NL_LIBS) $(NFTABLES_LIBS) $(QB_LIBS) $(COROSYNC_LIBS) -lpthread

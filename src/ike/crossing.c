@@ -6,15 +6,17 @@
  * - The peer's IKE_SA_INIT is always answered.
  * - INITIAL_CONTACT is sent only when no other IKE SA of the pair exists, half-open ones
  *   included. Received, it ends the SAs of the pair that were up before the SA that
- *   carries it was begun; those that crossed with it are judged by the rule below.
+ *   carries it was begun; those that crossed with it are judged by the rules below.
  * - A call of ours whose IKE_AUTH is not out yet ends when the peer's call succeeds.
- * - Two SAs of a pair that carry the same traffic: between two vipsec nodes, and if they
- *   came up within 10 s, the one with the lowest of the four nonces goes. Its initiator
- *   deletes it; the other side only if that does not happen. Otherwise the older goes,
- *   after 5 s without traffic.
+ * - An SA is confirmed when the peer is known to have it up: at once for its initiator,
+ *   with the first later message for its responder, whose answer may have been lost. Of
+ *   several SAs with the same traffic a confirmed one is used, and the others are probed.
+ * - Of two confirmed ones: between two vipsec nodes, and if they came up within 10 s, the
+ *   one with the lowest of the four nonces goes. Its initiator deletes it; the other side
+ *   only if that does not happen. Otherwise the older goes, after 5 s without traffic.
  * - A peer that calls again when its duplicate was deleted keeps its duplicate.
  *
- * The loser is marked `replaced` at once. If the winner goes first, the loser stays.
+ * A loser is marked `replaced` at once. If the winner goes first, the loser stays.
  */
 #include "ike/sa.h"
 
@@ -24,6 +26,7 @@ enum {
 	END_THEIRS_MS = 6000, /* the responder, if the initiator has not */
 	UNUSED_MS = 5000, /* with other peers */
 	INSISTS_MS = 60000, /* a new call so soon after a Delete insists */
+	UNCONFIRMED_MS = 30000, /* the peer has given up proving by then */
 	GOODBYE_WAIT_MS = 2000
 };
 
@@ -110,33 +113,92 @@ static bool both_vipsec(const struct ike_sa *a, const struct ike_sa *b)
 	return a->peer_is_vipsec && b->peer_is_vipsec;
 }
 
-/* newer has just come up. */
-static struct ike_sa *find_loser(struct ike_sa *newer, struct ike_sa *older)
+/* Which of the two is used. */
+static struct ike_sa *better(struct ike_sa *a, struct ike_sa *b)
 {
+	struct ike_sa *newer = a->established_ms > b->established_ms ? a : b;
+	struct ike_sa *older = newer == a ? b : a;
 	bool crossed = newer->established_ms - older->established_ms < CROSSED_MS;
 
+	if (a->confirmed != b->confirmed)
+		return a->confirmed ? a : b;
 	if (crossed && both_vipsec(newer, older) &&
 		nonce_cmp(lower_nonce(newer), lower_nonce(older)) < 0)
-		return newer;
-	return older;
+		return older;
+	return newer;
 }
 
-static void mark(struct ike_engine *e, struct ike_sa *loser, struct ike_sa *winner)
+static struct ike_sa *find_best(const struct ike_engine *e, struct ike_sa *sa)
 {
-	bool vipsec = both_vipsec(loser, winner);
+	struct ike_sa *best = sa;
 
+	list_each(item, &e->sas)
+	{
+		struct ike_sa *other = sa_of(item);
+
+		if (other != sa && other->state == STATE_UP && same_traffic(sa, other))
+			best = better(best, other);
+	}
+	return best;
+}
+
+/* A deadline that is already there is not put off. */
+static void schedule_end(
+	struct ike_engine *e, struct ike_sa *loser, struct ike_sa *winner)
+{
+	struct crossing *c = &loser->crossing;
+	bool vipsec = both_vipsec(loser, winner);
+	uint64_t wait = UNUSED_MS;
+
+	if (c->due_ms != IKE_NEVER || c->keep || !winner->confirmed)
+		return;
+	if (vipsec)
+		wait = loser->initiator ? END_OURS_MS : END_THEIRS_MS;
+	c->unused_only = !vipsec;
+	c->due_ms = e->now_ms + wait;
+	ike_timer_update(e, loser);
+}
+
+static void win(struct ike_engine *e, struct ike_sa *sa)
+{
+	sa->replaced = false;
+	sa->crossing.due_ms = IKE_NEVER;
+	ike_timer_update(e, sa);
+}
+
+/* Not confirmed, and never answering: the peer has given it up without our knowing. */
+static void lose(struct ike_engine *e, struct ike_sa *loser, struct ike_sa *winner)
+{
 	loser->replaced = true;
-	if (loser->crossing.keep || winner->crossing.keep) {
-		loser->crossing.keep = winner->crossing.keep = true;
+	if (loser->confirmed) {
+		schedule_end(e, loser, winner);
 		return;
 	}
-	if (!vipsec)
-		loser->crossing.due_ms = e->now_ms + UNUSED_MS;
-	else
-		loser->crossing.due_ms =
-			e->now_ms + (loser->initiator ? END_OURS_MS : END_THEIRS_MS);
-	loser->crossing.unused_only = !vipsec;
+	ike_probe_now(e, loser);
+	if (loser->crossing.due_ms == IKE_NEVER)
+		loser->crossing.due_ms = e->now_ms + UNCONFIRMED_MS;
 	ike_timer_update(e, loser);
+}
+
+/* Puts the SAs that carry the same traffic as sa in order. */
+static void rank(struct ike_engine *e, struct ike_sa *sa)
+{
+	struct ike_sa *best = find_best(e, sa);
+	bool alone = true;
+
+	list_each(item, &e->sas)
+	{
+		struct ike_sa *other = sa_of(item);
+
+		if (other == best || other->state != STATE_UP ||
+			!same_traffic(best, other))
+			continue;
+		lose(e, other, best);
+		alone = false;
+	}
+	win(e, best);
+	if (!alone && !best->confirmed)
+		ike_probe_now(e, best);
 }
 
 /* The peer calls although it has an SA, right after we have deleted its other one. */
@@ -153,11 +215,13 @@ static bool is_call_in_vain(const struct ike_sa *call, const struct ike_sa *up)
 	return call->state == STATE_INIT_SENT && !up->initiator && same_traffic(call, up);
 }
 
+/* sa has just come up. */
 void ike_crossing_settle(struct ike_engine *e, struct ike_sa *sa)
 {
 	list_each_safe(item, &e->sas)
 	{
 		struct ike_sa *other = sa_of(item);
+		struct crossing *c = &other->crossing;
 
 		if (other == sa)
 			continue;
@@ -165,17 +229,35 @@ void ike_crossing_settle(struct ike_engine *e, struct ike_sa *sa)
 			end_replaced(e, other);
 			continue;
 		}
-		if (other->state != STATE_UP || other->replaced ||
-			!same_traffic(sa, other))
+		if (other->state != STATE_UP || !same_traffic(sa, other))
 			continue;
-		if (insists(e, sa, other))
-			sa->crossing.keep = other->crossing.keep = true;
-		struct ike_sa *loser = find_loser(sa, other);
-		mark(e, loser, loser == sa ? other : sa);
+		if (c->keep || insists(e, sa, other))
+			sa->crossing.keep = c->keep = true;
 	}
+	rank(e, sa);
+}
+
+void ike_crossing_confirmed(struct ike_engine *e, struct ike_sa *sa)
+{
+	sa->crossing.due_ms = IKE_NEVER;
+	rank(e, sa);
 }
 
 /* ---- afterwards */
+
+/* If it was the winner, one of those that it had replaced stays after all. */
+void ike_crossing_gone(struct ike_engine *e, struct ike_sa *sa)
+{
+	if (!sa->announced)
+		return;
+	list_each(item, &e->sas)
+	{
+		struct ike_sa *other = sa_of(item);
+
+		if (other != sa && other->state == STATE_UP && same_traffic(sa, other))
+			rank(e, other);
+	}
+}
 
 static struct ike_sa *find_winner(const struct ike_engine *e, const struct ike_sa *loser)
 {
@@ -190,42 +272,18 @@ static struct ike_sa *find_winner(const struct ike_engine *e, const struct ike_s
 	return NULL;
 }
 
-static void reprieve(struct ike_engine *e, struct ike_sa *sa)
-{
-	sa->replaced = false;
-	sa->crossing.due_ms = IKE_NEVER;
-	ike_timer_update(e, sa);
-}
-
-/* A winner has gone: the newest of those that it had replaced stays after all. */
-void ike_crossing_gone(struct ike_engine *e, struct ike_sa *sa)
-{
-	struct ike_sa *heir = NULL;
-
-	if (sa->replaced || !sa->announced)
-		return;
-	list_each(item, &e->sas)
-	{
-		struct ike_sa *other = sa_of(item);
-
-		if (other == sa || other->state != STATE_UP || !same_traffic(sa, other))
-			continue;
-		if (!other->replaced)
-			return;
-		if (!heir || other->established_ms >= heir->established_ms)
-			heir = other;
-	}
-	if (heir)
-		reprieve(e, heir);
-}
-
 void ike_crossing_due(struct ike_engine *e, struct ike_sa *sa)
 {
 	struct crossing *c = &sa->crossing;
 	struct ike_sa *winner = find_winner(e, sa);
 
 	if (!winner) {
-		reprieve(e, sa);
+		c->due_ms = IKE_NEVER;
+		rank(e, sa);
+		return;
+	}
+	if (!sa->confirmed) {
+		end_replaced(e, sa);
 		return;
 	}
 	if (c->unused_only && c->used_ms + UNUSED_MS > e->now_ms) {

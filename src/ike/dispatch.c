@@ -68,7 +68,6 @@ static void announce(struct ike_engine *e, struct ike_sa *sa, bool contact)
 	ike_child_up(e, sa);
 	if (contact)
 		ike_crossing_contact(e, sa);
-	ike_crossing_settle(e, sa);
 }
 
 /* A stranger whom nobody has believed leaves without closed(). */
@@ -262,8 +261,11 @@ static void finish_response(struct exchange *x, const struct ike_rule *rule)
 			return;
 		}
 		set_state(e, sa, then);
-		if (then == STATE_UP && !sa->announced)
+		if (then == STATE_UP && !sa->announced) {
+			sa->confirmed = true;
 			announce(e, sa, false);
+			ike_crossing_settle(e, sa);
+		}
 		break;
 	case VERDICT_STAY:
 		break;
@@ -353,6 +355,15 @@ static void follow(struct exchange *x)
 	x->e->host.moved(x->e->host.ctx, &info);
 }
 
+/* A new message on an SA that is up: the peer has it up, too. */
+static void confirm(struct exchange *x)
+{
+	if (x->sa->state != STATE_UP || x->sa->confirmed)
+		return;
+	x->sa->confirmed = true;
+	ike_crossing_confirmed(x->e, x->sa);
+}
+
 static void finish_request(struct exchange *x, const struct ike_rule *rule)
 {
 	struct ike_engine *e = x->e;
@@ -367,9 +378,12 @@ static void finish_request(struct exchange *x, const struct ike_rule *rule)
 		return;
 	}
 	set_state(e, sa, then);
-	if (then == STATE_UP && !sa->announced)
+	bool is_new = then == STATE_UP && !sa->announced;
+	if (is_new)
 		announce(e, sa, contact);
 	ike_reply_send(x);
+	if (is_new)
+		ike_crossing_settle(e, sa);
 	if (verdict == VERDICT_DELETE)
 		tell_and_delete(e, sa);
 	ike_timer_update(e, sa);
@@ -415,6 +429,7 @@ static void on_request(struct exchange *x, enum wire_err err)
 	}
 	x->sa->last_in_ms = x->e->now_ms;
 	follow(x);
+	confirm(x);
 	ike_reply_begin(x);
 	if (err == WIRE_CRITICAL)
 		refuse_request(x, N_UNSUPPORTED_CRITICAL_PAYLOAD,
@@ -432,6 +447,7 @@ static void on_response(struct exchange *x, enum wire_err err)
 	x->sa->last_in_ms = x->e->now_ms;
 	follow(x);
 	ike_retransmit_stop(x->sa);
+	confirm(x);
 	if (err != WIRE_OK || ike_rule_find(x->sa->state, ON_RESPONSE, x->header.exchange,
 				      present(x), &rule) != MATCH_RULE)
 		refuse_response(x);

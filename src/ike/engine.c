@@ -269,13 +269,10 @@ enum ike_err ike_probe(struct ike_engine *e, uint64_t now_ms, uint32_t id)
 		return IKE_NOT_FOUND;
 	if (sa->state != STATE_UP)
 		return IKE_NOT_READY;
-	if (sa->out.bytes.len > 0) {
+	if (sa->out.bytes.len > 0)
 		ike_retransmit_now(e, sa);
-		return IKE_OK;
-	}
-	struct message m = ike_request_begin(e, sa, INFORMATIONAL);
-	ike_request_send(e, sa, &m, INFORMATIONAL, false);
-	ike_timer_update(e, sa);
+	else
+		ike_probe_now(e, sa);
 	return IKE_OK;
 }
 

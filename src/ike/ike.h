@@ -58,10 +58,9 @@ struct ike_conn {
 	bool no_contact; /* never send INITIAL_CONTACT (another SA of the identity pair is
 			     known to the node, e.g. on another member) */
 	bool urgent; /* takeover: retransmit at about 20, 60, 200 ms, then growing */
-	uint64_t
-		give_up_ms; /* an initiation without answer ends after this long (0: 30 s);
-				IKE_AUTH alone after 15 s, for the peer has then forgotten
-				our IKE_SA_INIT: call again */
+	/* An initiation without answer ends after this long (0: 30 s). IKE_AUTH alone ends
+	 * after 15 s at most, for the peer has then forgotten our IKE_SA_INIT: call again. */
+	uint64_t give_up_ms;
 };
 
 /* ---- what comes out ------------------------------------------------------- */

@@ -94,6 +94,15 @@ enum ike_verdict ike_on_informational_request(struct exchange *x)
 	return VERDICT_THEN;
 }
 
+void ike_probe_now(struct ike_engine *e, struct ike_sa *sa)
+{
+	if (sa->out.bytes.len > 0)
+		return;
+	struct message m = ike_request_begin(e, sa, INFORMATIONAL);
+	ike_request_send(e, sa, &m, INFORMATIONAL, false);
+	ike_timer_update(e, sa);
+}
+
 /* Its arrival is all that it says. */
 enum ike_verdict ike_on_informational_response(struct exchange *x)
 {

@@ -68,6 +68,7 @@ struct ike_sa {
 	bool initiator;
 	bool stranger; /* half open and not a friend */
 	bool announced; /* the host has heard established() */
+	bool confirmed; /* the peer is known to have it up, too */
 	bool first; /* initiator: no other SA with this peer when we called */
 	uint64_t own_spi; /* one of the two below */
 	uint64_t spi_i, spi_r;
@@ -253,6 +254,8 @@ void ike_vendor_read(struct exchange *x);
 
 /* ---- auth.c, informational.c: what other exchanges lead to */
 void ike_auth_ask(struct ike_engine *e, struct ike_sa *sa);
+/* Unless a request of ours is under way anyway. */
+void ike_probe_now(struct ike_engine *e, struct ike_sa *sa);
 void ike_delete_last_word(struct ike_engine *e, struct ike_sa *sa);
 
 /* ---- child.c */
@@ -276,6 +279,7 @@ bool ike_crossing_is_first(const struct ike_engine *e, const struct ike_sa *sa);
 bool ike_crossing_may_contact(const struct ike_engine *e, const struct ike_sa *sa);
 void ike_crossing_contact(struct ike_engine *e, struct ike_sa *sa);
 void ike_crossing_settle(struct ike_engine *e, struct ike_sa *sa);
+void ike_crossing_confirmed(struct ike_engine *e, struct ike_sa *sa);
 void ike_crossing_gone(struct ike_engine *e, struct ike_sa *sa);
 void ike_crossing_due(struct ike_engine *e, struct ike_sa *sa);
 

@@ -141,3 +141,7 @@ EXTRA_DIST += tests/unit/node_lab.h
 UNIT_TESTS += tests/unit/test_node_basic
 tests_unit_test_node_basic_SOURCES = tests/unit/test_node_basic.c tests/unit/node_lab.c
 tests_unit_test_node_basic_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_ike_crossing
+tests_unit_test_ike_crossing_SOURCES = tests/unit/test_ike_crossing.c tests/unit/ike_lab.c
+tests_unit_test_ike_crossing_LDADD = $(unit_ldadd)

@@ -248,8 +248,8 @@ static void write_exemptions(FILE *out, const struct guard_rules *rules, enum si
 		side == ARRIVING ? "udp dport { 500, 4500 }" : "udp sport { 500, 4500 }",
 		"accept");
 	if (side == ARRIVING)
-		write_own(
-			out, rules, own, "frag frag-off != 0 meta l4proto 17", "accept");
+		fprintf(out, "\t\t%sfrag frag-off != 0 meta l4proto 17 accept\n",
+			has_host(rules) ? "" : "ip6 daddr @own6 ");
 	/* RFC 4861: 133 to 137, from no farther than this link */
 	fputs("\t\ticmpv6 type 133-137 ip6 hoplimit 255 accept\n", out);
 }

@@ -122,7 +122,8 @@ void on_members(struct node *n, const uint8_t *members, size_t count)
 {
 	if (count > NODE_MEMBERS_MAX)
 		count = NODE_MEMBERS_MAX;
-	bool newcomer = has_newcomer(&n->claims, members, count);
+	struct claims before = n->claims;
+	bool newcomer = has_newcomer(&before, members, count);
 	bool was_up = cluster_is_up(n);
 	claims_on_members(&n->claims, members, (unsigned)count);
 	for (unsigned i = 0; i < 256; i++)
@@ -139,9 +140,11 @@ void on_members(struct node *n, const uint8_t *members, size_t count)
 	}
 	node_tell(n, EVENT_NOTICE, "members", NULL, NULL, 0, "the group has %u member%s",
 		n->claims.n_members, n->claims.n_members == 1 ? "" : "s");
-	cluster_hello(n);
+	/* The peers before the HELLO: a newcomer that binds when all have said HELLO then
+	 * knows already whom to call. */
 	if (newcomer)
-		directory_snapshot(n);
+		directory_snapshot(n, &before);
+	cluster_hello(n);
 }
 
 static uint64_t short_hash(const uint8_t hash[32])

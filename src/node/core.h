@@ -135,7 +135,8 @@ bool cluster_config_differs(const struct node *n);
 
 void directory_note(struct node *n, struct peer *p);
 void directory_forget(struct node *n, struct peer *p);
-void directory_snapshot(struct node *n); /* to newcomers */
+/* To newcomers; before: the claims of the last membership. */
+void directory_snapshot(struct node *n, const struct claims *before);
 void directory_store(struct node *n, bool at_once);
 void directory_settle(struct node *n);
 uint64_t directory_due_ms(const struct node *n);

@@ -107,30 +107,50 @@ bool directory_admits(const struct node *n, uint8_t from, const struct replica_p
 	return strcmp(p->vip, "host") != 0 && (owner == 0 || owner == from);
 }
 
+struct telling {
+	struct node *n;
+	const struct claims *before;
+};
+
+/* The lowest of those who were here before speaks for addresses without owner. */
+static bool is_speaker(const struct node *n, const struct claims *before)
+{
+	uint8_t lowest = UINT8_MAX;
+
+	for (unsigned i = 0; i < before->n_members; i++)
+		if (claims_is_member(&n->claims, before->members[i]) &&
+			before->members[i] < lowest)
+			lowest = before->members[i];
+	return lowest == n->params.member;
+}
+
 static bool is_ours_to_tell(const struct replica_peer *p, void *ctx)
 {
-	const struct node *n = ctx;
-	uint8_t owner = claims_owner(&n->claims, &p->local);
-	const struct place *at = NULL;
+	const struct telling *t = ctx;
+	uint8_t owner = claims_owner(t->before, &p->local);
 
-	for (unsigned i = 0; i < n->n_scopes && !at; i++)
-		at = scope_place(&n->scopes[i], &p->local);
-	return strcmp(p->vip, "host") != 0 &&
-	       ((at && at->owns) || (owner == 0 && !n->claims.complete) ||
-		       owner == n->params.member);
+	if (strcmp(p->vip, "host") == 0)
+		return false;
+	if (owner != 0 && claims_is_member(&t->n->claims, owner))
+		return owner == t->n->params.member;
+	return is_speaker(t->n, t->before);
 }
 
-static void send_chunk(struct span journal, void *ctx)
+static void tell_chunk(struct span journal, void *ctx)
 {
-	cluster_send_journal(ctx, journal);
+	const struct telling *t = ctx;
+
+	cluster_send_journal(t->n, journal);
 }
 
-void directory_snapshot(struct node *n)
+void directory_snapshot(struct node *n, const struct claims *before)
 {
+	struct telling t = {.n = n, .before = before};
+
 	flush_journal(n);
 	if (keeps(n))
 		replica_peers_snapshot(
-			n->directory, REPLICA_CHUNK_MAX, is_ours_to_tell, send_chunk, n);
+			n->directory, REPLICA_CHUNK_MAX, is_ours_to_tell, tell_chunk, &t);
 }
 
 /* ---- the disk ---------------------------------------------------------------------------- */

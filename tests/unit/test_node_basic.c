@@ -1,25 +1,6 @@
 /* A server that owns a VIP alone and a client on a plain host, both without a cluster. */
+#include "node_conf.h"
 #include "node_lab.h"
-
-static const char server_conf[] =
-	"cluster { backend none; }\n"
-	"vip \"mail\" { address 192.0.2.10; }\n"
-	"secret \"lab\" { psk file \"/keys/lab\"; }\n"
-	"filter-list \"mail\" { from vip \"mail\" port 143 to 198.51.100.0/24 proto tcp "
-	"mirrored; }\n"
-	"filter-action \"esp\" { negotiate require; mode transport; }\n"
-	"policy \"p\" { rule \"mail\" { match \"mail\"; action \"esp\"; auth psk "
-	"\"lab\"; } }\n"
-	"assign policy \"p\" to vip \"mail\";\n";
-
-static const char client_conf[] =
-	"cluster { backend none; }\n"
-	"secret \"lab\" { psk file \"/keys/lab\"; }\n"
-	"filter-list \"mail\" { from me to 192.0.2.10 port 143 proto tcp mirrored; }\n"
-	"filter-action \"esp\" { negotiate require; mode transport; }\n"
-	"policy \"p\" { rule \"mail\" { match \"mail\"; action \"esp\"; auth psk "
-	"\"lab\"; } }\n"
-	"assign policy \"p\" to host;\n";
 
 enum { SERVER, CLIENT };
 
@@ -27,8 +8,8 @@ static struct lab *two(void)
 {
 	struct lab *l = lab_new();
 
-	lab_start(l, SERVER, server_conf);
-	lab_start(l, CLIENT, client_conf);
+	lab_start(l, SERVER, SERVER_CONF);
+	lab_start(l, CLIENT, CLIENT_CONF);
 	lab_address(l, SERVER, "192.0.2.10", NODE_ADDR_PRESENT);
 	lab_address(l, CLIENT, "198.51.100.7", NODE_ADDR_PRESENT);
 	return l;
@@ -79,8 +60,8 @@ static void strangers_hear_nothing_before_bound(void **state)
 	struct lab *l = lab_new();
 
 	(void)state;
-	lab_start(l, SERVER, server_conf);
-	lab_start(l, CLIENT, client_conf);
+	lab_start(l, SERVER, SERVER_CONF);
+	lab_start(l, CLIENT, CLIENT_CONF);
 	lab_address(l, CLIENT, "198.51.100.7", NODE_ADDR_PRESENT);
 	lab_acquire(l, CLIENT, 0, "198.51.100.7", "192.0.2.10", 143);
 	lab_run(l, 3000);

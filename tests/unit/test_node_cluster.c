@@ -1,0 +1,393 @@
+/* Two or three members and a client: claims, moves, crashes, quorum, partitions. */
+#include "node_conf.h"
+#include "node_lab.h"
+
+enum { M1, M2, M3, CLIENT };
+enum { ONE = 1, TWO = 2, THREE = 4 };
+
+static struct lab *members(const char *conf, unsigned count)
+{
+	struct lab *l = lab_new();
+
+	for (unsigned i = 0; i < count; i++)
+		lab_start(l, i, conf);
+	lab_group(l, (1u << count) - 1);
+	lab_run(l, 10);
+	return l;
+}
+
+/* M1 owns the VIP and has one peer. */
+static struct lab *serving(const char *conf, unsigned count)
+{
+	struct lab *l = members(conf, count);
+
+	lab_start(l, CLIENT, CLIENT_CONF);
+	lab_address(l, CLIENT, CLIENT_ADDR, NODE_ADDR_PRESENT);
+	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 10);
+	lab_acquire(l, CLIENT, 0, CLIENT_ADDR, VIP, 143);
+	lab_run(l, 100);
+	assert_int_equal(lab_up(l, M1), 1);
+	for (unsigned i = 0; i < LAB_NODES; i++)
+		lab_forget_log(l, i);
+	return l;
+}
+
+static unsigned bound_at(struct lab *l)
+{
+	unsigned n = 0;
+
+	for (unsigned i = M1; i <= M3; i++)
+		if (l->node[i].node && lab_vip(l, i, 0) == VIP_BOUND)
+			n++;
+	return n;
+}
+
+static void claim_is_made_when_the_address_appears(void **state)
+{
+	struct lab *l = members(MEMBER_CONF, 2);
+	struct vip_view v;
+
+	(void)state;
+	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_WAITING);
+	lab_run(l, 1);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_BOUND);
+	assert_true(node_look_vip(l->node[M2].node, 0, &v));
+	assert_int_equal(v.owner, 1);
+	lab_free(l);
+}
+
+/* The address on both (no fencing): the first claim in CPG order wins, and only when it
+ * is released does the other get the address. */
+static void first_claim_wins(void **state)
+{
+	struct lab *l = members(MEMBER_CONF, 2);
+
+	(void)state;
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 100);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_BOUND);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_WAITING);
+	lab_address(l, M2, VIP, NODE_ADDR_GONE);
+	lab_run(l, 100);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_BOUND);
+	lab_free(l);
+}
+
+static void nobody_binds_without_quorum_or_bus(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	lab_start(l, M1, MEMBER_CONF);
+	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 1000);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_WAITING);
+	lab_group(l, ONE);
+	lab_quorum(l, M1, false);
+	lab_run(l, 1000);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_WAITING);
+	lab_quorum(l, M1, true);
+	lab_run(l, 10);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_BOUND);
+	lab_free(l);
+}
+
+/* Quorum lost: the gate closes first, SAs go without a word; with quorum back, the claim
+ * is made anew and the peer is called. */
+static void without_quorum_mute_at_once(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 2);
+
+	(void)state;
+	lab_quorum(l, M1, false);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_MUTE);
+	assert_false(l->node[M1].gate[0]);
+	assert_true(lab_line(l, M1, "gate 0 close", 0) < lab_line(l, M1, "sa-delete", 0));
+	lab_run(l, 5000);
+	assert_int_equal(lab_count(l, M1, "send"), 0);
+	assert_int_equal(l->node[M1].n_child, 0);
+	assert_int_equal(l->node[M1].n_sockets, 0);
+	lab_quorum(l, M1, true);
+	lab_run(l, 100);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_BOUND);
+	assert_int_equal(lab_up(l, M1), 1);
+	lab_free(l);
+}
+
+static void bus_lost_is_mute(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 2);
+	struct node_event ev = {.kind = NODE_MEMBERS, .now_ms = l->now_ms};
+	struct effects fx;
+
+	(void)state;
+	effects_init(&fx);
+	node_step(l->node[M1].node, &ev, &fx);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_MUTE);
+	assert_int_equal(fx.at[0].kind == FX_EVENT || fx.at[0].kind == FX_GATE, 1);
+	for (size_t i = 0; i < fx.n; i++)
+		assert_int_not_equal(fx.at[i].kind, FX_SEND);
+	effects_free(&fx);
+	lab_free(l);
+}
+
+/* Planned move: stop on M1, its address goes, appears on M2 64 ms later. M2 calls the peer
+ * in the very step in which it is bound. */
+static void planned_move(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 2);
+
+	(void)state;
+	lab_command(l, M1, NODE_UNBIND, "mail");
+	lab_run(l, 60);
+	lab_address(l, M1, VIP, NODE_ADDR_GONE);
+	lab_run(l, 64);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 1);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_BOUND);
+	int announce = lab_line(l, M2, "announce", 0);
+	int call = lab_line(l, M2, "exchange 34", 0);
+	assert_true(announce >= 0 && announce < call);
+	lab_run(l, 10);
+	assert_int_equal(lab_up(l, M2), 1);
+	assert_int_equal(l->node[CLIENT].n_child, 1);
+	assert_int_equal(l->node[M1].n_child, 0);
+	lab_free(l);
+}
+
+static void crash_is_taken_over_by_calling(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 2);
+
+	(void)state;
+	lab_kill(l, M1);
+	lab_run(l, 2000);
+	lab_group(l, TWO);
+	lab_run(l, 150);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 10);
+	assert_int_equal(lab_up(l, M2), 1);
+	/* The client's old SA is gone by INITIAL_CONTACT. */
+	assert_int_equal(l->node[CLIENT].n_child, 1);
+	lab_free(l);
+}
+
+/* takeover wait: the new owner says nothing; the peer's own idle timer ends the old SA and
+ * brings the new one. */
+static void wait_calls_nobody(void **state)
+{
+	struct lab *l = serving(MEMBER_WAIT_CONF, 2);
+
+	(void)state;
+	lab_kill(l, M1);
+	lab_group(l, TWO);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_usage(l, CLIENT)->unanswered_since_ms = l->now_ms;
+	lab_usage(l, CLIENT)->last_out_ms = l->now_ms;
+	lab_run(l, 59999);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_BOUND);
+	assert_int_equal(lab_count(l, M2, "send"), 0);
+	lab_run(l, 100);
+	assert_int_equal(lab_up(l, M2), 1);
+	assert_int_equal(lab_up(l, CLIENT), 1);
+	lab_free(l);
+}
+
+/* A newcomer hears who owns what, and of the peers, before it can be asked to serve. */
+static void newcomer_learns_claims_and_peers(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 1);
+
+	(void)state;
+	lab_start(l, M2, MEMBER_CONF);
+	lab_group(l, ONE | TWO);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT); /* on both: a mistake */
+	lab_run(l, 100);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_BOUND);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_WAITING);
+	lab_kill(l, M1);
+	lab_group(l, TWO);
+	lab_run(l, 20);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_BOUND);
+	assert_int_equal(lab_up(l, M2), 1);
+	lab_free(l);
+}
+
+/* The daemon of the active node is killed and comes back; the address never left. */
+static void killed_daemon_comes_back(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 2);
+
+	(void)state;
+	lab_kill(l, M1);
+	lab_group(l, TWO);
+	lab_run(l, 1000);
+	lab_restart(l, M1, MEMBER_CONF);
+	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
+	lab_group(l, ONE | TWO);
+	lab_run(l, 20);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_BOUND);
+	assert_int_equal(lab_up(l, M1), 1);
+	assert_int_equal(l->node[CLIENT].n_child, 1);
+	lab_free(l);
+}
+
+/* Both halves thought they were alone and bound. When the group is one again exactly one
+ * goes on, and it is the one whose HELLO came first. */
+static void healed_partition_has_one_owner(void **state)
+{
+	struct lab *l = members(MEMBER_CONF, 2);
+
+	(void)state;
+	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 10);
+	lab_group(l, TWO);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 10);
+	lab_group(l, ONE);
+	lab_run(l, 10);
+	assert_int_equal(bound_at(l), 2);
+	lab_group(l, ONE | TWO);
+	lab_run(l, 1);
+	assert_int_equal(bound_at(l), 1);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_BOUND);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_MUTE);
+	assert_false(l->node[M2].gate[0]);
+	lab_run(l, 1000);
+	assert_int_equal(bound_at(l), 1);
+	lab_free(l);
+}
+
+/* The claim is given back only when the gate's closing is acknowledged. */
+static void release_waits_for_the_gate(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 2);
+
+	(void)state;
+	l->hold_acks = true;
+	lab_address(l, M1, VIP, NODE_ADDR_GONE);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 2000);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_WAITING);
+	assert_int_equal(lab_count(l, M1, "message type 3"), 0);
+	lab_free(l);
+}
+
+static void another_member_with_the_claim_gets_no_delete_from_us(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 2);
+
+	(void)state;
+	/* Only a broken group could do that: M1's claim ends without its knowledge. */
+	lab_group(l, TWO);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 10);
+	lab_forget_log(l, M1);
+	lab_group(l, ONE | TWO);
+	lab_run(l, 100);
+	unsigned loser = lab_vip(l, M1, 0) == VIP_BOUND ? M2 : M1;
+	assert_int_equal(lab_count(l, loser, "exchange 37"), 0);
+	lab_free(l);
+}
+
+static void different_configuration_is_told(void **state)
+{
+	struct lab *l = lab_new();
+	struct node_view v;
+
+	(void)state;
+	lab_start(l, M1, MEMBER_CONF);
+	lab_start(l, M2, MEMBER_WAIT_CONF);
+	lab_group(l, ONE | TWO);
+	lab_run(l, 10);
+	node_look(l->node[M1].node, &v);
+	assert_true(v.config_differs);
+	assert_int_equal(lab_count(l, M1, "event config-differs"), 1);
+	lab_reload(l, M2, MEMBER_CONF);
+	lab_run(l, 10);
+	node_look(l->node[M1].node, &v);
+	assert_false(v.config_differs);
+	lab_free(l);
+}
+
+static void bad_message_harms_nobody(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 2);
+	struct node_event ev = {.kind = NODE_MESSAGE, .now_ms = l->now_ms};
+	struct effects fx;
+
+	(void)state;
+	effects_init(&fx);
+	ev.u.message.from = 2;
+	ev.u.message.bytes = span_text("VS\x01\x02garbage");
+	node_step(l->node[M1].node, &ev, &fx);
+	ev.u.message.bytes = span_text("VS\x09\x02garbage");
+	node_step(l->node[M1].node, &ev, &fx);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_BOUND);
+	effects_free(&fx);
+	lab_free(l);
+}
+
+/* Ten moves there and back: two minutes later one SA, and nobody calls any more. */
+static void ten_moves_leave_one_sa(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 2);
+	size_t after_two = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 10; i++) {
+		unsigned from = i % 2 ? M2 : M1, to = i % 2 ? M1 : M2;
+		lab_command(l, from, NODE_UNBIND, "mail");
+		lab_run(l, 60);
+		lab_address(l, from, VIP, NODE_ADDR_GONE);
+		lab_run(l, 1);
+		/* The client wants its packets out at once and calls the wrong node. */
+		lab_acquire(l, CLIENT, 0, CLIENT_ADDR, VIP, 143);
+		lab_run(l, 60);
+		lab_address(l, to, VIP, NODE_ADDR_PRESENT);
+		lab_run(l, 50);
+		assert_int_equal(lab_up(l, to), 1);
+		assert_true(l->node[CLIENT].n_child >= 1);
+		lab_run(l, 20000);
+		if (i == 1)
+			after_two = node_count_kept(l->node[M1].node);
+	}
+	assert_int_equal(node_count_kept(l->node[M1].node), after_two);
+	lab_run(l, 100000);
+	for (unsigned i = 0; i < LAB_NODES; i++)
+		lab_forget_log(l, i);
+	lab_run(l, 20000);
+	assert_int_equal(l->node[CLIENT].n_child, 1);
+	assert_int_equal(l->node[M1].n_child, 1);
+	assert_int_equal(l->node[M2].n_child, 0);
+	assert_int_equal(lab_count(l, CLIENT, "exchange 34"), 0);
+	assert_int_equal(lab_count(l, M1, "exchange 34"), 0);
+	lab_free(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(claim_is_made_when_the_address_appears),
+		cmocka_unit_test(first_claim_wins),
+		cmocka_unit_test(nobody_binds_without_quorum_or_bus),
+		cmocka_unit_test(without_quorum_mute_at_once),
+		cmocka_unit_test(bus_lost_is_mute),
+		cmocka_unit_test(planned_move),
+		cmocka_unit_test(crash_is_taken_over_by_calling),
+		cmocka_unit_test(wait_calls_nobody),
+		cmocka_unit_test(newcomer_learns_claims_and_peers),
+		cmocka_unit_test(killed_daemon_comes_back),
+		cmocka_unit_test(healed_partition_has_one_owner),
+		cmocka_unit_test(release_waits_for_the_gate),
+		cmocka_unit_test(another_member_with_the_claim_gets_no_delete_from_us),
+		cmocka_unit_test(different_configuration_is_told),
+		cmocka_unit_test(bad_message_harms_nobody),
+		cmocka_unit_test(ten_moves_leave_one_sa),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

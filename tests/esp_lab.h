@@ -263,8 +263,8 @@ static inline enum esp_verdict lab_in(
 }
 
 /* An ESP packet for B as A might have made it, with any plaintext, trailer included. */
-static inline struct esp_packet lab_craft(
-	const struct lab *l, unsigned i, uint64_t seq, struct span plain)
+static inline struct esp_packet lab_craft_for(
+	const struct lab *l, unsigned i, uint32_t spi, uint64_t seq, struct span plain)
 {
 	struct esp_child c = lab_child(l, true);
 	struct aead *a = aead_new(c.alg, secret_span(&c.key_out));
@@ -278,7 +278,7 @@ static inline struct esp_packet lab_craft(
 	enum crypto_err err;
 
 	for (unsigned k = 0; k < 4; k++) {
-		p.at[k] = aad[k] = (uint8_t)(c.spi_out >> (24 - 8 * k));
+		p.at[k] = aad[k] = (uint8_t)(spi >> (24 - 8 * k));
 		p.at[4 + k] = aad[aad_len - 4 + k] = (uint8_t)(seq >> (24 - 8 * k));
 		if (l->o.esn)
 			aad[4 + k] = (uint8_t)(seq >> (56 - 8 * k));
@@ -290,6 +290,12 @@ static inline struct esp_packet lab_craft(
 	(void)err;
 	aead_free(a);
 	return p;
+}
+
+static inline struct esp_packet lab_craft(
+	const struct lab *l, unsigned i, uint64_t seq, struct span plain)
+{
+	return lab_craft_for(l, i, LAB_SPI_B, seq, plain);
 }
 
 static inline struct esp_counters lab_count(const struct lab_end *e)

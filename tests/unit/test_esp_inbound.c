@@ -407,6 +407,34 @@ static void selectors_are_checked(void **state)
 	assert_int_equal(b_takes(6, &l.a.inner, 5, &l.b.inner, 144), ESP_DROP);
 }
 
+/* What one SA may carry, another of the same peer still may not. */
+static void selectors_are_each_sas_own(void **state)
+{
+	struct esp_child c;
+
+	(void)state;
+	open_lab((struct lab_options){.mode = POLICY_TUNNEL});
+	assert_int_equal(b_takes(1, &l.a.inner, 5, &l.b.inner, 143), ESP_INJECT);
+	assert_int_equal(b_takes(2, &l.a.inner, 5, &l.b.inner, 25), ESP_INJECT);
+	assert_int_equal(esp_dp_delete(l.b.dp, LAB_ID), ESP_OK);
+	/* a wide SA on another SPI, a narrow one on the old */
+	c = lab_child(&l, false);
+	c.id = 100;
+	c.spi_in = 0xb0000100;
+	lab_add(&l.b, &c);
+	c = lab_child(&l, false);
+	c.local_ts.at[0] = lab_ts(&l.b.inner, IP_UDP, 143);
+	lab_add(&l.b, &c);
+	static uint8_t plain[64];
+	struct esp_packet p = lab_udp(1, &l.a.inner, 5, &l.b.inner, 25, 4);
+	memcpy(plain, p.at, 32);
+	memcpy(plain + 32, "\x01\x02\x02\x04", 4);
+	p = lab_craft_for(&l, 0, 0xb0000100, 1, span_of(plain, 36));
+	assert_int_equal(into_b(p), ESP_INJECT);
+	assert_int_equal(b_takes(1, &l.a.inner, 5, &l.b.inner, 25), ESP_DROP);
+	assert_int_equal(lab_count(&l.b).drop_selector, 1);
+}
+
 /* Rules more specific than the SA's: what they block, or bind to another peer's
  * authentication, does not come in through this SA; what they permit may. */
 static void more_specific_rules_are_kept(void **state)
@@ -518,6 +546,9 @@ static void a_moved_mapping_is_told_once(void **state)
 	p.remote.port = 40000;
 	assert_int_equal(into_b(p), ESP_INJECT);
 	assert_int_equal(into_b(old), ESP_INJECT);
+	p = from_a(1, 10);
+	p.remote.port = 40000;
+	assert_int_equal(into_b(p), ESP_INJECT);
 	assert_false(next_notice(&l.b, ESP_MAPPING, &n));
 
 	/* nothing is sent there before the node says so */
@@ -533,6 +564,26 @@ static void a_moved_mapping_is_told_once(void **state)
 	p.remote.port = 40000;
 	assert_int_equal(into_b(p), ESP_INJECT);
 	assert_false(next_notice(&l.b, ESP_MAPPING, &n));
+}
+
+/* The node may learn of a third place from IKE: what was told before is told again. */
+static void a_move_elsewhere_forgets_what_was_told(void **state)
+{
+	struct endpoint third;
+	struct esp_notice n;
+	struct esp_packet p;
+
+	(void)state;
+	open_lab((struct lab_options){.encap = true});
+	third = (struct endpoint){l.a.outer, 50000};
+	for (int i = 0; i < 2; i++) {
+		p = from_a(1, 10);
+		p.remote.port = 40000;
+		assert_int_equal(into_b(p), ESP_INJECT);
+		assert_true(next_notice(&l.b, ESP_MAPPING, &n));
+		assert_int_equal(n.remote.port, 40000);
+		assert_int_equal(esp_dp_move(l.b.dp, LAB_ID, &third), ESP_OK);
+	}
 }
 
 static void a_forged_mapping_is_not_told(void **state)
@@ -614,11 +665,13 @@ int main(void)
 		TEST(traffic_flow_padding_goes),
 		TEST(congestion_marks_pass),
 		TEST(selectors_are_checked),
+		TEST(selectors_are_each_sas_own),
 		TEST(more_specific_rules_are_kept),
 		TEST(rules_of_one_binding_share_an_sa),
 		TEST(checksums_are_mended_behind_nat),
 		TEST(checksums_are_not_touched_without_nat),
 		TEST(a_moved_mapping_is_told_once),
+		TEST(a_move_elsewhere_forgets_what_was_told),
 		TEST(a_forged_mapping_is_not_told),
 		TEST(the_first_packet_is_told),
 		TEST(silence_is_measured),

@@ -276,6 +276,10 @@ static void only_a_fitting_sa_sends(void **state)
 	lab_add(&l.a, &c);
 	assert_int_equal(send_one(&p), ESP_DROP);
 	assert_int_equal(lab_count(&l.a).drop_no_sa, 1);
+	c = another(105);
+	c.outbound_ready = false;
+	lab_add(&l.a, &c);
+	assert_int_equal(send_one(&p), ESP_DROP);
 	c = another(104);
 	lab_add(&l.a, &c);
 	assert_int_equal(send_one(&p), ESP_SEND);
@@ -300,6 +304,7 @@ static void an_sa_is_asked_for_once_a_second(void **state)
 	assert_true(addr_equal(&n.flow.local, &l.a.inner));
 	assert_int_equal(n.flow.remote_port, 143);
 	assert_int_equal(lab_count(&l.a).drop_no_sa, 200);
+	assert_int_equal(lab_count(&l.a).notices_lost, 0);
 }
 
 /* A rule for a network has many peers; each is asked for by itself. */

@@ -176,6 +176,8 @@ static void two_ends_spoil(void **state)
 	assert_int_equal(add(cut(false, 1, 800, 16, false), LAB_NOW), REASSEMBLY_SPOILT);
 	assert_int_equal(add(cut(false, 2, 80, 16, false), LAB_NOW), REASSEMBLY_WAITS);
 	assert_int_equal(add(cut(false, 2, 160, 16, true), LAB_NOW), REASSEMBLY_SPOILT);
+	assert_int_equal(add(cut(false, 3, 160, 16, true), LAB_NOW), REASSEMBLY_WAITS);
+	assert_int_equal(add(cut(false, 3, 80, 16, false), LAB_NOW), REASSEMBLY_SPOILT);
 }
 
 /* The largest that IP can say, and one octet more. */

@@ -51,3 +51,8 @@ tests_fuzz_fuzz_esp_inbound_LDADD = $(fuzz_ldadd)
 FUZZ_TARGETS += tests/fuzz/fuzz_esp_outbound
 tests_fuzz_fuzz_esp_outbound_SOURCES = tests/fuzz/fuzz_esp_outbound.c $(fuzz_main)
 tests_fuzz_fuzz_esp_outbound_LDADD = $(fuzz_ldadd)
+
+# --- ike
+FUZZ_TARGETS += tests/fuzz/fuzz_ike
+tests_fuzz_fuzz_ike_SOURCES = tests/fuzz/fuzz_ike.c $(fuzz_main)
+tests_fuzz_fuzz_ike_LDADD = $(fuzz_ldadd)

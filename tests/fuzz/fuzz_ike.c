@@ -276,8 +276,7 @@ static void give_edited(
 	peer->n = 0;
 }
 
-static void give_clear(
-	struct end *target, struct end *peer, struct span bytes, uint64_t now)
+static void give_clear(struct end *target, struct span bytes, uint64_t now)
 {
 	struct ike_sa *sa = last_sa(target);
 	unsigned up = target->up, down = target->down;

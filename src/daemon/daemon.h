@@ -54,9 +54,9 @@ struct daemon {
 	uint32_t failover_ms;
 	uint64_t started_ms;
 	uint64_t config_wall_ms; /* when the running configuration was loaded */
-	qb_loop_timer_handle timer,
-		second; /* the node's; once every 100 ms for the ports */
-	uint64_t due_ms; /* what `timer` is set to */
+	int timer_fd; /* the node's deadline */
+	int housekeeping_fd; /* every 100 ms for bus and quorum; -1: no cluster */
+	uint64_t due_ms; /* what timer_fd is set to */
 
 	struct plane *plane;
 	struct watch *watch;

@@ -2,12 +2,15 @@
  *
  * Every descriptor is polled by the libqb loop; what it says is turned into a node_event,
  * stepped, and the effects are carried out before the next one. The node's one deadline
- * is one libqb timer.
+ * is one timerfd.
  */
 #include <poll.h>
-#include <qb/qbutil.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "daemon/daemon.h"
 #include "port/clock.h"
@@ -15,32 +18,61 @@
 #include "port/sockets.h"
 #include "port/watch.h"
 
-enum { SECOND_TICK_MS = 100 };
+enum { HOUSEKEEPING_MS = 100 };
 
-static void set_timer(struct daemon *d);
+/* libqb's own timers spin through the last millisecond before they are due; a descriptor
+ * does not, and CLOCK_BOOTTIME goes on while the machine sleeps. */
+static int new_timer(void)
+{
+	int fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 
-static void on_timer(void *data)
+	if (fd < 0)
+		abort();
+	return fd;
+}
+
+/* at_ms UINT64_MAX: never */
+static void arm(int fd, uint64_t at_ms, uint64_t every_ms)
+{
+	struct itimerspec t = {0};
+
+	if (at_ms != UINT64_MAX) {
+		t.it_value.tv_sec = (time_t)(at_ms / 1000);
+		t.it_value.tv_nsec = (long)(at_ms % 1000) * 1000000;
+		t.it_interval.tv_sec = (time_t)(every_ms / 1000);
+		t.it_interval.tv_nsec = (long)(every_ms % 1000) * 1000000;
+	}
+	timerfd_settime(fd, TFD_TIMER_ABSTIME, &t, NULL);
+}
+
+static bool rang(int fd)
+{
+	uint64_t times;
+
+	return read(fd, &times, sizeof(times)) == sizeof(times);
+}
+
+static int32_t on_timer(int32_t fd, int32_t revents, void *data)
 {
 	struct daemon *d = data;
 	struct node_event ev = {.kind = NODE_TICK};
 
-	d->due_ms = UINT64_MAX;
-	feed(d, &ev);
+	(void)revents;
+	if (rang(fd)) {
+		d->due_ms = UINT64_MAX;
+		feed(d, &ev);
+	}
+	return 0;
 }
 
 static void set_timer(struct daemon *d)
 {
-	uint64_t due = node_next_due_ms(d->node), now = clock_now_ms();
+	uint64_t due = node_next_due_ms(d->node);
 
 	if (due == d->due_ms)
 		return;
-	if (d->due_ms != UINT64_MAX)
-		qb_loop_timer_del(d->loop, d->timer);
 	d->due_ms = due;
-	if (due != UINT64_MAX)
-		qb_loop_timer_add(d->loop, QB_LOOP_HIGH,
-			(due > now ? due - now : 0) * QB_TIME_NS_IN_MSEC, d, on_timer,
-			&d->timer);
+	arm(d->timer_fd, due ? due : 1, 0);
 }
 
 void feed(struct daemon *d, struct node_event *ev)
@@ -240,17 +272,17 @@ static void on_quorum_fd(void *ctx, int fd)
 	repoll(d, &d->quorum_fd, fd, on_quorum_readable);
 }
 
-/* The ports' own housekeeping: reconnecting, closing what lingered. */
-static void on_second(void *data)
+/* The ports' own housekeeping: connecting again, sending what was held up. */
+static int32_t on_housekeeping(int32_t fd, int32_t revents, void *data)
 {
 	struct daemon *d = data;
 
-	if (d->bus)
+	(void)revents;
+	if (rang(fd)) {
 		bus_tick(d->bus);
-	if (d->quorum)
 		quorum_tick(d->quorum);
-	qb_loop_timer_add(d->loop, QB_LOOP_LOW, SECOND_TICK_MS * QB_TIME_NS_IN_MSEC, d,
-		on_second, &d->second);
+	}
+	return 0;
 }
 
 static void join_cluster(struct daemon *d, const struct config *c)
@@ -264,6 +296,10 @@ static void join_cluster(struct daemon *d, const struct config *c)
 
 	d->quorum = quorum_new(&quorum);
 	d->bus = bus_new(c->cluster.name, &bus);
+	d->housekeeping_fd = new_timer();
+	arm(d->housekeeping_fd, clock_now_ms() + HOUSEKEEPING_MS, HOUSEKEEPING_MS);
+	qb_loop_poll_add(
+		d->loop, QB_LOOP_MED, d->housekeeping_fd, POLLIN, d, on_housekeeping);
 }
 
 /* ---- the configuration --------------------------------------------------------------- */
@@ -318,6 +354,8 @@ bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap)
 	struct watch_params watch = {.routes = false};
 
 	d->bus_fd = d->quorum_fd = -1;
+	d->housekeeping_fd = -1;
+	d->timer_fd = new_timer();
 	d->due_ms = UINT64_MAX;
 	d->sockets = sockets_new(DAEMON_MARK);
 	if (!d->sockets) {
@@ -331,7 +369,7 @@ bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap)
 	qb_loop_poll_add(
 		d->loop, QB_LOOP_HIGH, sockets_fd(d->sockets), POLLIN, d, on_sockets);
 	qb_loop_poll_add(d->loop, QB_LOOP_HIGH, plane_fd(d->plane), POLLIN, d, on_plane);
-	on_second(d);
+	qb_loop_poll_add(d->loop, QB_LOOP_HIGH, d->timer_fd, POLLIN, d, on_timer);
 	bool clustered = c->cluster.backend == BACKEND_COROSYNC;
 	const struct config *running = c;
 	store_each(&d->store, restore_one, d); /* before the first activation is used */
@@ -346,6 +384,9 @@ void feed_close(struct daemon *d)
 {
 	bus_free(d->bus);
 	quorum_free(d->quorum);
+	close(d->timer_fd);
+	if (d->housekeeping_fd >= 0)
+		close(d->housekeeping_fd);
 	watch_close(d->watch);
 	sockets_free(d->sockets);
 }

@@ -152,3 +152,13 @@ tests_unit_test_node_vip_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_node_cluster
 tests_unit_test_node_cluster_SOURCES = tests/unit/test_node_cluster.c tests/unit/node_lab.c
 tests_unit_test_node_cluster_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_ike_rules
+tests_unit_test_ike_rules_SOURCES = tests/unit/test_ike_rules.c
+tests_unit_test_ike_rules_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/vipsec-states
+tests_unit_vipsec_states_SOURCES = tests/unit/vipsec_states.c
+tests_unit_vipsec_states_LDADD = $(core_ldadd)
+TOOL_TESTS += tests/tools/t-states.sh
+EXTRA_DIST += docs/STATES.md tools/states-to-dot tests/tools/t-states.sh

@@ -4,6 +4,7 @@
  * while we bound to it, a full buffer) is logged; the node's own timers get over it.
  */
 #include <errno.h>
+#include <qb/qbutil.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,13 @@ static void carry_send(struct daemon *d, struct effect *fx)
 	if (err)
 		journal_say(EVENT_DEBUG, "sending IKE to %s: %s",
 			endpoint_format(&p->remote, to), strerror(err));
+}
+
+static void carry_keepalive(struct daemon *d, struct effect *fx)
+{
+	/* One that is lost is followed by the next. */
+	(void)plane_send_keepalive(
+		d->plane, &fx->u.keepalive.local, &fx->u.keepalive.remote);
 }
 
 static void carry_sockets(struct daemon *d, struct effect *fx)
@@ -107,14 +115,41 @@ static void carry_cluster_send(struct daemon *d, struct effect *fx)
 		journal_say(EVENT_WARNING, "a message to the cluster could not be sent");
 }
 
+enum { RESERVE_AFTER_MS = 2000 }; /* when the takeover that used one is over */
+
+static void on_reserve(void *data)
+{
+	struct daemon *d = data;
+
+	activation_reserve(&d->activation);
+}
+
+static int carry_activation(struct daemon *d, struct span bytes)
+{
+	qb_loop_timer_handle once;
+
+	if (activation_is_short(&d->activation))
+		(void)qb_loop_timer_add(d->loop, QB_LOOP_LOW,
+			RESERVE_AFTER_MS * QB_TIME_NS_IN_MSEC, d, on_reserve, &once);
+	return activation_put(&d->activation, bytes);
+}
+
 static void carry_store(struct daemon *d, struct effect *fx)
 {
-	int err = store_put(
-		&d->store, fx->u.blob.name, span_of(fx->u.blob.bytes, fx->u.blob.len));
+	struct span bytes = span_of(fx->u.blob.bytes, fx->u.blob.len);
+	const char *name = fx->u.blob.name;
+	bool of_boot = strcmp(name, "held") == 0;
+	int err;
 
+	if (strcmp(name, "activation") == 0)
+		err = carry_activation(d, bytes);
+	else
+		err = store_put(
+			of_boot ? &d->boot_store : &d->store, name, bytes, STORE_LAZY);
 	if (err)
-		journal_say(EVENT_ERROR, "cannot store %s in %s: %s", fx->u.blob.name,
-			d->options.state_dir, strerror(err));
+		journal_say(EVENT_ERROR, "cannot store %s in %s: %s", name,
+			of_boot ? d->options.run_dir : d->options.state_dir,
+			strerror(err));
 }
 
 static void carry_event(struct daemon *d, struct effect *fx)
@@ -153,6 +188,7 @@ static void (*const deeds[])(struct daemon *d, struct effect *fx) = {
 	[FX_EVENT] = carry_event,
 	[FX_REPLY] = carry_reply,
 	[FX_EXIT] = carry_exit,
+	[FX_KEEPALIVE] = carry_keepalive,
 };
 
 void carry_all(struct daemon *d)

@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <qb/qbloop.h>
 
+#include "daemon/activation.h"
 #include "daemon/journal.h"
 #include "daemon/options.h"
 #include "daemon/store.h"
@@ -65,7 +66,9 @@ struct daemon {
 	struct quorum *quorum;
 	int bus_fd, quorum_fd; /* as polled; -1: none */
 	struct control *control;
-	struct store store;
+	struct store store; /* outlives the machine's restart */
+	struct store boot_store; /* of this boot only */
+	struct activation activation;
 	struct journal *journal;
 
 	uint64_t followers[CONTROL_CLIENTS_MAX]; /* `events --follow`; 0: free */

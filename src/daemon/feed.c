@@ -98,11 +98,13 @@ static void drain_watch(struct daemon *d)
 		[WATCH_PRESENT] = NODE_ADDR_PRESENT,
 	};
 	struct watch_event w;
+	bool any = false;
 
 	while (!d->exiting && watch_next(d->watch, &w)) {
 		struct node_event ev = {.kind = NODE_ADDRESS};
 		char text[ADDR_TEXT_MAX];
 
+		any = true;
 		if (w.kind > WATCH_PRESENT)
 			continue;
 		if (w.dad_failed)
@@ -114,6 +116,8 @@ static void drain_watch(struct daemon *d)
 		ev.u.address.state = states[w.kind];
 		feed(d, &ev);
 	}
+	if (any && !d->exiting)
+		plane_refresh(d->plane);
 }
 
 static int32_t on_watch(int32_t fd, int32_t revents, void *data)
@@ -351,7 +355,8 @@ static void restore_one(void *ctx, const char *name, struct span bytes)
 
 bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap)
 {
-	struct watch_params watch = {.routes = false};
+	struct watch_params watch = {
+		.routes = true, .route_protocol = PLANE_ROUTE_PROTOCOL};
 
 	d->bus_fd = d->quorum_fd = -1;
 	d->housekeeping_fd = -1;
@@ -370,9 +375,11 @@ bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap)
 		d->loop, QB_LOOP_HIGH, sockets_fd(d->sockets), POLLIN, d, on_sockets);
 	qb_loop_poll_add(d->loop, QB_LOOP_HIGH, plane_fd(d->plane), POLLIN, d, on_plane);
 	qb_loop_poll_add(d->loop, QB_LOOP_HIGH, d->timer_fd, POLLIN, d, on_timer);
+	store_each(&d->store, restore_one, d); /* before the first activation is used */
+	store_each(&d->boot_store, restore_one, d);
+	activation_reserve(&d->activation);
 	bool clustered = c->cluster.backend == BACKEND_COROSYNC;
 	const struct config *running = c;
-	store_each(&d->store, restore_one, d); /* before the first activation is used */
 	take_config(d, c);
 	drain_watch(d);
 	if (clustered)

@@ -112,7 +112,17 @@ static void new_node(struct daemon *d)
 		node_set_key_sink(d->node, keylog_sink());
 }
 
-/* Everything up to readiness. Takes c over once the node has it. */
+static bool open_stores(struct daemon *d, char *why, size_t cap)
+{
+	if (!store_open(&d->store, d->options.state_dir, why, cap) ||
+		!store_open(&d->boot_store, d->options.run_dir, why, cap))
+		return false;
+	activation_open(&d->activation, &d->store);
+	return true;
+}
+
+/* Everything up to readiness. Takes c over once the node has it. The control socket comes
+ * first: where another vipsecd has its name, nothing of that one's may be touched. */
 static int assemble(struct daemon *d, struct config *c)
 {
 	struct control_handlers control = {
@@ -122,14 +132,11 @@ static int assemble(struct daemon *d, struct config *c)
 	d->loop = qb_loop_create();
 	if (!privileges_guard_memory(why, sizeof(why)))
 		journal_say(EVENT_WARNING, "%s", why);
-	if (!know_cluster(d, c, why, sizeof(why)) || !carry_guard(c, why, sizeof(why)) ||
-		!store_open(&d->store, d->options.state_dir, why, sizeof(why)) ||
-		!open_plane(d, c, why, sizeof(why))) {
-		config_free(c);
-		return refuse(EXIT_UNAVAILABLE, why);
-	}
 	d->control = control_new(d->loop, &control, why, sizeof(why));
-	if (!d->control) {
+	if (!d->control || !know_cluster(d, c, why, sizeof(why)) ||
+		!open_stores(d, why, sizeof(why)) || !carry_guard(c, why, sizeof(why)) ||
+		!open_plane(d, c, why, sizeof(why))) {
+		control_free(d->control);
 		config_free(c);
 		return refuse(EXIT_UNAVAILABLE, why);
 	}
@@ -171,6 +178,7 @@ static void take_apart(struct daemon *d)
 	node_free(d->node);
 	effects_free(&d->fx);
 	store_close(&d->store);
+	store_close(&d->boot_store);
 	qb_loop_destroy(d->loop);
 }
 

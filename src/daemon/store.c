@@ -49,10 +49,10 @@ static int write_all(int fd, struct span bytes)
 		bytes.at += n;
 		bytes.len -= (size_t)n;
 	}
-	return fsync(fd) == 0 ? 0 : errno;
+	return 0;
 }
 
-int store_put(struct store *s, const char *name, struct span bytes)
+int store_put(struct store *s, const char *name, struct span bytes, enum store_care care)
 {
 	char beside[72];
 
@@ -66,11 +66,13 @@ int store_put(struct store *s, const char *name, struct span bytes)
 	if (fd < 0)
 		return errno;
 	int err = write_all(fd, bytes);
+	if (err == 0 && care == STORE_DURABLE && fsync(fd) != 0)
+		err = errno;
 	if (close(fd) != 0 && err == 0)
 		err = errno;
 	if (err == 0 && renameat(s->dir, beside, s->dir, name) != 0)
 		err = errno;
-	if (err == 0 && fsync(s->dir) != 0)
+	if (err == 0 && care == STORE_DURABLE && fsync(s->dir) != 0)
 		err = errno;
 	return err;
 }

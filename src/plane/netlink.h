@@ -6,11 +6,12 @@
 #define VIPSEC_PLANE_NETLINK_H
 
 #include "base/addr.h"
+#include "plane/plane.h"
 
 struct nl_sock;
 
 /* rtm_protocol and the rules' FRA_PROTOCOL: marks what is ours. */
-enum { NETLINK_OWN_PROTOCOL = 154 };
+enum { NETLINK_OWN_PROTOCOL = PLANE_ROUTE_PROTOCOL };
 
 enum rule_action { RULE_LOOKUP, RULE_GOTO, RULE_NOP };
 

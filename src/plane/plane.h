@@ -22,6 +22,8 @@
 
 struct plane;
 
+enum { PLANE_ROUTE_PROTOCOL = 154 }; /* rtm_protocol of our routes and rules */
+
 struct plane_params {
 	const char *tun_name; /* "vipsec0" */
 	struct entropy entropy; /* used by the data thread only */
@@ -94,6 +96,9 @@ void plane_usage_query(struct plane *p);
  * Deletes after the address went (IP_TRANSPARENT). 0, or an errno. */
 int plane_send_ike(struct plane *p, const struct endpoint *local,
 	const struct endpoint *remote, struct span bytes);
+/* One octet 0xff from port 4500 (RFC 3948 2.3): keeps the NAT's mapping. 0, or an errno. */
+int plane_send_keepalive(
+	struct plane *p, const struct endpoint *local, const struct endpoint *remote);
 
 struct plane_totals {
 	struct esp_counters esp;

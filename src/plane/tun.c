@@ -430,6 +430,23 @@ int plane_send_ike(struct plane *p, const struct endpoint *local,
 	return send_marked(l->udp.fd, remote, bytes);
 }
 
+int plane_send_keepalive(
+	struct plane *p, const struct endpoint *local, const struct endpoint *remote)
+{
+	static const uint8_t octet = 0xff;
+	struct local *l = find_local(p, &local->addr);
+	struct sockaddr_storage to;
+
+	if (!l)
+		return ENOTCONN;
+	if (remote->addr.family != l->addr.family)
+		return EAFNOSUPPORT;
+	socklen_t len = sockaddr_of(&remote->addr, remote->port, &to);
+	ssize_t n = sendto(l->udp.fd, &octet, sizeof(octet), MSG_DONTWAIT,
+		(const struct sockaddr *)&to, len);
+	return n < 0 ? errno : 0;
+}
+
 void plane_totals(struct plane *p, struct plane_totals *out)
 {
 	pthread_mutex_lock(&p->snapshot.lock);

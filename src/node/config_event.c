@@ -175,7 +175,10 @@ void on_config(struct node *n, struct config *config)
 	tuning_refresh(n);
 	for (unsigned i = 0; i < n->n_scopes; i++) {
 		struct scope *s = &n->scopes[i];
-		if (s->steered && !(i < n_gone && same_spd(s->spd, gone[i].spd)))
+		if (!s->is_host && s->gate_open && !scope_serves(s))
+			scope_close_gate(n, s);
+		if (s->steered &&
+			!(i < n_gone && same_spd(s->spd, gone[i].spd) && s->gate_open))
 			scope_steer(n, s);
 		if (s->is_host)
 			arrive_host(n, s);

@@ -62,14 +62,6 @@ static void stop_calls(struct node *n, const struct scope *s, const struct place
 	}
 }
 
-static bool scope_serves(const struct scope *s)
-{
-	for (unsigned i = 0; i < s->n_places; i++)
-		if (place_serves(&s->places[i]))
-			return true;
-	return false;
-}
-
 /* Another member has the address: its state goes on there. */
 static bool goes_on_elsewhere(const struct node *n, const struct place *p)
 {

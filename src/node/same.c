@@ -69,10 +69,30 @@ static bool same_words(const struct config *a, const struct config *b, uint32_t 
 	       a->dataplane.encap == b->dataplane.encap;
 }
 
+/* The n-th entry of the rule itself, without what stands around it. */
+static const struct spd_entry *own_entry(const struct rule_use *use, size_t nth)
+{
+	for (size_t i = 0; i < spd_count(use->spd); i++)
+		if (spd_at(use->spd, i)->rule == use->rule && nth-- == 0)
+			return spd_at(use->spd, i);
+	return NULL;
+}
+
+static bool same_selectors(const struct rule_use *x, const struct rule_use *y)
+{
+	for (size_t i = 0;; i++) {
+		const struct spd_entry *a = own_entry(x, i), *b = own_entry(y, i);
+		if (!a || !b)
+			return a == b;
+		if (!same_entry(a, b))
+			return false;
+	}
+}
+
 bool same_rule(const struct config *a, const struct scope *sa, const struct config *b,
 	const struct scope *sb, uint32_t rule)
 {
 	const struct rule_use *x = scope_use(sa, rule), *y = scope_use(sb, rule);
 
-	return x && y && same_words(a, b, rule) && same_spd(x->spd, y->spd);
+	return x && y && same_words(a, b, rule) && same_selectors(x, y);
 }

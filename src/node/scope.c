@@ -136,6 +136,14 @@ struct place *scope_add_place(struct scope *s, const struct addr *addr)
 	return p;
 }
 
+bool scope_serves(const struct scope *s)
+{
+	for (unsigned i = 0; i < s->n_places; i++)
+		if (place_serves(&s->places[i]))
+			return true;
+	return false;
+}
+
 const struct rule_use *scope_use(const struct scope *s, uint32_t rule)
 {
 	for (unsigned i = 0; i < s->n_uses; i++)

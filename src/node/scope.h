@@ -56,6 +56,7 @@ struct place *scope_place(const struct scope *s, const struct addr *addr);
 struct scope *scope_of_addr(struct node *n, const struct addr *addr, struct place **out);
 /* The host's places come and go with the machine's addresses. NULL: full. */
 struct place *scope_add_place(struct scope *s, const struct addr *addr);
+bool scope_serves(const struct scope *s); /* at some address */
 /* What the rule says of itself; NULL: not a negotiate rule of this scope. */
 const struct rule_use *scope_use(const struct scope *s, uint32_t rule);
 /* Of the host: all the time. Else while an address is bound. Gives the FX_POLICY. */

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void step(struct lab *l, unsigned i, struct node_event *ev);
-
 /* ---- carrying effects out -------------------------------------------------------------- */
 
 static void say(struct lab_node *m, const char *format, ...)
@@ -256,7 +254,7 @@ static void do_effect(struct lab_node *m, struct effect *f)
 	}
 }
 
-static void step(struct lab *l, unsigned i, struct node_event *ev)
+void lab_step(struct lab *l, unsigned i, struct node_event *ev)
 {
 	struct lab_node *m = &l->node[i];
 	struct effects fx;
@@ -283,7 +281,7 @@ static void deliver_datagram(struct lab *l, struct lab_item *item)
 		ev.u.datagram.remote = item->remote;
 		ev.u.datagram.natt = item->natt;
 		ev.u.datagram.bytes = span_of(item->bytes, item->len);
-		step(l, i, &ev);
+		lab_step(l, i, &ev);
 	}
 }
 
@@ -301,7 +299,7 @@ static void deliver(struct lab *l, struct lab_item *item)
 		ev.kind = NODE_MESSAGE;
 		ev.u.message.from = item->from;
 		ev.u.message.bytes = span_of(item->bytes, item->len);
-		step(l, item->to, &ev);
+		lab_step(l, item->to, &ev);
 		break;
 	case LAB_ACK:
 		c = child_by_id(&l->node[item->to], item->local.port);
@@ -313,7 +311,7 @@ static void deliver(struct lab *l, struct lab_item *item)
 		} else {
 			ev.u.gate.scope = item->scope;
 		}
-		step(l, item->to, &ev);
+		lab_step(l, item->to, &ev);
 		break;
 	}
 	free(item->bytes);
@@ -367,7 +365,7 @@ void lab_run(struct lab *l, uint64_t ms)
 			struct node_event ev = {.kind = NODE_TICK};
 			if (due > l->now_ms)
 				l->now_ms = due;
-			step(l, who, &ev);
+			lab_step(l, who, &ev);
 		} else {
 			break;
 		}
@@ -429,7 +427,7 @@ void lab_reload(struct lab *l, unsigned i, const char *config)
 	struct node_event ev = {.kind = NODE_CONFIG};
 
 	ev.u.config = parse(config);
-	step(l, i, &ev);
+	lab_step(l, i, &ev);
 }
 
 static void birth(struct lab *l, unsigned i)
@@ -460,7 +458,7 @@ void lab_restart(struct lab *l, unsigned i, const char *config)
 		ev.u.restore.name = s->name;
 		ev.u.restore.bytes = span_of(s->bytes, s->len);
 		if (s->name[0])
-			step(l, i, &ev);
+			lab_step(l, i, &ev);
 	}
 	lab_reload(l, i, config);
 }
@@ -471,7 +469,7 @@ void lab_address(struct lab *l, unsigned i, const char *addr, enum node_addr_sta
 
 	ev.u.address.addr = unit_addr(addr);
 	ev.u.address.state = state;
-	step(l, i, &ev);
+	lab_step(l, i, &ev);
 }
 
 void lab_group(struct lab *l, unsigned nodes)
@@ -487,7 +485,7 @@ void lab_group(struct lab *l, unsigned nodes)
 	for (unsigned i = 0; i < LAB_NODES; i++) {
 		if (!(nodes >> i & 1))
 			continue;
-		step(l, i, &ev);
+		lab_step(l, i, &ev);
 		lab_quorum(l, i, true);
 	}
 }
@@ -497,7 +495,7 @@ void lab_quorum(struct lab *l, unsigned i, bool quorate)
 	struct node_event ev = {.kind = NODE_QUORUM};
 
 	ev.u.quorate = quorate;
-	step(l, i, &ev);
+	lab_step(l, i, &ev);
 }
 
 void lab_command(struct lab *l, unsigned i, enum node_event_kind kind, const char *vip)
@@ -506,7 +504,7 @@ void lab_command(struct lab *l, unsigned i, enum node_event_kind kind, const cha
 
 	ev.u.command.token = 1;
 	ev.u.command.vip = vip;
-	step(l, i, &ev);
+	lab_step(l, i, &ev);
 }
 
 void lab_tune(struct lab *l, unsigned i, const char *key, const char *value)
@@ -516,7 +514,7 @@ void lab_tune(struct lab *l, unsigned i, const char *key, const char *value)
 	ev.u.command.token = 1;
 	ev.u.command.key = key;
 	ev.u.command.value = value;
-	step(l, i, &ev);
+	lab_step(l, i, &ev);
 }
 
 /* ---- traffic --------------------------------------------------------------------------------------- */
@@ -540,7 +538,7 @@ void lab_acquire(struct lab *l, unsigned i, uint16_t scope, const char *local,
 	assert_true(e && e->action == POLICY_NEGOTIATE);
 	n->rule = e->rule;
 	spd_free(spd);
-	step(l, i, &ev);
+	lab_step(l, i, &ev);
 }
 
 struct esp_usage *lab_usage(struct lab *l, unsigned i)

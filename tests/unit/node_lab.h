@@ -85,6 +85,8 @@ void lab_start(struct lab *l, unsigned i, const char *config);
 void lab_restart(struct lab *l, unsigned i, const char *config);
 void lab_kill(struct lab *l, unsigned i); /* silently; what it stored stays */
 void lab_reload(struct lab *l, unsigned i, const char *config);
+/* Any other event; the time is filled in. */
+void lab_step(struct lab *l, unsigned i, struct node_event *ev);
 void lab_address(struct lab *l, unsigned i, const char *addr, enum node_addr_state state);
 /* The group consists of these nodes (bits), all quorate; delivered to them. */
 void lab_group(struct lab *l, unsigned nodes);

@@ -69,6 +69,15 @@ static void kept_read(const struct kept *k, struct replica_peer *out)
 	assert(sane); /* only what was read or written by us is kept */
 }
 
+/* What nobody could read must not travel. */
+static bool reads_back(struct span bytes)
+{
+	struct reader r = rd_over(bytes);
+	struct replica_peer p;
+
+	return record_read(&r, &p);
+}
+
 bool replica_peers_put(struct replica_peers *d, const struct replica_peer *p)
 {
 	uint8_t bytes[REPLICA_RECORD_MAX];
@@ -77,7 +86,7 @@ bool replica_peers_put(struct replica_peers *d, const struct replica_peer *p)
 	struct kept *was = map_get(d->records, key_span(&key));
 
 	record_write(&w, p);
-	if (!wr_ok(&w))
+	if (!wr_ok(&w) || !reads_back(wr_span(&w)))
 		return false;
 	if (was && span_equal(span_of(was->bytes, was->len), wr_span(&w)))
 		return false;

@@ -59,7 +59,7 @@ struct replica_peers;
 struct replica_peers *replica_peers_new(const struct entropy *e);
 void replica_peers_free(struct replica_peers *d);
 
-/* True when something is different now. */
+/* True when something is different now. A record that makes no sense is not taken. */
 bool replica_peers_put(struct replica_peers *d, const struct replica_peer *p);
 bool replica_peers_drop(struct replica_peers *d, uint64_t key);
 /* False: not there. */

@@ -171,3 +171,10 @@ tests_unit_test_node_dial_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_node_reload
 tests_unit_test_node_reload_SOURCES = tests/unit/test_node_reload.c tests/unit/node_lab.c
 tests_unit_test_node_reload_LDADD = $(unit_ldadd)
+UNIT_TESTS += tests/unit/test_node_claims
+tests_unit_test_node_claims_SOURCES = tests/unit/test_node_claims.c
+tests_unit_test_node_claims_LDADD = $(unit_ldadd)
+# --- replica
+UNIT_TESTS += tests/unit/test_replica_peers
+tests_unit_test_replica_peers_SOURCES = tests/unit/test_replica_peers.c
+tests_unit_test_replica_peers_LDADD = $(unit_ldadd)

@@ -59,9 +59,8 @@ static void carry_sockets(struct daemon *d, struct effect *fx)
 static void carry_announce(struct daemon *d, struct effect *fx)
 {
 	char text[ADDR_TEXT_MAX];
-	int err = announce_address(&fx->u.announce);
+	int err = announce_address(d->announcer, &fx->u.announce);
 
-	(void)d;
 	if (err && err != EADDRNOTAVAIL)
 		journal_say(EVENT_WARNING, "cannot announce %s to its link: %s",
 			addr_format(&fx->u.announce, text), strerror(err));

@@ -62,6 +62,7 @@ struct daemon {
 	struct plane *plane;
 	struct watch *watch;
 	struct sockets *sockets;
+	struct announcer *announcer;
 	struct bus *bus; /* NULL: backend none */
 	struct quorum *quorum;
 	int bus_fd, quorum_fd; /* as polled; -1: none */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "port/announce.h"
 #include "port/clock.h"
 #include "port/files.h"
 #include "port/sockets.h"
@@ -363,7 +364,8 @@ bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap)
 	d->timer_fd = new_timer();
 	d->due_ms = UINT64_MAX;
 	d->sockets = sockets_new(DAEMON_MARK);
-	if (!d->sockets) {
+	d->announcer = announcer_new();
+	if (!d->sockets || !d->announcer) {
 		snprintf(why, why_cap, "cannot make sockets");
 		return false;
 	}
@@ -396,4 +398,5 @@ void feed_close(struct daemon *d)
 		close(d->housekeeping_fd);
 	watch_close(d->watch);
 	sockets_free(d->sockets);
+	announcer_free(d->announcer);
 }

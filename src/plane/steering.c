@@ -161,7 +161,7 @@ void steering_close(struct steering *s, bool keep)
 
 /* ---- a scope's table ---------------------------------------------------------------- */
 
-static int add_routes_from(struct steering *s, const struct steered *sc, uint32_t table,
+static int add_route_from(struct steering *s, const struct steered *sc, uint32_t table,
 	const struct prefix *dst, const struct addr *src)
 {
 	struct route r = {
@@ -172,14 +172,8 @@ static int add_routes_from(struct steering *s, const struct steered *sc, uint32_
 		.mtu = sc->mtu,
 		.metric = METRIC_TUN,
 	};
-	int err = netlink_add_route(s->netlink, &r);
 
-	/* The source address is not here (yet): steering_refresh() comes when it is. */
-	if (err < 0 && addr_is_set(src)) {
-		r.src = (struct addr){.family = ADDR_NONE};
-		err = netlink_add_route(s->netlink, &r);
-	}
-	return err;
+	return netlink_add_route(s->netlink, &r);
 }
 
 /* The host: wherever entries lead to, with the source that the main table gives. */
@@ -191,7 +185,7 @@ static int add_host_routes(struct steering *s, const struct steered *sc, uint32_
 	int err = 0;
 
 	for (size_t i = 0; i < n && err == 0; i++)
-		err = add_routes_from(s, sc, table, &parts[i].dst, &parts[i].src);
+		err = add_route_from(s, sc, table, &parts[i].dst, &parts[i].src);
 	free(parts);
 	return err;
 }
@@ -201,14 +195,19 @@ static struct prefix whole(uint8_t family)
 	return (struct prefix){.addr = {.family = family}, .bits = 0};
 }
 
-static const struct addr *first_of_family(const struct steered *sc, uint8_t family)
+/* The VIP: everything, with the first of its addresses that is here as source. */
+static int add_vip_routes(
+	struct steering *s, const struct steered *sc, uint32_t table, uint8_t family)
 {
 	static const struct addr none = {.family = ADDR_NONE};
+	struct prefix all = whole(family);
 
 	for (size_t i = 0; i < sc->n_addrs; i++)
-		if (sc->addrs[i].family == family)
-			return &sc->addrs[i];
-	return &none;
+		if (sc->addrs[i].family == family &&
+			add_route_from(s, sc, table, &all, &sc->addrs[i]) == 0)
+			return 0;
+	/* None is here (yet): steering_refresh() comes when one is. */
+	return add_route_from(s, sc, table, &all, &none);
 }
 
 static int add_prohibit(struct steering *s, uint32_t table, uint8_t family)
@@ -250,13 +249,11 @@ static int fill_table(struct steering *s, const struct steered *sc, uint32_t tab
 	int err = 0;
 
 	for (size_t i = 0; i < 2 && err == 0; i++) {
-		struct prefix all = whole(families[i]);
 		if (!has_family(sc->spd, families[i]))
 			continue;
 		err = add_prohibit(s, table, families[i]);
 		if (err == 0 && sc->n_addrs > 0)
-			err = add_routes_from(
-				s, sc, table, &all, first_of_family(sc, families[i]));
+			err = add_vip_routes(s, sc, table, families[i]);
 	}
 	if (err == 0 && sc->n_addrs == 0)
 		err = add_all_host_routes(s, sc, table);
@@ -470,11 +467,27 @@ bool steering_set(struct steering *s, uint16_t scope, const struct spd *spd,
 	return true;
 }
 
+/* The kernel takes an IPv4 route away with the address that it names as source, and an
+ * address may not have been here when the table was filled. Adding what is there changes
+ * nothing. */
+void steering_refill(struct steering *s, uint16_t scope)
+{
+	struct steered *sc = &s->scopes[scope];
+
+	if (!sc->spd || sc->n_addrs == 0)
+		return;
+	sc->mtu = device_inner_mtu(s->device, sc->addrs, sc->n_addrs);
+	/* What fails leaves the table's `prohibit`: closed, and tried again next time. */
+	int err = fill_table(s, sc, table_of(scope, sc->generation));
+	(void)err;
+}
+
 void steering_refresh(struct steering *s)
 {
 	for (uint16_t scope = 0; scope < SCOPES; scope++) {
 		struct steered next = s->scopes[scope];
-		if (next.spd && replace(s, scope, &next) == 0)
+		steering_refill(s, scope);
+		if (next.spd && next.n_addrs == 0 && replace(s, scope, &next) == 0)
 			s->scopes[scope] = next;
 	}
 }

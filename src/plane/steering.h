@@ -26,6 +26,8 @@ void steering_close(struct steering *s, bool keep);
 bool steering_set(struct steering *s, uint16_t scope, const struct spd *spd,
 	const struct addr *addrs, size_t n_addrs, char *why, size_t why_cap)
 	__attribute__((warn_unused_result));
+/* An address of the scope is here now: its routes are made sure of. */
+void steering_refill(struct steering *s, uint16_t scope);
 /* Addresses or routes of the machine have changed: works out source addresses and MTUs
  * anew. */
 void steering_refresh(struct steering *s);

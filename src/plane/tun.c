@@ -297,6 +297,7 @@ int plane_bind(struct plane *p, uint16_t scope, const struct addr *addr)
 {
 	struct local *l = find_local(p, addr);
 
+	assert(scope < SCOPE_MAX);
 	if (l && l->gone_ms == 0)
 		return 0;
 	if (l) {
@@ -308,6 +309,7 @@ int plane_bind(struct plane *p, uint16_t scope, const struct addr *addr)
 			return errno;
 		list_add(&p->locals, &l->link);
 	}
+	steering_refill(p->steering, scope);
 	give_local(p, l);
 	return 0;
 }

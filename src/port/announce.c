@@ -17,11 +17,36 @@
 #include <netinet/if_ether.h>
 #include <netinet/in.h>
 #include <netpacket/packet.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "port/netaddr.h"
+
+struct announcer {
+	int packet; /* sends only: bound to no protocol */
+};
+
+struct announcer *announcer_new(void)
+{
+	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return NULL;
+	struct announcer *n = mem_new(1, sizeof(*n));
+	n->packet = fd;
+	return n;
+}
+
+void announcer_free(struct announcer *n)
+{
+	if (!n)
+		return;
+	close(n->packet);
+	free(n);
+}
 
 struct hardware {
 	unsigned ifindex;
@@ -75,17 +100,12 @@ static int send_arp(int fd, const struct hardware *hw, const struct addr *a, uin
 	return 0;
 }
 
-static int announce_v4(const struct hardware *hw, const struct addr *a)
+static int announce_v4(
+	const struct announcer *n, const struct hardware *hw, const struct addr *a)
 {
-	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err = send_arp(n->packet, hw, a, ARPOP_REQUEST);
 
-	if (fd < 0)
-		return errno;
-	int err = send_arp(fd, hw, a, ARPOP_REQUEST);
-	if (err == 0)
-		err = send_arp(fd, hw, a, ARPOP_REPLY);
-	close(fd);
-	return err;
+	return err != 0 ? err : send_arp(n->packet, hw, a, ARPOP_REPLY);
 }
 
 struct advertisement {
@@ -155,7 +175,7 @@ static bool has_address(const struct ifaddrs *i, const struct addr *a)
 	return netaddr_from_socket(&name, &e) && addr_equal(&e.addr, a);
 }
 
-int announce_address(const struct addr *a)
+int announce_address(struct announcer *n, const struct addr *a)
 {
 	struct ifaddrs *all;
 	int result = EADDRNOTAVAIL;
@@ -168,7 +188,7 @@ int announce_address(const struct addr *a)
 			continue;
 		int err = 0;
 		if (find_hardware(all, i->ifa_name, &hw))
-			err = a->family == ADDR_V4 ? announce_v4(&hw, a)
+			err = a->family == ADDR_V4 ? announce_v4(n, &hw, a)
 						   : announce_v6(&hw, a);
 		if (result == EADDRNOTAVAIL || err != 0)
 			result = err;

@@ -11,8 +11,15 @@
 
 #include "base/addr.h"
 
+struct announcer;
+
+/* Holds its packet socket: closing one waits some 10 ms for the kernel, which does not
+ * belong between an address's arrival and its first IKE message. NULL: errno. */
+struct announcer *announcer_new(void);
+void announcer_free(struct announcer *n);
+
 /* 0 also when there is nothing to tell (the address is on a link without neighbours,
  * such as lo); EADDRNOTAVAIL when no link has the address; else an errno. */
-int announce_address(const struct addr *a);
+int announce_address(struct announcer *n, const struct addr *a);
 
 #endif

@@ -24,7 +24,7 @@
 #include "port/sockets.h"
 #include "port/watch.h"
 
-enum { WORDS = 24, SCOPES = 4, MARK = 0x76697073, ROUTES_PROTOCOL = 154 };
+enum { WORDS = 24, SCOPES = 4, MARK = 0x76697073 };
 
 struct scope {
 	struct spd *spd;
@@ -35,6 +35,7 @@ struct scope {
 static struct plane *plane;
 static struct sockets *sockets;
 static struct watch *watch;
+static struct announcer *announcer;
 static struct spd *pending;
 static struct scope scopes[SCOPES];
 static char why[256];
@@ -364,7 +365,7 @@ static int on_count500(char **w, int n)
 
 static int on_watch(char **w, int n)
 {
-	struct watch_params p = {.routes = true, .route_protocol = ROUTES_PROTOCOL};
+	struct watch_params p = {.routes = true, .route_protocol = PLANE_ROUTE_PROTOCOL};
 
 	(void)w, (void)n;
 	watch = watch_open(&p, why, sizeof(why));
@@ -395,7 +396,7 @@ static int on_announce(char **w, int n)
 	struct addr a = addr_word(w[1]);
 
 	(void)n;
-	return announce_address(&a);
+	return announce_address(announcer, &a);
 }
 
 /* ---- what comes by itself ----------------------------------------------------------------- */
@@ -563,7 +564,8 @@ int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	sockets = sockets_new(MARK);
-	if (!sockets)
+	announcer = announcer_new();
+	if (!sockets || !announcer)
 		die("sockets", strerror(errno));
 	for (;;) {
 		struct pollfd fds[] = {

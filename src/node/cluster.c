@@ -115,7 +115,8 @@ static void forget_asking(struct node *n)
 {
 	for (unsigned i = 0; i < n->n_scopes; i++)
 		for (unsigned k = 0; k < n->scopes[i].n_places; k++)
-			n->scopes[i].places[k].asked = false;
+			n->scopes[i].places[k].asked = n->scopes[i].places[k].returning =
+				false;
 }
 
 void on_members(struct node *n, const uint8_t *members, size_t count)
@@ -221,6 +222,15 @@ static void on_claim(struct node *n, uint8_t from, const struct addr *addr)
 		p->asked = false;
 }
 
+static void on_release(struct node *n, uint8_t from, const struct addr *addr)
+{
+	struct place *p;
+
+	(void)claims_on_release(&n->claims, from, addr);
+	if (from == n->params.member && scope_of_addr(n, addr, &p))
+		p->returning = false;
+}
+
 void on_message(struct node *n, uint8_t from, struct span bytes)
 {
 	struct cluster_msg m;
@@ -246,7 +256,7 @@ void on_message(struct node *n, uint8_t from, struct span bytes)
 		on_claim(n, from, &m.addr);
 		break;
 	case CLUSTER_RELEASE:
-		(void)claims_on_release(&n->claims, from, &m.addr);
+		on_release(n, from, &m.addr);
 		break;
 	case CLUSTER_PEERS:
 		on_peers(n, from, m.journal);

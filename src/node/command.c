@@ -204,7 +204,8 @@ void on_down(struct node *n, const struct node_event *ev)
 		if (!selected(n, ev, p))
 			continue;
 		ended++;
-		dial_rest(n, p);
+		dial_stop(n, p);
+		dial_rest(p);
 		directory_forget(n, p);
 		list_each_safe(at, &p->sessions) session_delete(
 			n, list_entry(at, struct session, of_peer), END_ORDER);

@@ -159,16 +159,20 @@ void dial_want(struct node *n, struct peer *p, unsigned why)
 				  : "no address known: it must call");
 		return;
 	}
-	if (fresh || p->next_try_ms == 0)
+	bool queued = p->next_try_ms == 0 && !list_empty(&p->waits);
+	if (!queued && (fresh || p->next_try_ms == 0))
 		queue(n, p);
 }
 
-void dial_rest(struct node *n, struct peer *p)
+void dial_rest(struct peer *p)
 {
 	p->want = 0;
 	p->urgent = false;
 	p->tries = 0;
-	dial_stop(n, p);
+	p->next_try_ms = 0;
+	if (p->call == 0)
+		list_del(
+			&p->waits); /* a call under way is not cut off: we may be in it */
 }
 
 void dial_succeeded(struct node *n, struct peer *p)
@@ -245,6 +249,13 @@ void dial_failed(struct node *n, struct peer *p, const struct ike_failure *why)
 
 /* ---- the queue --------------------------------------------------------------------------- */
 
+/* Nobody has missed it for a day, or nothing is sent to it any more. */
+static void forget(struct node *n, struct peer *p)
+{
+	dial_rest(p);
+	directory_forget(n, p);
+}
+
 static void wake_backoff(struct node *n)
 {
 	if (n->backoff_due_ms > n->now_ms)
@@ -258,7 +269,7 @@ static void wake_backoff(struct node *n)
 			if (p->want != 0)
 				queue(n, p);
 			else
-				dial_rest(n, p);
+				forget(n, p);
 		} else if (p->next_try_ms < n->backoff_due_ms) {
 			n->backoff_due_ms = p->next_try_ms;
 		}

@@ -2,7 +2,7 @@
  *
  * Whoever owns an address says who its peers are. A change is journalled for 20 ms or
  * until there is much of it, then sent; a newcomer gets everything. On disk lies one
- * snapshot of all, rewritten at most once a second and less often when it is large. With
+ * snapshot of all, rewritten at most five times a second, and less often when it is large. With
  * `takeover wait` nothing is shared and nothing is kept.
  *
  * A peer that was deleted politely is dropped from the directory: nobody calls it before
@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { JOURNAL_MS = 20, STORE_MS = 1000, STORE_PER_RECORDS = 10 };
+enum { JOURNAL_MS = 20, STORE_MS = 200, STORE_PER_RECORDS = 10 };
 
 static bool keeps(const struct node *n)
 {

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-enum { RANK_STEP = 3 };
+enum { RANK_STEP = 3, YOUNG_MS = 600000 };
 
 /* ---- ACQUIRE -------------------------------------------------------------------------- */
 
@@ -150,10 +150,14 @@ static uint8_t log2_of(uint64_t v)
 }
 
 /* The others hear of it only when it has changed much. */
-static void refresh_rank(struct node *n, struct peer *p, const struct esp_usage *usage)
+static void refresh_rank(struct node *n, const struct session *s)
 {
-	uint8_t rank = log2_of(usage->bytes_in + usage->bytes_out);
+	struct peer *p = s->peer;
+	uint8_t rank = log2_of(s->usage.bytes_in + s->usage.bytes_out);
 
+	/* A young SA has carried little, which says nothing of the peer. */
+	if (rank < p->rank && n->now_ms < s->child_since_ms + YOUNG_MS)
+		return;
 	if (rank < p->rank + RANK_STEP && p->rank < rank + RANK_STEP)
 		return;
 	p->rank = rank;
@@ -169,6 +173,6 @@ void on_usage(struct node *n, const struct esp_usage *usage)
 	s->usage = *usage;
 	s->usage_ms = n->now_ms;
 	if (s->end == END_NONE)
-		refresh_rank(n, s->peer, usage);
+		refresh_rank(n, s);
 	idle_report(n, s);
 }

@@ -83,9 +83,29 @@ static void unindex_peer(struct node *n, struct peer *p)
 
 /* ---- birth and death -------------------------------------------------------------------- */
 
+static bool is_idle(const struct peer *p)
+{
+	return !p->fixed && p->want == 0 && p->call == 0 && list_empty(&p->sessions);
+}
+
+/* Whoever has a key may come under as many names as he likes: room is made at the cost
+ * of those who have been gone longest. */
+static bool make_room(struct node *n)
+{
+	list_each_safe(item, &n->peers)
+	{
+		struct peer *p = list_entry(item, struct peer, link);
+		if (!is_idle(p))
+			continue;
+		peer_drop(n, p);
+		return true;
+	}
+	return false;
+}
+
 struct peer *peer_add(struct node *n, const struct peer *like)
 {
-	if (n->n_peers >= PEERS_MAX)
+	if (n->n_peers >= PEERS_MAX && !make_room(n))
 		return NULL;
 	struct peer *p = mem_new(1, sizeof(*p));
 	*p = *like;
@@ -168,7 +188,7 @@ static bool search_addr(struct peer *p, void *ctx)
 		f->exact = p;
 	else if (same_id && list_empty(&p->sessions))
 		f->same_addr = p;
-	else if (p->remote_id.type == ID_ANY && list_empty(&p->sessions))
+	else if ((p->remote_id.type == ID_ANY || p->fixed) && list_empty(&p->sessions))
 		f->unnamed = p;
 	return !f->exact;
 }

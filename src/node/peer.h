@@ -96,7 +96,7 @@ void peers_drop_place(struct node *n, const struct scope *s, const struct addr *
 /* ---- dial.c -------------------------------------------------------------------- */
 
 void dial_want(struct node *n, struct peer *p, unsigned why);
-void dial_rest(struct node *n, struct peer *p); /* no calling until there is traffic */
+void dial_rest(struct peer *p); /* no calling until there is traffic */
 void dial_succeeded(struct node *n, struct peer *p);
 void dial_failed(struct node *n, struct peer *p, const struct ike_failure *why);
 void dial_stop(

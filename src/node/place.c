@@ -81,12 +81,27 @@ static void bind_place(struct node *n, struct scope *s, struct place *p)
 	takeover_begin(n, s, p);
 }
 
+/* Until it comes round, the table still calls us the owner: not to be believed. */
+void place_return_claim(struct node *n, struct place *p)
+{
+	cluster_release(n, &p->addr);
+	p->returning = true;
+}
+
 static void give_up_claim(struct node *n, struct scope *s, struct place *p)
 {
 	(void)s;
+	if (p->leaving)
+		return; /* release_finish() does it when nothing can be sent any more */
 	if (p->asked || claims_owner(&n->claims, &p->addr) == n->params.member)
-		cluster_release(n, &p->addr);
+		place_return_claim(n, p);
 	p->asked = false;
+}
+
+static void hold_waiting(struct node *n, struct scope *s, struct place *p)
+{
+	hold(n, s, p);
+	give_up_claim(n, s, p);
 }
 
 static void arm_release(struct node *n, struct scope *s, struct place *p)
@@ -165,7 +180,7 @@ static const struct place_rule rules[] = {
 
 	{VIP_WAITING, PLACE_READY, VIP_BOUND, bind_place},
 	{VIP_WAITING, PLACE_TENTATIVE, VIP_TENTATIVE, give_up_claim},
-	{VIP_WAITING, PLACE_STOP, VIP_HELD, hold},
+	{VIP_WAITING, PLACE_STOP, VIP_HELD, hold_waiting},
 	{VIP_WAITING, PLACE_GONE, VIP_ABSENT, give_up_claim},
 
 	{VIP_BOUND, PLACE_STOP, VIP_RELEASING, arm_release},
@@ -186,7 +201,7 @@ static const struct place_rule rules[] = {
 
 	{VIP_MUTE, PLACE_READY, VIP_BOUND, bind_place},
 	{VIP_MUTE, PLACE_TENTATIVE, VIP_TENTATIVE, give_up_claim},
-	{VIP_MUTE, PLACE_STOP, VIP_HELD, hold},
+	{VIP_MUTE, PLACE_STOP, VIP_HELD, hold_waiting},
 	{VIP_MUTE, PLACE_GONE, VIP_ABSENT, give_up_claim},
 };
 
@@ -234,7 +249,7 @@ static bool may_own(const struct node *n, const struct scope *s)
 static bool is_owner(const struct node *n, const struct scope *s, const struct place *p)
 {
 	return s->is_host || !cluster_is_clustered(n) ||
-	       claims_owner(&n->claims, &p->addr) == n->params.member;
+	       (!p->returning && claims_owner(&n->claims, &p->addr) == n->params.member);
 }
 
 /* Everything but the claim is there. */
@@ -276,7 +291,7 @@ static void place_settle(struct node *n, struct scope *s, struct place *p)
 	if (is_owner(n, s, p)) {
 		p->asked = false;
 		place_event(n, s, p, PLACE_READY);
-	} else if (!p->asked && owner == 0) {
+	} else if (!p->asked && !p->returning && owner == 0) {
 		p->asked = true;
 		cluster_claim(n, &p->addr);
 	}

@@ -39,17 +39,13 @@ static void leave_session(struct node *n, struct session *s, enum leave_how how)
 		session_forget(n, s, END_LEAVING);
 }
 
-/* Sessions come and go under our hands, so each round starts from the list's head. */
-static struct session *next_staying(
-	struct node *n, const struct scope *s, const struct place *p, bool all)
+static bool has_session(
+	const struct node *n, const struct scope *s, const struct place *p)
 {
-	list_each(item, &n->sessions)
-	{
-		struct session *se = list_entry(item, struct session, link);
-		if (session_at(se, s->id, &p->addr) && (all || se->end != END_LEAVING))
-			return se;
-	}
-	return NULL;
+	list_each(
+		item, &n->sessions) if (session_at(list_entry(item, struct session, link),
+						s->id, &p->addr)) return true;
+	return false;
 }
 
 static void stop_calls(struct node *n, const struct scope *s, const struct place *p)
@@ -80,11 +76,12 @@ void release_begin(struct node *n, struct scope *s, struct place *p, enum leave_
 	if (!s->is_host && !scope_serves(s))
 		scope_close_gate(n, s);
 	stop_calls(n, s, p);
-	for (;;) {
-		struct session *se = next_staying(n, s, p, how == LEAVE_MUTE);
-		if (!se)
-			break;
-		leave_session(n, se, how);
+	list_each_safe(item, &n->sessions) /* one that ends takes no other with it */
+	{
+		struct session *se = list_entry(item, struct session, link);
+		if (session_at(se, s->id, &p->addr) &&
+			(how == LEAVE_MUTE || se->end != END_LEAVING))
+			leave_session(n, se, how);
 	}
 }
 
@@ -99,7 +96,7 @@ static void close_sockets(struct node *n, struct scope *s, struct place *p)
 
 bool release_finish(struct node *n, struct scope *s, struct place *p)
 {
-	if (next_staying(n, s, p, true) || s->gate_closings > 0)
+	if (has_session(n, s, p) || s->gate_closings > 0)
 		return false;
 	close_sockets(n, s, p);
 	p->leaving = p->mute = false;
@@ -107,7 +104,7 @@ bool release_finish(struct node *n, struct scope *s, struct place *p)
 		scope_steer(n, s);
 	peers_drop_place(n, s, &p->addr);
 	if (p->owns && !goes_on_elsewhere(n, p))
-		cluster_release(n, &p->addr);
+		place_return_claim(n, p);
 	p->owns = p->asked = false;
 	return true;
 }
@@ -117,10 +114,11 @@ void release_now(struct node *n, struct scope *s, struct place *p)
 	bool mute = p->mute || goes_on_elsewhere(n, p);
 
 	stop_calls(n, s, p);
-	for (;;) {
-		struct session *se = next_staying(n, s, p, true);
-		if (!se)
-			break;
+	list_each_safe(item, &n->sessions)
+	{
+		struct session *se = list_entry(item, struct session, link);
+		if (!session_at(se, s->id, &p->addr))
+			continue;
 		se->end = END_LEAVING;
 		uint32_t ike = se->ike;
 		if (mute || ike_delete(n->ike, n->now_ms, ike, 0, 1) != IKE_OK ||

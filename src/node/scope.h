@@ -19,6 +19,7 @@ struct place {
 	uint64_t since_ms;
 	bool started; /* bind agent: told to */
 	bool asked; /* our CLAIM is on its way */
+	bool returning; /* our RELEASE is on its way */
 	bool owns; /* we hold the claim and owe its RELEASE */
 	bool sockets;
 	bool leaving; /* its SAs are being taken down; it is not bound before that is done */
@@ -84,6 +85,8 @@ void place_event(
 	struct node *n, struct scope *s, struct place *p, enum place_happening what);
 void place_see(
 	struct node *n, struct scope *s, struct place *p, enum node_addr_state seen);
+/* Says RELEASE; the claim counts as lost until it has come round. */
+void place_return_claim(struct node *n, struct place *p);
 bool place_serves(const struct place *p); /* BOUND or RELEASING */
 /* Binds what can be bound, mutes what must be, finishes what is leaving. */
 void places_settle(struct node *n);

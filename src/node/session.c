@@ -263,7 +263,11 @@ static void after_end(struct node *n, struct peer *p, enum session_end end,
 	if (end == END_NONE && why->close == IKE_CLOSE_REPLACED && p->call != 0)
 		return; /* the newer one is on its way */
 	directory_forget(n, p);
-	dial_rest(n, p);
+	dial_rest(p);
+	/* It has come back under another address or port, as another peer. */
+	if (end == END_NONE && why->close == IKE_CLOSE_REPLACED && !p->fixed &&
+		p->call == 0)
+		peer_drop(n, p);
 }
 
 void session_closed(

@@ -85,6 +85,14 @@ static void do_send(struct lab_node *m, const struct effect *f)
 	struct lab_item *item = enqueue(l, LAB_DATAGRAM, l->now_ms + 1);
 	item->local = path->remote;
 	item->remote = path->local;
+	if (addr_is_set(&l->inside) && addr_equal(&item->remote.addr, &l->inside)) {
+		item->remote.addr = l->outside;
+		item->remote.port = (uint16_t)(item->remote.port + l->nat_shift);
+	} else if (addr_is_set(&l->inside) &&
+		   addr_equal(&item->local.addr, &l->outside)) {
+		item->local.addr = l->inside;
+		item->local.port = (uint16_t)(item->local.port - l->nat_shift);
+	}
 	item->natt = path->natt;
 	set_bytes(item, f->u.send.bytes, f->u.send.len);
 }
@@ -273,6 +281,8 @@ void lab_step(struct lab *l, unsigned i, struct node_event *ev)
 
 static void deliver_datagram(struct lab *l, struct lab_item *item)
 {
+	if (item->local.port != IKE_PORT && item->local.port != IKE_NATT_PORT)
+		return; /* a mapping that is gone */
 	for (unsigned i = 0; i < LAB_NODES; i++) {
 		if (!l->node[i].node || !has_socket(&l->node[i], &item->local.addr))
 			continue;

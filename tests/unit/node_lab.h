@@ -72,6 +72,8 @@ struct lab {
 	unsigned n_members;
 	bool hold_acks; /* gates stay unacknowledged */
 	bool cut; /* datagrams are lost */
+	struct addr inside, outside; /* a NAT: inside is seen as outside; not set: none */
+	uint16_t nat_shift; /* added to the ports of what leaves it */
 	/* Set to look at or lose single datagrams: false loses it. */
 	bool (*filter)(struct lab *l, unsigned from, const struct ike_path *path);
 	unsigned filtered;

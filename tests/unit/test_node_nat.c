@@ -1,0 +1,162 @@
+/* A client behind a NAT, and a cluster that has to call it back. */
+#include "node_conf.h"
+#include "node_lab.h"
+
+#define TUNNEL_SERVER(cluster)                                                         \
+	cluster "vip \"mail\" { address 192.0.2.10; }\n" SECRET                        \
+		"filter-list \"mail\" { from vip \"mail\" port 143 to any proto tcp "  \
+		"mirrored; }\n"                                                        \
+		"filter-action \"esp\" { negotiate require; mode tunnel; }\n"          \
+		"policy \"p\" { rule \"mail\" { match \"mail\"; action \"esp\"; auth " \
+		"psk \"lab\" local-id \"mail.example\" remote-id any; } }\n"           \
+		"assign policy \"p\" to vip \"mail\";\n"
+#define TUNNEL_CLIENT                                                                    \
+	ALONE SECRET                                                                     \
+		"filter-list \"mail\" { from me to 192.0.2.10 port 143 proto tcp "       \
+		"mirrored; }\n"                                                          \
+		"filter-action \"esp\" { negotiate require; mode tunnel to 192.0.2.10; " \
+		"}\n"                                                                    \
+		"policy \"p\" { rule \"mail\" { match \"mail\"; action \"esp\"; auth "   \
+		"psk \"lab\" local-id \"client.example\" remote-id \"mail.example\"; } " \
+		"}\nassign policy \"p\" to host;\n"
+
+enum { M1, M2, CLIENT };
+#define PRIVATE "10.9.9.9"
+#define PUBLIC "203.0.113.5"
+
+static struct lab *behind_nat(const char *server, unsigned members)
+{
+	struct lab *l = lab_new();
+
+	l->inside = unit_addr(PRIVATE);
+	l->outside = unit_addr(PUBLIC);
+	l->nat_shift = 20000;
+	for (unsigned i = 0; i < members; i++)
+		lab_start(l, i, server);
+	lab_group(l, (1u << members) - 1);
+	lab_run(l, 10);
+	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
+	lab_start(l, CLIENT, TUNNEL_CLIENT);
+	lab_address(l, CLIENT, PRIVATE, NODE_ADDR_PRESENT);
+	lab_run(l, 10);
+	lab_acquire(l, CLIENT, 0, PRIVATE, VIP, 143);
+	lab_run(l, 100);
+	assert_int_equal(lab_up(l, M1), 1);
+	assert_int_equal(lab_up(l, CLIENT), 1);
+	return l;
+}
+
+static void tunnel_through_a_nat(void **state)
+{
+	struct lab *l = behind_nat(TUNNEL_SERVER(WEB), 1);
+	struct peer_view v = lab_peer(l, M1);
+
+	(void)state;
+	assert_true(v.nat && v.callable);
+	assert_int_equal(v.remote.port, 24500);
+	assert_true(l->node[M1].child[0].c.encap);
+	assert_int_equal(l->node[M1].child[0].c.mode, POLICY_TUNNEL);
+	lab_free(l);
+}
+
+/* The new owner calls through the mapping that the NAT still has. */
+static void taken_over_through_the_nat(void **state)
+{
+	struct lab *l = behind_nat(TUNNEL_SERVER(WEB), 2);
+
+	(void)state;
+	lab_kill(l, M1);
+	lab_group(l, 1u << M2);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 20);
+	assert_int_equal(lab_up(l, M2), 1);
+	assert_int_equal(l->node[CLIENT].n_child, 1);
+	lab_free(l);
+}
+
+static void client_behind_nat_keeps_the_mapping_alive(void **state)
+{
+	struct lab *l = behind_nat(TUNNEL_SERVER(WEB), 1);
+
+	(void)state;
+	lab_run(l, 100000);
+	assert_in_range(lab_count(l, CLIENT, "keepalive"), 4, 6);
+	assert_int_equal(lab_count(l, M1, "keepalive"), 0);
+	lab_free(l);
+}
+
+/* The NAT forgot the port; authentic traffic shows the new one, also to the standby. */
+static void a_new_mapping_is_followed(void **state)
+{
+	struct lab *l = behind_nat(TUNNEL_SERVER(WEB), 2);
+	struct node_event ev = {.kind = NODE_NOTICE};
+
+	(void)state;
+	l->nat_shift = 30000;
+	ev.u.notice.kind = ESP_MAPPING;
+	ev.u.notice.id = l->node[M1].child[0].c.id;
+	ev.u.notice.remote = (struct endpoint){.addr = l->outside, .port = 34500};
+	lab_step(l, M1, &ev);
+	assert_int_equal(lab_count(l, M1, "sa-move"), 1);
+	assert_int_equal(lab_peer(l, M1).remote.port, 34500);
+	lab_run(l, 100);
+	lab_kill(l, M1);
+	lab_group(l, 1u << M2);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 20);
+	assert_int_equal(lab_up(l, M2), 1);
+	lab_free(l);
+}
+
+/* The mapping is gone and cannot be called: the client's own packets bring it back. */
+static void a_lost_mapping_needs_the_client(void **state)
+{
+	struct lab *l = behind_nat(TUNNEL_SERVER(WEB), 2);
+
+	(void)state;
+	lab_kill(l, M1);
+	lab_group(l, 1u << M2);
+	l->nat_shift = 30000;
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_usage(l, CLIENT)->unanswered_since_ms = l->now_ms;
+	lab_usage(l, CLIENT)->last_out_ms = l->now_ms;
+	lab_run(l, 1000);
+	assert_int_equal(lab_up(l, M2), 0);
+	lab_run(l, 62000);
+	assert_int_equal(lab_up(l, M2), 1);
+	lab_free(l);
+}
+
+static void a_client_that_comes_back_leaves_no_ghost(void **state)
+{
+	struct lab *l = behind_nat(TUNNEL_SERVER(WEB), 1);
+
+	(void)state;
+	size_t kept = node_count_kept(l->node[M1].node);
+	for (unsigned i = 0; i < 5; i++) {
+		lab_kill(l, CLIENT);
+		l->nat_shift = (uint16_t)(l->nat_shift + 1);
+		lab_start(l, CLIENT, TUNNEL_CLIENT);
+		lab_address(l, CLIENT, PRIVATE, NODE_ADDR_PRESENT);
+		lab_acquire(l, CLIENT, 0, PRIVATE, VIP, 143);
+		lab_run(l, 100);
+		assert_int_equal(lab_up(l, M1), 1);
+	}
+	lab_run(l, 40000);
+	assert_int_equal(node_count_kept(l->node[M1].node), kept);
+	lab_free(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tunnel_through_a_nat),
+		cmocka_unit_test(taken_over_through_the_nat),
+		cmocka_unit_test(client_behind_nat_keeps_the_mapping_alive),
+		cmocka_unit_test(a_new_mapping_is_followed),
+		cmocka_unit_test(a_lost_mapping_needs_the_client),
+		cmocka_unit_test(a_client_that_comes_back_leaves_no_ghost),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -39,6 +39,12 @@ static struct span id_octets(const struct exchange *x, uint8_t type)
 	return rd_rest(&body);
 }
 
+/* Type 0 is reserved on the wire, and means "any" with us: it would match every rule. */
+static bool read_id(const struct exchange *x, uint8_t type, struct identity *out)
+{
+	return id_payload_read(body_of(x, type), out) == WIRE_OK && !identity_is_any(out);
+}
+
 static struct span write_id(
 	struct message *m, uint8_t type, const struct identity *id, uint8_t *store)
 {
@@ -82,15 +88,6 @@ static void write_selectors(
 
 /* ---- initiator: the request */
 
-/* RFC 7296 2.23.1: transport mode means the addresses of the IKE SA and no others. */
-static void restrict_selectors(struct ike_conn *c, const struct ike_path *path)
-{
-	if (c->mode != POLICY_TRANSPORT)
-		return;
-	ike_child_restrict(&c->local_ts, &path->local.addr);
-	ike_child_restrict(&c->remote_ts, &path->remote.addr);
-}
-
 void ike_auth_ask(struct ike_engine *e, struct ike_sa *sa)
 {
 	struct ike_conn *c = sa->conn;
@@ -98,7 +95,7 @@ void ike_auth_ask(struct ike_engine *e, struct ike_sa *sa)
 	struct wire_sa offer = {.n = 0};
 	uint8_t store[ID_PAYLOAD_MAX];
 
-	restrict_selectors(c, &sa->path);
+	ike_child_restrict(c, &sa->path);
 	assert(c->local_ts.n > 0 && c->remote_ts.n > 0); /* the node's selectors */
 	struct message m = ike_request_begin(e, sa, IKE_AUTH);
 	struct span idi = write_id(&m, PAYLOAD_IDI, &c->local_id, store);
@@ -133,7 +130,7 @@ static const char *why_not_believed(struct exchange *x)
 	struct wire_auth auth;
 	struct identity idr;
 
-	if (id_payload_read(body_of(x, PAYLOAD_IDR), &idr) != WIRE_OK ||
+	if (!read_id(x, PAYLOAD_IDR, &idr) ||
 		auth_payload_read(body_of(x, PAYLOAD_AUTH), &auth) != WIRE_OK)
 		return "INVALID_SYNTAX: the peer's identity or proof is malformed";
 	if (auth.method != AUTH_SHARED_KEY_MIC)
@@ -146,6 +143,7 @@ static const char *why_not_believed(struct exchange *x)
 		return "AUTHENTICATION_FAILED: the peer's pre-shared key differs from "
 		       "ours: compare the secrets on both sides";
 	sa->conn->remote_id = idr;
+	ike_pair_join(x->e, sa);
 	return NULL;
 }
 
@@ -155,27 +153,6 @@ static enum ike_verdict disbelieve(struct exchange *x, const char *text)
 	return refuse(x, IKE_WHY_AUTH, N_AUTHENTICATION_FAILED, text);
 }
 
-/* RFC 7296 2.23.1, the client's side. False: not a subset of what we asked for. */
-static bool take_selectors(struct exchange *x)
-{
-	struct ike_sa *sa = x->sa;
-	struct ts_list tsi, tsr;
-
-	if (ts_payload_read(body_of(x, PAYLOAD_TSI), &tsi) != WIRE_OK ||
-		ts_payload_read(body_of(x, PAYLOAD_TSR), &tsr) != WIRE_OK)
-		return false;
-	if (sa->conn->mode == POLICY_TRANSPORT && sa->nat_local)
-		ike_child_substitute(&tsi, &sa->path.local.addr);
-	if (sa->conn->mode == POLICY_TRANSPORT && sa->nat_remote)
-		ike_child_substitute(&tsr, &sa->path.remote.addr);
-	if (!ike_child_is_narrowed(&tsi, &sa->conn->local_ts) ||
-		!ike_child_is_narrowed(&tsr, &sa->conn->remote_ts))
-		return false;
-	sa->conn->local_ts = tsi;
-	sa->conn->remote_ts = tsr;
-	return true;
-}
-
 enum ike_verdict ike_on_auth_response(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
@@ -183,6 +160,7 @@ enum ike_verdict ike_on_auth_response(struct exchange *x)
 	bool transport = ike_notify_find(&x->in, N_USE_TRANSPORT_MODE, NULL);
 	struct wire_sa answer;
 	struct esp_choice choice;
+	struct ts_list tsi, tsr;
 
 	if (doubt)
 		return disbelieve(x, doubt);
@@ -197,7 +175,9 @@ enum ike_verdict ike_on_auth_response(struct exchange *x)
 		!ike_suites_accept_esp(&sa->conn->proposals, &answer, &choice))
 		return refuse(x, IKE_WHY_PROPOSAL, N_NO_PROPOSAL_CHOSEN,
 			"the peer chose an ESP proposal that we have not made");
-	if (!take_selectors(x))
+	if (ts_payload_read(body_of(x, PAYLOAD_TSI), &tsi) != WIRE_OK ||
+		ts_payload_read(body_of(x, PAYLOAD_TSR), &tsr) != WIRE_OK ||
+		!ike_child_take(sa, &tsi, &tsr))
 		return refuse(x, IKE_WHY_SELECTORS, N_TS_UNACCEPTABLE,
 			"the peer's traffic selectors are not within those asked for");
 	ike_child_complete(sa, &choice);
@@ -247,11 +227,10 @@ struct auth_request {
 static bool read_request(struct exchange *x, struct auth_request *q)
 {
 	q->idr = (struct identity){.type = ID_ANY};
-	if (payload_set_has(&x->in, PAYLOAD_IDR) &&
-		id_payload_read(body_of(x, PAYLOAD_IDR), &q->idr) != WIRE_OK)
+	if (payload_set_has(&x->in, PAYLOAD_IDR) && !read_id(x, PAYLOAD_IDR, &q->idr))
 		return false;
 	q->transport = ike_notify_find(&x->in, N_USE_TRANSPORT_MODE, NULL);
-	return id_payload_read(body_of(x, PAYLOAD_IDI), &q->idi) == WIRE_OK &&
+	return read_id(x, PAYLOAD_IDI, &q->idi) &&
 	       auth_payload_read(body_of(x, PAYLOAD_AUTH), &q->auth) == WIRE_OK &&
 	       sa_payload_read(body_of(x, PAYLOAD_SA), &q->offer) == WIRE_OK &&
 	       ts_payload_read(body_of(x, PAYLOAD_TSI), &q->tsi) == WIRE_OK &&
@@ -292,6 +271,7 @@ static const char *find_believer(struct exchange *x, const struct auth_request *
 			c->path = *x->from;
 			c->remote_id = q->idi;
 			x->sa->conn = c;
+			ike_pair_join(x->e, x->sa);
 			return NULL;
 		}
 		if (q->auth.method == AUTH_SHARED_KEY_MIC)
@@ -304,42 +284,6 @@ static const char *find_believer(struct exchange *x, const struct auth_request *
 	return doubt;
 }
 
-static bool narrow(struct exchange *x, enum policy_mode mode, const struct ts_list *ours,
-	const struct ts_list *theirs)
-{
-	struct ike_host *host = &x->e->host;
-
-	return host->narrow(host->ctx, x->sa->conn, mode, ours, theirs) &&
-	       x->sa->conn->local_ts.n > 0 && x->sa->conn->remote_ts.n > 0;
-}
-
-/* RFC 7296 2.23.1, the server's side: in transport mode selectors are those that we see;
- * where the policy does not have them, tunnel mode with the caller's own. */
-static bool choose_selectors(struct exchange *x, const struct auth_request *q)
-{
-	struct ike_sa *sa = x->sa;
-	struct ts_list ours = q->tsr, theirs = q->tsi;
-
-	if (q->transport) {
-		if (sa->nat_remote)
-			ike_child_substitute(&theirs, &x->from->remote.addr);
-		if (sa->nat_local)
-			ike_child_substitute(&ours, &x->from->local.addr);
-		if (narrow(x, POLICY_TRANSPORT, &ours, &theirs)) {
-			sa->conn->mode = POLICY_TRANSPORT;
-			return true;
-		}
-	}
-	if (!narrow(x, POLICY_TUNNEL, &q->tsr, &q->tsi))
-		return false;
-	sa->conn->mode = POLICY_TUNNEL;
-	if (q->transport)
-		ike_note(x->e, x->from, sa->id,
-			"the caller asks for transport mode, the rule has tunnel mode: "
-			"answered with tunnel mode, which it may refuse");
-	return true;
-}
-
 /* The caller is believed, its child is not possible. */
 static enum ike_verdict refuse_child(
 	struct exchange *x, enum ike_why why, uint16_t notify, const char *text)
@@ -350,13 +294,13 @@ static enum ike_verdict refuse_child(
 	return VERDICT_DELETE;
 }
 
-static enum ike_verdict refuse_selectors(struct exchange *x, const struct auth_request *q)
+static enum ike_verdict refuse_selectors(
+	struct exchange *x, const struct auth_request *q, enum ike_why why)
 {
 	char ours[TS_TEXT_MAX], theirs[TS_TEXT_MAX], text[512];
-	bool mode = !q->transport && narrow(x, POLICY_TRANSPORT, &q->tsr, &q->tsi);
 
-	if (mode)
-		return refuse_child(x, IKE_WHY_MODE, N_TS_UNACCEPTABLE,
+	if (why == IKE_WHY_MODE)
+		return refuse_child(x, why, N_TS_UNACCEPTABLE,
 			"TS_UNACCEPTABLE: the caller asks for tunnel mode, the rule has "
 			"transport mode: make both sides the same");
 	snprintf(text, sizeof(text),
@@ -365,7 +309,7 @@ static enum ike_verdict refuse_selectors(struct exchange *x, const struct auth_r
 		"compare the filters on both sides",
 		q->tsr.n > 0 ? ts_format(&q->tsr.at[0], ours) : "none",
 		q->tsi.n > 0 ? ts_format(&q->tsi.at[0], theirs) : "none");
-	return refuse_child(x, IKE_WHY_SELECTORS, N_TS_UNACCEPTABLE, text);
+	return refuse_child(x, why, N_TS_UNACCEPTABLE, text);
 }
 
 static enum ike_verdict answer_child(struct exchange *x, const struct auth_request *q)
@@ -374,8 +318,9 @@ static enum ike_verdict answer_child(struct exchange *x, const struct auth_reque
 	struct wire_sa answer = {.n = 0};
 	struct esp_choice choice;
 
-	if (!choose_selectors(x, q))
-		return refuse_selectors(x, q);
+	enum ike_why why = ike_child_choose(x, &q->tsi, &q->tsr, q->transport);
+	if (why != IKE_WHY_NONE)
+		return refuse_selectors(x, q, why);
 	struct ike_child *child = ike_child_new(x->e, sa);
 	if (!ike_suites_choose_esp(
 		    &sa->conn->proposals, &q->offer, child->spi_in, &choice, &answer))
@@ -417,7 +362,7 @@ enum ike_verdict ike_on_auth_request(struct exchange *x)
 /* RFC 7296 2.16: without AUTH the caller wants EAP, which we do not have. */
 enum ike_verdict ike_on_auth_without_proof(struct exchange *x)
 {
-	if (id_payload_read(body_of(x, PAYLOAD_IDI), &x->sa->claimed) != WIRE_OK)
+	if (!read_id(x, PAYLOAD_IDI, &x->sa->claimed))
 		x->sa->claimed = (struct identity){.type = ID_ANY};
 	(void)fail_auth(x, "wants EAP: give its side 'auth psk' for us");
 	return VERDICT_THEN;

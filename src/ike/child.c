@@ -72,15 +72,15 @@ void ike_child_down(struct ike_engine *e, struct ike_sa *sa, enum ike_close why)
 	ike_child_free(sa);
 }
 
-void ike_child_substitute(struct ts_list *l, const struct addr *seen)
+/* ---- traffic selectors */
+
+static void substitute(struct ts_list *l, const struct addr *seen)
 {
 	for (unsigned i = 0; i < l->n; i++)
 		l->at[i].lo = l->at[i].hi = *seen;
 }
 
-/* Transport mode: exactly the addresses of the IKE SA. Selectors that do not have them
- * are left out. */
-void ike_child_restrict(struct ts_list *l, const struct addr *a)
+static void restrict_list(struct ts_list *l, const struct addr *a)
 {
 	struct ts_list kept = {.n = 0};
 
@@ -95,7 +95,16 @@ void ike_child_restrict(struct ts_list *l, const struct addr *a)
 	*l = kept;
 }
 
-bool ike_child_is_narrowed(const struct ts_list *got, const struct ts_list *sent)
+/* RFC 7296 2.23.1: transport mode means the addresses of the IKE SA and no others. */
+void ike_child_restrict(struct ike_conn *c, const struct ike_path *path)
+{
+	if (c->mode != POLICY_TRANSPORT)
+		return;
+	restrict_list(&c->local_ts, &path->local.addr);
+	restrict_list(&c->remote_ts, &path->remote.addr);
+}
+
+static bool is_narrowed(const struct ts_list *got, const struct ts_list *sent)
 {
 	for (unsigned i = 0; i < got->n; i++) {
 		bool inside = false;
@@ -106,6 +115,60 @@ bool ike_child_is_narrowed(const struct ts_list *got, const struct ts_list *sent
 			return false;
 	}
 	return got->n > 0;
+}
+
+/* RFC 7296 2.23.1, the client's side. */
+bool ike_child_take(struct ike_sa *sa, struct ts_list *tsi, struct ts_list *tsr)
+{
+	struct ike_conn *c = sa->conn;
+
+	if (c->mode == POLICY_TRANSPORT && sa->nat_local)
+		substitute(tsi, &sa->path.local.addr);
+	if (c->mode == POLICY_TRANSPORT && sa->nat_remote)
+		substitute(tsr, &sa->path.remote.addr);
+	if (!is_narrowed(tsi, &c->local_ts) || !is_narrowed(tsr, &c->remote_ts))
+		return false;
+	c->local_ts = *tsi;
+	c->remote_ts = *tsr;
+	return true;
+}
+
+static bool narrow(struct exchange *x, enum policy_mode mode, const struct ts_list *ours,
+	const struct ts_list *theirs)
+{
+	struct ike_host *host = &x->e->host;
+	struct ike_conn *c = x->sa->conn;
+
+	if (!host->narrow(host->ctx, c, mode, ours, theirs) || c->local_ts.n == 0 ||
+		c->remote_ts.n == 0)
+		return false;
+	c->mode = mode;
+	return true;
+}
+
+/* RFC 7296 2.23.1, the server's side: in transport mode selectors are those that we see;
+ * where the policy does not have them, tunnel mode with the caller's own. */
+enum ike_why ike_child_choose(struct exchange *x, const struct ts_list *tsi,
+	const struct ts_list *tsr, bool transport)
+{
+	struct ts_list ours = *tsr, theirs = *tsi;
+
+	if (transport && x->sa->nat_remote)
+		substitute(&theirs, &x->from->remote.addr);
+	if (transport && x->sa->nat_local)
+		substitute(&ours, &x->from->local.addr);
+	if (transport && narrow(x, POLICY_TRANSPORT, &ours, &theirs))
+		return IKE_WHY_NONE;
+	if (narrow(x, POLICY_TUNNEL, tsr, tsi)) {
+		if (transport)
+			ike_note(x->e, x->from, x->sa->id,
+				"the caller asks for transport mode, the rule has tunnel "
+				"mode: answered with tunnel mode, which it may refuse");
+		return IKE_WHY_NONE;
+	}
+	if (!transport && narrow(x, POLICY_TRANSPORT, &ours, &theirs))
+		return IKE_WHY_MODE;
+	return IKE_WHY_SELECTORS;
 }
 
 static bool lists_overlap(const struct ts_list *a, const struct ts_list *b)

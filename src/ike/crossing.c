@@ -20,6 +20,8 @@
  */
 #include "ike/sa.h"
 
+#include <assert.h>
+
 enum {
 	CROSSED_MS = 10000, /* up within so long: they may have crossed */
 	END_OURS_MS = 1000, /* the initiator ends a loser between vipsec nodes */
@@ -30,33 +32,50 @@ enum {
 	GOODBYE_WAIT_MS = 2000
 };
 
-static struct ike_sa *sa_of(struct list *item)
+static struct ike_sa *kin_of(struct list *item)
 {
-	return list_entry(item, struct ike_sa, all);
+	return list_entry(item, struct ike_sa, kin);
 }
 
-/* Either of them may not have a peer's identity yet: then its address must do. */
-static bool may_be_same_peer(const struct ike_sa *a, const struct ike_sa *b)
+static bool is_leaving(const struct ike_sa *sa)
 {
-	bool known = a->conn && b->conn && !identity_is_any(&a->conn->remote_id) &&
-		     !identity_is_any(&b->conn->remote_id);
+	return sa->state == STATE_DELETING || sa->state == STATE_GONE;
+}
 
-	if (known)
-		return ike_sa_same_pair(a, b);
+/* Where one of the two has no known identity yet, its address must do. */
+static bool same_place(const struct ike_sa *a, const struct ike_sa *b)
+{
 	return a->path.scope == b->path.scope &&
 	       endpoint_equal(&a->path.remote, &b->path.remote);
+}
+
+static bool is_first_there(const struct ike_engine *e, const struct ike_sa *sa)
+{
+	list_each(item, &e->sas)
+	{
+		const struct ike_sa *other = list_entry(item, struct ike_sa, all);
+
+		if (other != sa && !is_leaving(other) && same_place(sa, other))
+			return false;
+	}
+	return true;
 }
 
 /* RFC 7296 2.4. */
 bool ike_crossing_is_first(const struct ike_engine *e, const struct ike_sa *sa)
 {
-	list_each(item, &e->sas)
+	if (!sa->pair)
+		return is_first_there(e, sa);
+	list_each(item, &sa->pair->members)
 	{
-		const struct ike_sa *other = sa_of(item);
-		bool leaving =
-			other->state == STATE_DELETING || other->state == STATE_GONE;
+		const struct ike_sa *other = kin_of(item);
 
-		if (other != sa && !leaving && may_be_same_peer(sa, other))
+		if (other != sa && !is_leaving(other))
+			return false;
+	}
+	list_each(item, &e->half_open)
+	{
+		if (same_place(sa, list_entry(item, struct ike_sa, half)))
 			return false;
 	}
 	return true;
@@ -75,12 +94,12 @@ static void end_replaced(struct ike_engine *e, struct ike_sa *sa)
 
 void ike_crossing_contact(struct ike_engine *e, struct ike_sa *sa)
 {
-	list_each_safe(item, &e->sas)
+	assert(sa->pair); /* it is up: the peer has an identity */
+	list_each_safe(item, &sa->pair->members)
 	{
-		struct ike_sa *other = sa_of(item);
+		struct ike_sa *other = kin_of(item);
 
 		if (other != sa && other->state == STATE_UP &&
-			ike_sa_same_pair(sa, other) &&
 			other->established_ms < sa->created_ms)
 			end_replaced(e, other);
 	}
@@ -90,7 +109,7 @@ void ike_crossing_contact(struct ike_engine *e, struct ike_sa *sa)
 
 static bool same_traffic(const struct ike_sa *a, const struct ike_sa *b)
 {
-	return ike_sa_same_pair(a, b) && a->conn->rule == b->conn->rule &&
+	return a->pair && a->pair == b->pair && a->conn->rule == b->conn->rule &&
 	       ike_child_selectors_overlap(a->conn, b->conn);
 }
 
@@ -128,13 +147,13 @@ static struct ike_sa *better(struct ike_sa *a, struct ike_sa *b)
 	return newer;
 }
 
-static struct ike_sa *find_best(const struct ike_engine *e, struct ike_sa *sa)
+static struct ike_sa *find_best(struct ike_sa *sa)
 {
 	struct ike_sa *best = sa;
 
-	list_each(item, &e->sas)
+	list_each(item, &sa->pair->members)
 	{
-		struct ike_sa *other = sa_of(item);
+		struct ike_sa *other = kin_of(item);
 
 		if (other != sa && other->state == STATE_UP && same_traffic(sa, other))
 			best = better(best, other);
@@ -183,12 +202,12 @@ static void lose(struct ike_engine *e, struct ike_sa *loser, struct ike_sa *winn
 /* Puts the SAs that carry the same traffic as sa in order. */
 static void rank(struct ike_engine *e, struct ike_sa *sa)
 {
-	struct ike_sa *best = find_best(e, sa);
+	struct ike_sa *best = find_best(sa);
 	bool alone = true;
 
-	list_each(item, &e->sas)
+	list_each(item, &sa->pair->members)
 	{
-		struct ike_sa *other = sa_of(item);
+		struct ike_sa *other = kin_of(item);
 
 		if (other == best || other->state != STATE_UP ||
 			!same_traffic(best, other))
@@ -218,9 +237,9 @@ static bool is_call_in_vain(const struct ike_sa *call, const struct ike_sa *up)
 /* sa has just come up. */
 void ike_crossing_settle(struct ike_engine *e, struct ike_sa *sa)
 {
-	list_each_safe(item, &e->sas)
+	list_each_safe(item, &sa->pair->members)
 	{
-		struct ike_sa *other = sa_of(item);
+		struct ike_sa *other = kin_of(item);
 		struct crossing *c = &other->crossing;
 
 		if (other == sa)
@@ -250,20 +269,20 @@ void ike_crossing_gone(struct ike_engine *e, struct ike_sa *sa)
 {
 	if (!sa->announced)
 		return;
-	list_each(item, &e->sas)
+	list_each(item, &sa->pair->members)
 	{
-		struct ike_sa *other = sa_of(item);
+		struct ike_sa *other = kin_of(item);
 
 		if (other != sa && other->state == STATE_UP && same_traffic(sa, other))
 			rank(e, other);
 	}
 }
 
-static struct ike_sa *find_winner(const struct ike_engine *e, const struct ike_sa *loser)
+static struct ike_sa *find_winner(const struct ike_sa *loser)
 {
-	list_each(item, &e->sas)
+	list_each(item, &loser->pair->members)
 	{
-		struct ike_sa *other = sa_of(item);
+		struct ike_sa *other = kin_of(item);
 
 		if (other != loser && other->state == STATE_UP && !other->replaced &&
 			same_traffic(loser, other))
@@ -275,7 +294,7 @@ static struct ike_sa *find_winner(const struct ike_engine *e, const struct ike_s
 void ike_crossing_due(struct ike_engine *e, struct ike_sa *sa)
 {
 	struct crossing *c = &sa->crossing;
-	struct ike_sa *winner = find_winner(e, sa);
+	struct ike_sa *winner = find_winner(sa);
 
 	if (!winner) {
 		c->due_ms = IKE_NEVER;

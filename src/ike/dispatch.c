@@ -1,8 +1,8 @@
-/* ike/dispatch.c - one message, or one command, from arrival to the next state.
+/* ike/dispatch.c - from a message or a command to a handler, and on to the next state.
  *
- * Header, SA, message ID, integrity, payload presence, rule, handler, state: in this order
- * (RFC 7296 2.2, 2.3, 2.5, 2.11, 2.21). This file alone assigns ike_sa.state. What each
- * exchange means is in the exchange's own file, what may happen at all in rules.c.
+ * Payload presence, rule, handler, state: in this order (RFC 7296 2.5, 2.21). This file
+ * alone assigns ike_sa.state. What leads here is in receive.c, what each exchange means in
+ * the exchange's own file, and what may happen at all in rules.c.
  */
 #include "ike/sa.h"
 
@@ -76,6 +76,22 @@ static bool is_worth_telling(const struct ike_sa *sa)
 	return sa->initiator || sa->announced || sa->failure.why != IKE_WHY_NONE;
 }
 
+/* Strangers can come this far, by a wrong proof: as many as may be half open, no more. */
+static void keep_for_repeats(struct ike_engine *e, struct ike_sa *sa)
+{
+	ike_pair_leave(e, sa);
+	ike_retransmit_stop(sa);
+	ike_keys_forget_init(sa);
+	secret_wipe(&sa->sk_d);
+	sa->crossing.due_ms = IKE_NEVER;
+	sa->expire_ms = e->now_ms + LINGER_MS;
+	ike_timer_update(e, sa);
+	sa->lingers = true;
+	list_add(&e->gone, &sa->half);
+	if (++e->n_gone > e->limits.half_open)
+		ike_sa_free(e, list_entry(e->gone.next, struct ike_sa, half));
+}
+
 static void end(struct ike_engine *e, struct ike_sa *sa, bool linger)
 {
 	assert(sa->state != STATE_GONE);
@@ -92,12 +108,7 @@ static void end(struct ike_engine *e, struct ike_sa *sa, bool linger)
 		ike_sa_free(e, sa);
 		return;
 	}
-	ike_retransmit_stop(sa);
-	ike_keys_forget_init(sa);
-	secret_wipe(&sa->sk_d);
-	sa->crossing.due_ms = IKE_NEVER;
-	sa->expire_ms = e->now_ms + LINGER_MS;
-	ike_timer_update(e, sa);
+	keep_for_repeats(e, sa);
 }
 
 void ike_close(struct ike_engine *e, struct ike_sa *sa)
@@ -159,96 +170,28 @@ static void tell_and_delete(struct ike_engine *e, struct ike_sa *sa)
 	ike_command(e, sa, COMMAND_DELETE, DELETE_WAIT_MS, 1);
 }
 
-/* ---- IKE_SA_INIT */
+/* ---- messages */
 
 static uint64_t present(const struct exchange *x)
 {
 	return x->in.present | (x->has_error ? RULE_ERROR : 0);
 }
 
-static void digest_request(const struct exchange *x, uint8_t out[SHA256_LEN])
-{
-	const struct ike_path *p = x->from;
-	uint8_t ends[6] = {(uint8_t)(p->scope >> 8), (uint8_t)p->scope,
-		(uint8_t)(p->remote.port >> 8), (uint8_t)p->remote.port, p->natt,
-		p->remote.addr.family};
-	const struct span parts[] = {span_of(ends, sizeof(ends)),
-		span_of(p->remote.addr.b, sizeof(p->remote.addr.b)), x->datagram};
-	enum crypto_err err = sha256(parts, 3, out);
-
-	assert(err == CRYPTO_OK); /* fails for want of memory alone */
-}
-
-/* RFC 7296 2.1: the same request again gets the same answer. */
-static bool is_repeated_init(struct exchange *x, const uint8_t key[SHA256_LEN])
-{
-	struct ike_sa *sa = map_get(x->e->by_init, span_of(key, SHA256_LEN));
-
-	if (!sa)
-		return false;
-	x->e->counters.replayed_request++;
-	if (sa->state == STATE_HALF_OPEN)
-		x->e->host.send(x->e->host.ctx, x->from, octets_span(&sa->init_response));
-	return true;
-}
-
-static void become_half_open(struct exchange *x, const uint8_t key[SHA256_LEN])
+void ike_dispatch_stranger(struct exchange *x, const struct ike_rule *rule)
 {
 	struct ike_sa *sa = x->sa;
+	enum ike_state then;
 
-	memcpy(sa->init_key, key, SHA256_LEN);
+	if (run(x, rule, &then) != VERDICT_THEN) {
+		ike_sa_free(x->e, sa);
+		return;
+	}
 	map_put(x->e->by_init, span_of(sa->init_key, SHA256_LEN), sa);
-	set_state(x->e, sa, STATE_HALF_OPEN);
+	set_state(x->e, sa, then);
 	ike_timer_update(x->e, sa);
 }
 
-static void on_init_request(struct exchange *x, struct reader payloads)
-{
-	struct ike_engine *e = x->e;
-	uint8_t key[SHA256_LEN];
-	const struct ike_rule *rule;
-	enum ike_state then;
-
-	e->counters.init_requests++;
-	if (!x->header.initiator || x->header.message_id != 0 || x->header.spi_r != 0 ||
-		x->datagram.len > IKE_INIT_MAX) {
-		e->counters.malformed++;
-		return;
-	}
-	if (!e->host.accept(e->host.ctx, x->from, &x->answer))
-		return;
-	digest_request(x, key);
-	if (is_repeated_init(x, key))
-		return;
-	enum wire_err err = payload_set_read(payloads, x->header.next_payload, &x->in);
-	if (err == WIRE_CRITICAL)
-		ike_answer_stateless(x, N_UNSUPPORTED_CRITICAL_PAYLOAD,
-			span_of(&x->in.unknown_critical, 1));
-	if (err != WIRE_OK || ike_rule_find(STATE_LARVAL, ON_REQUEST, IKE_SA_INIT,
-				      x->in.present, &rule) != MATCH_RULE) {
-		e->counters.malformed++;
-		return;
-	}
-	x->sa = ike_sa_new(e, x->from, false);
-	if (run(x, rule, &then) == VERDICT_THEN)
-		become_half_open(x, key);
-	else
-		ike_sa_free(e, x->sa);
-}
-
-/* Whoever answers knows the SPI that we drew, and must sit where we called. */
-static struct ike_sa *find_called(const struct exchange *x)
-{
-	struct ike_sa *sa = ike_sa_by_spi(x->e, x->header.spi_i);
-
-	if (!sa || !sa->initiator || x->header.initiator ||
-		sa->path.scope != x->from->scope ||
-		!addr_equal(&sa->path.remote.addr, &x->from->remote.addr))
-		return NULL;
-	return sa;
-}
-
-static void finish_response(struct exchange *x, const struct ike_rule *rule)
+void ike_dispatch_answer(struct exchange *x, const struct ike_rule *rule)
 {
 	struct ike_engine *e = x->e;
 	struct ike_sa *sa = x->sa;
@@ -279,90 +222,7 @@ static void finish_response(struct exchange *x, const struct ike_rule *rule)
 	ike_timer_update(e, sa);
 }
 
-/* Nothing in a response to IKE_SA_INIT is proved: what does not fit is as if it had not
- * come (RFC 7296 2.21.1). */
-static void on_init_response(struct exchange *x, struct reader payloads)
-{
-	const struct ike_rule *rule;
-
-	x->sa = find_called(x);
-	if (!x->sa) {
-		x->e->counters.unknown_spi++;
-		return;
-	}
-	if (x->sa->state != STATE_INIT_SENT || x->header.message_id != 0) {
-		x->e->counters.wrong_message_id++;
-		return;
-	}
-	if (payload_set_read(payloads, x->header.next_payload, &x->in) != WIRE_OK ||
-		ike_rule_find(STATE_INIT_SENT, ON_RESPONSE, IKE_SA_INIT, x->in.present,
-			&rule) != MATCH_RULE) {
-		x->e->counters.malformed++;
-		return;
-	}
-	finish_response(x, rule);
-}
-
-/* ---- everything else: inside an SK payload */
-
-static struct ike_sa *find_sa(const struct exchange *x)
-{
-	const struct ike_header *h = &x->header;
-	struct ike_sa *sa = ike_sa_by_spi(x->e, h->initiator ? h->spi_r : h->spi_i);
-
-	if (!sa || sa->initiator == h->initiator || sa->spi_i != h->spi_i ||
-		sa->spi_r != h->spi_r || sa->path.scope != x->from->scope || !sa->open)
-		return NULL;
-	return sa;
-}
-
-static bool is_repeated(const struct exchange *x)
-{
-	return !x->header.response && x->sa->response.len > 0 &&
-	       x->header.message_id == x->sa->next_in - 1;
-}
-
-/* RFC 7296 2.3: a window of one, on both sides. */
-static bool is_in_window(const struct exchange *x)
-{
-	const struct ike_sa *sa = x->sa;
-
-	if (x->header.response)
-		return sa->out.bytes.len > 0 &&
-		       x->header.message_id == sa->out.message_id &&
-		       x->header.exchange == sa->out.exchange;
-	if (is_repeated(x))
-		return true;
-	return x->header.message_id == sa->next_in && sa->state != STATE_GONE;
-}
-
-/* RFC 7296 2.23: the caller moves to port 4500 for IKE_AUTH; later, a peer behind a NAT is
- * followed to its new address by the side that is not behind one. */
-static void follow(struct exchange *x)
-{
-	struct ike_sa *sa = x->sa;
-	struct ike_info info;
-
-	if (sa->state == STATE_HALF_OPEN)
-		sa->path = *x->from;
-	if (sa->state != STATE_UP || !sa->nat_remote || sa->nat_local ||
-		endpoint_equal(&sa->path.remote, &x->from->remote))
-		return;
-	sa->path = *x->from;
-	if (sa->child)
-		sa->child->path = sa->path;
-	ike_sa_info(sa, &info);
-	x->e->host.moved(x->e->host.ctx, &info);
-}
-
-/* A new message on an SA that is up: the peer has it up, too. */
-static void confirm(struct exchange *x)
-{
-	if (x->sa->state != STATE_UP || x->sa->confirmed)
-		return;
-	x->sa->confirmed = true;
-	ike_crossing_confirmed(x->e, x->sa);
-}
+/* ---- everything else, from inside an SK payload */
 
 static void finish_request(struct exchange *x, const struct ike_rule *rule)
 {
@@ -417,7 +277,7 @@ static void refuse_response(struct exchange *x)
 		tell_and_delete(x->e, x->sa);
 }
 
-static void on_request(struct exchange *x, enum wire_err err)
+void ike_dispatch_request(struct exchange *x, enum wire_err err)
 {
 	const struct ike_rule *rule;
 	enum ike_match match = ike_rule_find(
@@ -427,9 +287,7 @@ static void on_request(struct exchange *x, enum wire_err err)
 		x->e->counters.wrong_state++;
 		return;
 	}
-	x->sa->last_in_ms = x->e->now_ms;
-	follow(x);
-	confirm(x);
+	ike_heard(x);
 	ike_reply_begin(x);
 	if (err == WIRE_CRITICAL)
 		refuse_request(x, N_UNSUPPORTED_CRITICAL_PAYLOAD,
@@ -440,88 +298,15 @@ static void on_request(struct exchange *x, enum wire_err err)
 		finish_request(x, rule);
 }
 
-static void on_response(struct exchange *x, enum wire_err err)
+void ike_dispatch_response(struct exchange *x, enum wire_err err)
 {
 	const struct ike_rule *rule;
 
-	x->sa->last_in_ms = x->e->now_ms;
-	follow(x);
 	ike_retransmit_stop(x->sa);
-	confirm(x);
+	ike_heard(x);
 	if (err != WIRE_OK || ike_rule_find(x->sa->state, ON_RESPONSE, x->header.exchange,
 				      present(x), &rule) != MATCH_RULE)
 		refuse_response(x);
 	else
-		finish_response(x, rule);
-}
-
-static void on_protected(struct exchange *x, struct reader outer)
-{
-	struct ike_engine *e = x->e;
-	struct reader inner;
-	uint8_t first;
-
-	x->sa = find_sa(x);
-	if (!x->sa) {
-		e->counters.unknown_spi++;
-		return;
-	}
-	if (!is_in_window(x)) {
-		e->counters.wrong_message_id++;
-		return;
-	}
-	if (payload_set_read(outer, x->header.next_payload, &x->in) != WIRE_OK) {
-		e->counters.malformed++;
-		return;
-	}
-	enum ike_sk opened = ike_sk_open(x, &inner, &first);
-	if (opened == SK_FORGED) {
-		e->counters.forged++;
-		return;
-	}
-	if (is_repeated(x)) {
-		e->counters.replayed_request++;
-		e->host.send(e->host.ctx, x->from, octets_span(&x->sa->response));
-		return;
-	}
-	enum wire_err err = opened == SK_OPENED ? payload_set_read(inner, first, &x->in)
-						: WIRE_MALFORMED;
-	x->has_error = err == WIRE_OK && ike_notify_error(&x->in) != 0;
-	if (x->header.response)
-		on_response(x, err);
-	else
-		on_request(x, err);
-}
-
-/* RFC 7296 2.5: a newer major version is told which one we speak; an older one, garbage
- * and responses are dropped. */
-static void on_other_version(struct exchange *x)
-{
-	static const uint8_t ours = 2;
-
-	x->e->counters.unsupported_version++;
-	if (x->header.major > ours && !x->header.response &&
-		x->e->host.accept(x->e->host.ctx, x->from, &x->answer))
-		ike_answer_stateless(x, N_INVALID_MAJOR_VERSION, span_of(&ours, 1));
-}
-
-void ike_receive(struct ike_engine *e, uint64_t now_ms, const struct ike_path *path,
-	struct span datagram)
-{
-	struct exchange x = {.e = e, .from = path, .datagram = datagram};
-	struct reader payloads;
-
-	e->now_ms = now_ms;
-	e->counters.received++;
-	if (datagram.len > UINT16_MAX ||
-		ike_header_read(datagram, &x.header, &payloads) != WIRE_OK)
-		e->counters.malformed++;
-	else if (x.header.major != 2)
-		on_other_version(&x);
-	else if (x.header.exchange != IKE_SA_INIT)
-		on_protected(&x, payloads);
-	else if (x.header.response)
-		on_init_response(&x, payloads);
-	else
-		on_init_request(&x, payloads);
+		ike_dispatch_answer(x, rule);
 }

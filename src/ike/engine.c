@@ -39,9 +39,11 @@ struct ike_engine *ike_new(const struct ike_params *p, const struct ike_host *ho
 	rate_init(&e->stateless, ANSWERS_PER_SECOND, ANSWERS_PER_SECOND, 0);
 	list_init(&e->sas);
 	list_init(&e->half_open);
+	list_init(&e->gone);
 	e->by_spi = map_new(&e->entropy);
 	e->by_init = map_new(&e->entropy);
 	e->by_id = map_new(&e->entropy);
+	e->by_pair = map_new(&e->entropy);
 	return e;
 }
 
@@ -54,6 +56,7 @@ void ike_free(struct ike_engine *e)
 	map_free(e->by_spi);
 	map_free(e->by_init);
 	map_free(e->by_id);
+	map_free(e->by_pair);
 	free(e->heap);
 	wipe(e, sizeof(*e));
 	free(e);
@@ -101,6 +104,7 @@ struct ike_sa *ike_sa_new(
 	sa->crossing.due_ms = IKE_NEVER;
 	list_add(&e->sas, &sa->all);
 	list_init(&sa->half);
+	list_init(&sa->kin);
 	map_put(e->by_spi, key_u64(&sa->own_spi), sa);
 	map_put(e->by_id, key_u32(&sa->id), sa);
 	return sa;
@@ -113,6 +117,8 @@ void ike_sa_free(struct ike_engine *e, struct ike_sa *sa)
 	ike_timer_remove(e, sa);
 	list_del(&sa->all);
 	list_del(&sa->half);
+	e->n_gone -= sa->state == STATE_GONE && sa->lingers;
+	ike_pair_leave(e, sa);
 	map_take(e->by_spi, key_u64(&sa->own_spi));
 	map_take(e->by_id, key_u32(&sa->id));
 	if (map_get(e->by_init, init_key) == sa)
@@ -138,13 +144,6 @@ static struct ike_sa *find(const struct ike_engine *e, uint32_t id)
 	struct ike_sa *sa = map_get(e->by_id, key_u32(&id));
 
 	return sa && sa->state != STATE_GONE ? sa : NULL;
-}
-
-bool ike_sa_same_pair(const struct ike_sa *a, const struct ike_sa *b)
-{
-	return a->conn && b->conn && a->path.scope == b->path.scope &&
-	       identity_equal(&a->conn->local_id, &b->conn->local_id) &&
-	       identity_equal(&a->conn->remote_id, &b->conn->remote_id);
 }
 
 void ike_sa_info(const struct ike_sa *sa, struct ike_info *out)
@@ -189,6 +188,7 @@ uint32_t ike_initiate(struct ike_engine *e, uint64_t now_ms, const struct ike_co
 
 	sa->conn = mem_new(1, sizeof(*sa->conn));
 	*sa->conn = *c;
+	ike_pair_join(e, sa);
 	sa->expire_ms = now_ms + (c->give_up_ms > 0 ? c->give_up_ms : DEFAULT_GIVE_UP_MS);
 	ike_command(e, sa, COMMAND_CALL, 0, 0);
 	return sa->id;

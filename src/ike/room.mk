@@ -12,6 +12,8 @@ src_ike_libvipsec_ike_a_SOURCES = \
 	src/ike/keys.c \
 	src/ike/message.c \
 	src/ike/natd.c \
+	src/ike/pair.c \
+	src/ike/receive.c \
 	src/ike/retransmit.c \
 	src/ike/rules.c src/ike/rules.h \
 	src/ike/sa.h \

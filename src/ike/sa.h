@@ -57,9 +57,17 @@ struct crossing {
 	uint64_t ended_ms; /* of a winner: a duplicate of it was deleted then; 0: none */
 };
 
+/* SAs between the same two identities, in one scope. */
+struct ike_pair {
+	struct list members; /* ike_sa.kin */
+	uint8_t key[SHA256_LEN];
+};
+
 struct ike_sa {
 	struct list all; /* engine.sas */
-	struct list half; /* engine.half_open, while a responder is half open */
+	struct list half; /* engine.half_open or engine.gone, in those states */
+	struct list kin; /* ike_pair.members */
+	struct ike_pair *pair; /* NULL: the peer's identity is not known */
 	size_t timer; /* place in the engine's heap, from 1; 0: not in it */
 	uint64_t timer_ms;
 
@@ -67,6 +75,7 @@ struct ike_sa {
 	enum ike_state state;
 	bool initiator;
 	bool stranger; /* half open and not a friend */
+	bool lingers; /* GONE, and in engine.gone */
 	bool announced; /* the host has heard established() */
 	bool confirmed; /* the peer is known to have it up, too */
 	bool first; /* initiator: no other SA with this peer when we called */
@@ -123,10 +132,12 @@ struct ike_engine {
 
 	struct list sas;
 	struct list half_open;
-	size_t n_strangers, n_half_open, n_established;
+	struct list gone; /* the oldest first */
+	size_t n_strangers, n_half_open, n_established, n_gone;
 	struct map *by_spi; /* our own SPI */
 	struct map *by_init; /* init_key */
 	struct map *by_id;
+	struct map *by_pair;
 	uint32_t last_id, last_child;
 
 	struct ike_sa **heap; /* [1..n_heap], earliest first */
@@ -158,15 +169,27 @@ struct ike_sa *ike_sa_new(
 void ike_sa_free(struct ike_engine *e, struct ike_sa *sa); /* silently */
 struct ike_sa *ike_sa_by_spi(const struct ike_engine *e, uint64_t own_spi);
 void ike_sa_info(const struct ike_sa *sa, struct ike_info *out);
-/* Two SAs of one identity pair, in one scope. */
-bool ike_sa_same_pair(const struct ike_sa *a, const struct ike_sa *b);
+
+/* ---- pair.c */
+/* To be called when sa->conn has an identity, or another one. */
+void ike_pair_join(struct ike_engine *e, struct ike_sa *sa);
+void ike_pair_leave(struct ike_engine *e, struct ike_sa *sa);
 
 /* ---- timer.c: a heap of due times, one entry an SA */
 void ike_timer_update(struct ike_engine *e, struct ike_sa *sa);
 void ike_timer_remove(struct ike_engine *e, struct ike_sa *sa);
 struct ike_sa *ike_timer_first(const struct ike_engine *e); /* NULL: none */
 
+/* ---- receive.c */
+void ike_heard(struct exchange *x);
+
 /* ---- dispatch.c */
+/* x->sa is larval, and gone afterwards if it is not half open. */
+void ike_dispatch_stranger(struct exchange *x, const struct ike_rule *rule);
+void ike_dispatch_answer(struct exchange *x, const struct ike_rule *rule);
+/* Out of an SK payload; err is what reading its payloads into x->in came to. */
+void ike_dispatch_request(struct exchange *x, enum wire_err err);
+void ike_dispatch_response(struct exchange *x, enum wire_err err);
 enum ike_command { COMMAND_CALL = 1, COMMAND_DELETE };
 void ike_command(struct ike_engine *e, struct ike_sa *sa, enum ike_command c,
 	uint64_t wait_ms, unsigned copies);
@@ -267,11 +290,13 @@ void ike_child_complete(struct ike_sa *sa, const struct esp_choice *choice);
 void ike_child_up(struct ike_engine *e, struct ike_sa *sa);
 /* The host hears of it only if it knows the child. */
 void ike_child_down(struct ike_engine *e, struct ike_sa *sa, enum ike_close why);
-/* Every selector's address becomes the one that was seen (RFC 7296 2.23.1). */
-void ike_child_substitute(struct ts_list *l, const struct addr *seen);
-void ike_child_restrict(struct ts_list *l, const struct addr *a);
-/* Not empty, and within what was sent. */
-bool ike_child_is_narrowed(const struct ts_list *got, const struct ts_list *sent);
+/* Initiator, before it asks. */
+void ike_child_restrict(struct ike_conn *c, const struct ike_path *path);
+/* Initiator: what came back. False: not within what was asked for, or nothing. */
+bool ike_child_take(struct ike_sa *sa, struct ts_list *tsi, struct ts_list *tsr);
+/* Responder: mode, rule and selectors of sa->conn, or the reason why not. */
+enum ike_why ike_child_choose(struct exchange *x, const struct ts_list *tsi,
+	const struct ts_list *tsr, bool transport);
 bool ike_child_selectors_overlap(const struct ike_conn *a, const struct ike_conn *b);
 
 /* ---- crossing.c */

@@ -249,6 +249,62 @@ static void a_caller_without_proof(void **state)
 	lab_free(lab);
 }
 
+/* RFC 7296 3.5: type 0 is reserved. With us it means "any". */
+static void nobody_in_particular_is_not_believed(void **state)
+{
+	struct lab *lab = lab_new(13);
+
+	(void)state;
+	lab->side[B].conn.remote_any = true;
+	lab_call(lab, A);
+	lab_run(lab, 1);
+	lab->filter = lab_drop_from_a;
+	lab_run(lab, 1);
+	lab->filter = NULL;
+	struct payload_set set = lab_read(lab, lab_last(lab));
+	struct message m = lab_craft(lab, A, IKE_AUTH, false, 1);
+	for (unsigned i = 0; i < set.n; i++) {
+		struct reader body = set.at[i].body;
+		struct span bytes = rd_rest(&body);
+		size_t at = wr_len(&m.w) + PAYLOAD_HEADER_LEN;
+
+		wr_bytes(message_payload(&m, set.at[i].type), bytes);
+		if (set.at[i].type == PAYLOAD_IDI)
+			wr_fill_u8(&m.w, at, ID_ANY);
+	}
+	lab_send_crafted(lab, A, &m);
+	lab_run(lab, 5);
+	assert_closed(
+		&lab->side[B], IKE_CLOSE_WE_REFUSED, IKE_WHY_SYNTAX, N_INVALID_SYNTAX);
+	assert_nothing_is_left(lab);
+	lab_free(lab);
+}
+
+/* Wrong proofs leave something to answer their repetition with, but not without end. */
+static void refused_callers_are_not_kept_in_numbers(void **state)
+{
+	static const struct ike_limits limits = {.half_open = 10,
+		.half_open_per_addr = 10,
+		.cookie_above = 10,
+		.established = 100};
+	struct lab *lab = lab_new_limited(14, &limits);
+
+	(void)state;
+	lab_set_psk(&lab->side[A], "another key");
+	for (int i = 0; i < 30; i++) {
+		lab_call(lab, A);
+		lab_run(lab, 10);
+	}
+	assert_int_equal(lab->side[B].n_closed, 30);
+	assert_int_equal(lab->side[B].engine->n_gone, 10);
+	assert_int_equal(map_count(lab->side[B].engine->by_spi), 10);
+	lab_run(lab, 11000);
+	assert_int_equal(lab->side[B].engine->n_gone, 0);
+	assert_int_equal(map_count(lab->side[B].engine->by_spi), 0);
+	assert_int_equal(map_count(lab->side[B].engine->by_pair), 0);
+	lab_free(lab);
+}
+
 /* What a peer offers beyond what we do is ignored: here MOBIKE, fragmentation, a request
  * for an address, a vendor ID of its own. */
 static struct lab_fate swap_auth(struct lab *lab, const struct lab_datagram *d)
@@ -311,6 +367,8 @@ int main(void)
 		cmocka_unit_test(transport_asked_tunnel_configured),
 		cmocka_unit_test(an_unbound_scope_says_nothing),
 		cmocka_unit_test(a_caller_without_proof),
+		cmocka_unit_test(nobody_in_particular_is_not_believed),
+		cmocka_unit_test(refused_callers_are_not_kept_in_numbers),
 		cmocka_unit_test(the_peers_extras_are_ignored),
 	};
 

@@ -61,7 +61,7 @@ def closed(tap, pair, what):
             wait_until(lambda: watch.seen("udp"), 5, "the packet on the wire")
             check(not got_by_vip(), got_by_vip())
         with tap.case(f"{name}: {what}, a clear packet from the VIP does not leave"):
-            send(pair.s, stranger, LISTEN, "out", vip, LISTEN + 10)
+            send(pair.s, stranger, LISTEN, "out", vip, LISTEN)
             send(pair.s, stranger, LISTEN, "own address")
             wait_until(lambda: any("own" in line for line in got_by_stranger()), 5,
                        "a packet from the node's own address")

@@ -8,6 +8,7 @@ LISTENER = """
 import socket, sys
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
 s = socket.socket(family, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.setsockopt(socket.IPPROTO_IP, 15, 1)  # IP_FREEBIND
 s.bind((sys.argv[1], int(sys.argv[2])))
 print("ready", flush=True)

@@ -11,6 +11,7 @@ OCF_ERR_PERM=4
 OCF_ERR_INSTALLED=5
 OCF_ERR_CONFIGURED=6
 OCF_NOT_RUNNING=7
+OCF_DEGRADED=190 # active, and not as it should be: shown, and left to others
 
 VIPSEC_ABSENT=69 # vipsec's exit code for "no daemon, or it does not answer"
 
@@ -58,6 +59,9 @@ daemon_state() {
 		echo dead
 	fi
 }
+
+# The daemon's own resource notes here that it knows of its daemon's failure.
+failure_noted=$OCF_RESKEY_rundir/failed
 
 # Kills the recorded daemon for good and waits until it is gone. Its SAs live in its
 # memory and go with it; the guard and the TUN's closed routes stay.

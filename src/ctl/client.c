@@ -1,9 +1,12 @@
 /* ctl/client.c - the libqb IPC client: one JSON object out, one back. */
 #include <errno.h>
 #include <qb/qbipcc.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "ctl/ctl.h"
 #include "port/control.h"
@@ -13,13 +16,34 @@ struct client {
 	char buffer[CONTROL_MESSAGE_MAX + 4096];
 };
 
-struct client *client_connect(void)
+/* libqb waits for ever for a daemon that is stopped or stuck to let us in. */
+static void on_no_answer(int sig)
+{
+	static const char text[] = "vipsec: vipsecd does not answer\n";
+
+	(void)sig;
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	_exit(EXIT_ABSENT);
+}
+
+static void set_alarm(unsigned ms)
+{
+	struct itimerval when = {.it_value = {.tv_sec = (time_t)(ms / 1000),
+					 .tv_usec = (suseconds_t)(ms % 1000) * 1000}};
+
+	setitimer(ITIMER_REAL, &when, NULL);
+}
+
+struct client *client_connect(unsigned timeout_ms)
 {
 	struct client *c = malloc(sizeof(*c));
 
 	if (!c)
 		abort();
+	signal(SIGALRM, on_no_answer);
+	set_alarm(timeout_ms);
 	c->conn = qb_ipcc_connect(CONTROL_NAME, CONTROL_MESSAGE_MAX + 4096);
+	set_alarm(0);
 	if (c->conn)
 		return c;
 	if (errno == EACCES)
@@ -105,7 +129,7 @@ static void complain(const json_t *reply)
 int ask(const struct ctl *ctl, const char *verb, json_t *args, json_t **reply,
 	json_t **data)
 {
-	struct client *c = client_connect();
+	struct client *c = client_connect(ctl->timeout_ms);
 
 	*reply = *data = NULL;
 	if (!c) {

@@ -34,7 +34,7 @@ struct ctl {
 struct client;
 
 /* NULL when there is no daemon; has already said so on stderr. */
-struct client *client_connect(void);
+struct client *client_connect(unsigned timeout_ms);
 void client_close(struct client *c);
 /* Takes args over. The reply, or NULL when the daemon went away or is silent for
  * timeout_ms; has already said so. */

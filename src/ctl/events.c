@@ -35,7 +35,7 @@ int verb_events(const struct ctl *ctl)
 		fprintf(stderr, "vipsec: events takes only --follow\n");
 		return EXIT_WRONG;
 	}
-	struct client *c = client_connect();
+	struct client *c = client_connect(ctl->timeout_ms);
 	if (!c)
 		return EXIT_ABSENT;
 	json_t *reply = client_ask(

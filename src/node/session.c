@@ -5,7 +5,7 @@
  *
  * A child that we answered with is at first only received on when another one still
  * carries the peer's traffic: its maker may not be ready yet. It takes over with its
- * first inbound packet, or after half a second.
+ * first inbound packet, when the other one goes, or after half a second.
  */
 #include "node/core.h"
 
@@ -182,6 +182,24 @@ void session_activate(struct node *n, struct session *s)
 	f->u.id = s->child.id;
 }
 
+/* With the SA that carried the peer's traffic gone (the peer restarted, or INITIAL_CONTACT
+ * says that it holds no other) there is nothing to wait for. */
+static void activate_heir(struct node *n, const struct peer *p)
+{
+	struct session *heir = NULL;
+
+	list_each(item, &p->sessions)
+	{
+		struct session *s = list_entry(item, struct session, of_peer);
+		if (s->active)
+			return;
+		if (s->child.id != 0 && s->end == END_NONE)
+			heir = s;
+	}
+	if (heir)
+		session_activate(n, heir);
+}
+
 void session_child_down(struct node *n, uint32_t ike, uint32_t child)
 {
 	struct session *s = session_by_ike(n, ike);
@@ -195,6 +213,7 @@ void session_child_down(struct node *n, uint32_t ike, uint32_t child)
 	s->child = (struct ike_child){0};
 	s->active = false;
 	s->activate_ms = 0;
+	activate_heir(n, s->peer);
 }
 
 /* ---- the end ---------------------------------------------------------------------------- */

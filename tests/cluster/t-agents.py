@@ -16,7 +16,7 @@ from vlab.core import Lab, now_ms, wait_until
 from vlab.pair import Pair, server_conf
 from vlab.tap import Skip, check, main
 
-OK, GENERIC, UNCONFIGURED, STOPPED = 0, 1, 6, 7
+OK, UNCONFIGURED, STOPPED, DEGRADED = 0, 6, 7, 190
 SCHEMA = "/usr/share/pcs/data/ocf-1.1.rng"
 PARAMETERS = {
     "daemon": {"binary": "/usr/sbin/vipsecd", "config": "/etc/vipsec/vipsec.conf",
@@ -70,10 +70,12 @@ def states(tap, pair, daemon, vip):
     with tap.case("a held VIP is bound again by a start"):
         expect(vip("start"), OK, "start")
         expect(vip("monitor"), OK, "vip, bound again")
-    with tap.case("address pulled: the VIP is not called running"):
+    with tap.case("address pulled from a started VIP: degraded, and stopped after a stop"):
         pair.remove_vip()
         wait_until(lambda: pair.server.vip_state("web") != "bound", 5, "the loss seen")
-        check(vip("monitor") != OK, "vip, address gone")
+        expect(vip("monitor"), DEGRADED, "vip, started, address gone")
+        expect(vip("stop"), OK, "stop")
+        expect(vip("monitor"), STOPPED, "vip, stopped, address gone")
     with tap.case("start of a VIP whose address is not there fails, with a reason"):
         code = vip("start", {"CRM_meta_timeout": "3000"})
         check(code not in (OK, STOPPED), f"start: {code}")

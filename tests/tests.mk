@@ -13,7 +13,7 @@ include tests/bench/bench.mk
 include tests/lab/lab.mk
 
 TOOL_TESTS += tests/tools/t-check-floors.py tests/tools/t-check-state.sh tests/tools/t-run.py \
-	tests/tools/t-examples.sh
+	tests/tools/t-examples.sh tests/tools/t-links.py
 
 # Overridable on the command line: make sim SEEDS=10000 FROM=1; make fuzz SECONDS=60.
 SEEDS = 10000

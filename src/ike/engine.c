@@ -188,7 +188,8 @@ uint32_t ike_initiate(struct ike_engine *e, uint64_t now_ms, const struct ike_co
 
 	sa->conn = mem_new(1, sizeof(*sa->conn));
 	*sa->conn = *c;
-	ike_pair_join(e, sa);
+	if (!c->remote_any)
+		ike_pair_join(e, sa);
 	sa->expire_ms = now_ms + (c->give_up_ms > 0 ? c->give_up_ms : DEFAULT_GIVE_UP_MS);
 	ike_command(e, sa, COMMAND_CALL, 0, 0);
 	return sa->id;

@@ -153,6 +153,10 @@ UNIT_TESTS += tests/unit/test_node_cluster
 tests_unit_test_node_cluster_SOURCES = tests/unit/test_node_cluster.c tests/unit/node_lab.c
 tests_unit_test_node_cluster_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_ike_misfit
+tests_unit_test_ike_misfit_SOURCES = tests/unit/test_ike_misfit.c tests/unit/ike_lab.c
+tests_unit_test_ike_misfit_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_ike_rules
 tests_unit_test_ike_rules_SOURCES = tests/unit/test_ike_rules.c
 tests_unit_test_ike_rules_LDADD = $(unit_ldadd)

@@ -185,3 +185,10 @@ tests_unit_test_node_claims_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_replica_peers
 tests_unit_test_replica_peers_SOURCES = tests/unit/test_replica_peers.c
 tests_unit_test_replica_peers_LDADD = $(unit_ldadd)
+
+# --- plane
+UNIT_TESTS += tests/unit/test_plane_gate
+THREAD_TESTS += tests/unit/test_plane_gate
+tests_unit_test_plane_gate_SOURCES = tests/unit/test_plane_gate.c
+tests_unit_test_plane_gate_LDADD = src/plane/libvipsec_plane.a $(unit_ldadd) $(NL_LIBS) \
+	-lpthread

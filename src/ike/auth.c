@@ -95,8 +95,6 @@ void ike_auth_ask(struct ike_engine *e, struct ike_sa *sa)
 	struct wire_sa offer = {.n = 0};
 	uint8_t store[ID_PAYLOAD_MAX];
 
-	ike_child_restrict(c, &sa->path);
-	assert(c->local_ts.n > 0 && c->remote_ts.n > 0); /* the node's selectors */
 	struct message m = ike_request_begin(e, sa, IKE_AUTH);
 	struct span idi = write_id(&m, PAYLOAD_IDI, &c->local_id, store);
 	if (ike_crossing_may_contact(e, sa))

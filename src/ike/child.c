@@ -96,12 +96,13 @@ static void restrict_list(struct ts_list *l, const struct addr *a)
 }
 
 /* RFC 7296 2.23.1: transport mode means the addresses of the IKE SA and no others. */
-void ike_child_restrict(struct ike_conn *c, const struct ike_path *path)
+bool ike_child_restrict(struct ike_conn *c)
 {
-	if (c->mode != POLICY_TRANSPORT)
-		return;
-	restrict_list(&c->local_ts, &path->local.addr);
-	restrict_list(&c->remote_ts, &path->remote.addr);
+	if (c->mode == POLICY_TRANSPORT) {
+		restrict_list(&c->local_ts, &c->path.local.addr);
+		restrict_list(&c->remote_ts, &c->path.remote.addr);
+	}
+	return c->local_ts.n > 0 && c->remote_ts.n > 0;
 }
 
 static bool is_narrowed(const struct ts_list *got, const struct ts_list *sent)

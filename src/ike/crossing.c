@@ -267,7 +267,7 @@ void ike_crossing_confirmed(struct ike_engine *e, struct ike_sa *sa)
 /* If it was the winner, one of those that it had replaced stays after all. */
 void ike_crossing_gone(struct ike_engine *e, struct ike_sa *sa)
 {
-	if (!sa->announced)
+	if (!sa->announced || !sa->pair)
 		return;
 	list_each(item, &sa->pair->members)
 	{

@@ -102,6 +102,7 @@ struct ike_sa *ike_sa_new(
 	sa->created_ms = e->now_ms;
 	sa->expire_ms = IKE_NEVER;
 	sa->crossing.due_ms = IKE_NEVER;
+	sa->failure.close = IKE_CLOSE_TIMEOUT;
 	list_add(&e->sas, &sa->all);
 	list_init(&sa->half);
 	list_init(&sa->kin);
@@ -245,6 +246,14 @@ enum ike_err ike_forget(struct ike_engine *e, uint64_t now_ms, uint32_t id)
 void ike_forget_scope(struct ike_engine *e, uint64_t now_ms, uint16_t scope)
 {
 	e->now_ms = now_ms;
+	/* None of them inherits from another, and none is probed for it. */
+	list_each(item, &e->sas)
+	{
+		struct ike_sa *sa = list_entry(item, struct ike_sa, all);
+
+		if (sa->path.scope == scope)
+			ike_pair_leave(e, sa);
+	}
 	list_each_safe(item, &e->sas)
 	{
 		struct ike_sa *sa = list_entry(item, struct ike_sa, all);

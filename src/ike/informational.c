@@ -135,6 +135,7 @@ enum ike_verdict ike_on_delete(struct exchange *x)
 	bool under_way = sa->out.bytes.len > 0;
 
 	ike_child_down(e, sa, sa->failure.close);
+	sa->crossing.due_ms = IKE_NEVER; /* it ends now */
 	sa->expire_ms = x->copies > 1 ? IKE_NEVER : e->now_ms + x->wait_ms;
 	if (under_way)
 		ike_retransmit_now(e, sa);

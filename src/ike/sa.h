@@ -290,8 +290,8 @@ void ike_child_complete(struct ike_sa *sa, const struct esp_choice *choice);
 void ike_child_up(struct ike_engine *e, struct ike_sa *sa);
 /* The host hears of it only if it knows the child. */
 void ike_child_down(struct ike_engine *e, struct ike_sa *sa, enum ike_close why);
-/* Initiator, before it asks. */
-void ike_child_restrict(struct ike_conn *c, const struct ike_path *path);
+/* Initiator, before it asks. False: nothing is left to ask for. */
+bool ike_child_restrict(struct ike_conn *c);
 /* Initiator: what came back. False: not within what was asked for, or nothing. */
 bool ike_child_take(struct ike_sa *sa, struct ts_list *tsi, struct ts_list *tsr);
 /* Responder: mode, rule and selectors of sa->conn, or the reason why not. */

@@ -65,17 +65,28 @@ static void send_request(struct ike_engine *e, struct ike_sa *sa)
 	ike_retransmit_start(e, sa, datagram, 0, IKE_SA_INIT, sa->conn->urgent);
 }
 
+/* closed() comes with the next tick, when the host knows the id. */
+static enum ike_verdict give_up_at_once(struct exchange *x)
+{
+	x->sa->expire_ms = x->e->now_ms;
+	return VERDICT_STAY;
+}
+
 enum ike_verdict ike_on_call(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
 
-	sa->kex = kex_new(sa->conn->proposals.ike[0].ke, &x->e->entropy);
-	if (!sa->kex) {
-		/* The world's fault. closed() comes with the next tick, when the host
-		 * knows the id. */
-		sa->expire_ms = x->e->now_ms;
-		return VERDICT_STAY;
+	if (!ike_child_restrict(sa->conn)) {
+		ike_note(x->e, x->from, sa->id,
+			"not called: in transport mode the rule must cover both ends' "
+			"own "
+			"addresses, and it does not");
+		ike_fail(sa, IKE_CLOSE_WE_REFUSED, IKE_WHY_SELECTORS, 0);
+		return give_up_at_once(x);
 	}
+	sa->kex = kex_new(sa->conn->proposals.ike[0].ke, &x->e->entropy);
+	if (!sa->kex) /* the world's fault */
+		return give_up_at_once(x);
 	draw_nonce(x->e, &sa->nonce_i);
 	sa->forced = sa->conn->force_encap;
 	sa->first = ike_crossing_is_first(x->e, sa);

@@ -222,6 +222,31 @@ static void the_loser_inherits(void **state)
 	lab_free(lab);
 }
 
+/* A loser that is being deleted anyway is not deleted once more. */
+static void the_loser_is_deleted_by_the_host(void **state)
+{
+	struct lab *lab = lab_new(13);
+
+	(void)state;
+	lab_call(lab, A);
+	lab_call(lab, B);
+	lab_run(lab, 10);
+	lab->filter = lab_drop_all;
+	for (int s = A; s <= B; s++)
+		list_each(item, &lab->side[s].engine->sas)
+		{
+			struct ike_sa *sa = list_entry(item, struct ike_sa, all);
+
+			assert_int_equal(ike_delete(lab->side[s].engine, lab->now_ms,
+						 sa->id, 20000, 1),
+				IKE_OK);
+		}
+	lab_run(lab, 30000);
+	assert_int_equal(lab_count(lab, A) + lab_count(lab, B), 0);
+	assert_int_equal(lab->side[A].n_closed, 2);
+	lab_free(lab);
+}
+
 /* ---- a peer that has lost its state */
 
 static void a_restarted_peer_replaces_at_once(void **state)
@@ -390,6 +415,7 @@ int main(void)
 		cmocka_unit_test(crossings_in_bad_weather),
 		cmocka_unit_test(a_call_in_vain_ends),
 		cmocka_unit_test(the_loser_inherits),
+		cmocka_unit_test(the_loser_is_deleted_by_the_host),
 		cmocka_unit_test(a_restarted_peer_replaces_at_once),
 		cmocka_unit_test(without_contact_the_older_goes),
 		cmocka_unit_test(two_rules_of_one_pair_do_not_fight),

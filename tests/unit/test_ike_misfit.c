@@ -497,6 +497,23 @@ static void calls_to_nobody_in_particular(void **state)
 	lab_free(lab);
 }
 
+/* After its NAT gave a peer another address, old selectors name nobody. */
+static void selectors_that_the_call_itself_does_not_have(void **state)
+{
+	struct lab *lab = lab_new(15);
+
+	(void)state;
+	lab->side[A].conn.remote_ts.at[0] = ts_host(&lab->side[A].addr);
+	uint32_t id = lab_call(lab, A);
+	assert_int_not_equal(id, 0);
+	assert_int_equal(lab->side[A].n_closed, 0);
+	lab_run(lab, 1);
+	assert_end(&lab->side[A], IKE_CLOSE_WE_REFUSED, IKE_WHY_SELECTORS);
+	assert_int_equal(lab->side[A].n_sent, 0);
+	lab_assert_noted(&lab->side[A], "not called");
+	lab_free(lab);
+}
+
 static void a_friends_cookie(void **state)
 {
 	static const struct ike_limits limits = {.half_open = 4,
@@ -544,6 +561,7 @@ int main(void)
 		cmocka_unit_test(a_call_is_taken_back),
 		cmocka_unit_test(a_malformed_answer_while_leaving),
 		cmocka_unit_test(calls_to_nobody_in_particular),
+		cmocka_unit_test(selectors_that_the_call_itself_does_not_have),
 		cmocka_unit_test(a_friends_cookie),
 	};
 

@@ -60,3 +60,6 @@ tests_fuzz_fuzz_ike_LDADD = $(fuzz_ldadd)
 FUZZ_TARGETS += tests/fuzz/fuzz_cluster_msg
 tests_fuzz_fuzz_cluster_msg_SOURCES = tests/fuzz/fuzz_cluster_msg.c $(fuzz_main)
 tests_fuzz_fuzz_cluster_msg_LDADD = $(fuzz_ldadd)
+FUZZ_TARGETS += tests/fuzz/fuzz_node
+tests_fuzz_fuzz_node_SOURCES = tests/fuzz/fuzz_node.c $(fuzz_main)
+tests_fuzz_fuzz_node_LDADD = $(fuzz_ldadd)

@@ -157,6 +157,10 @@ UNIT_TESTS += tests/unit/test_ike_misfit
 tests_unit_test_ike_misfit_SOURCES = tests/unit/test_ike_misfit.c tests/unit/ike_lab.c
 tests_unit_test_ike_misfit_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_ike_monkey
+tests_unit_test_ike_monkey_SOURCES = tests/unit/test_ike_monkey.c tests/unit/ike_lab.c
+tests_unit_test_ike_monkey_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_ike_rules
 tests_unit_test_ike_rules_SOURCES = tests/unit/test_ike_rules.c
 tests_unit_test_ike_rules_LDADD = $(unit_ldadd)

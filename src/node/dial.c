@@ -249,7 +249,7 @@ void dial_failed(struct node *n, struct peer *p, const struct ike_failure *why)
 
 /* ---- the queue --------------------------------------------------------------------------- */
 
-/* Nobody has missed it for a day, or nothing is sent to it any more. */
+/* Nobody has missed it for a day, nothing is sent to it any more, or it has moved. */
 static void forget(struct node *n, struct peer *p)
 {
 	dial_rest(p);
@@ -312,6 +312,10 @@ void dial_settle(struct node *n)
 		list_del(&p->waits);
 		if (!may_call(n, p) || peer_session(p))
 			continue;
+		if (peer_is_elsewhere(p)) {
+			forget(n, p);
+			continue;
+		}
 		call(n, p);
 		count++;
 	}

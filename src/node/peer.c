@@ -282,6 +282,20 @@ struct session *peer_session(const struct peer *p)
 	return NULL;
 }
 
+bool peer_is_elsewhere(const struct peer *p)
+{
+	if (p->fixed || p->remote_id.type == ID_ANY)
+		return false;
+	for (struct list *at = p->by_id.next; at != &p->by_id; at = at->next) {
+		const struct peer *other = list_entry(at, struct peer, by_id);
+		if (other->rule == p->rule && addr_equal(&other->local, &p->local) &&
+			identity_equal(&other->remote_id, &p->remote_id) &&
+			peer_session(other))
+			return true;
+	}
+	return false;
+}
+
 bool peer_callable(const struct peer *p)
 {
 	return addr_is_set(&p->remote.addr) && addr_is_set(&p->local) &&

@@ -85,6 +85,8 @@ struct peer *peer_of_flow(
 void peers_at(struct node *n, uint16_t scope, const struct addr *remote,
 	bool (*each)(struct peer *, void *), void *ctx);
 struct session *peer_session(const struct peer *p); /* the newest with a child */
+/* The identity is served at another endpoint: a NAT has given it a new one. */
+bool peer_is_elsewhere(const struct peer *p);
 enum peer_state peer_state_of(const struct peer *p);
 bool peer_callable(const struct peer *p);
 /* What the configuration says of a peer with this rule at this address. */

@@ -58,6 +58,33 @@ static void stop_calls(struct node *n, const struct scope *s, const struct place
 	}
 }
 
+struct begun {
+	uint16_t scope;
+	const struct addr *local;
+	uint32_t ike; /* found; 0: none */
+};
+
+static bool is_begun(const struct ike_info *sa, void *ctx)
+{
+	struct begun *b = ctx;
+
+	if (!sa->established && sa->path.scope == b->scope &&
+		addr_equal(&sa->path.local.addr, b->local))
+		b->ike = sa->id;
+	return b->ike == 0;
+}
+
+/* Those who have begun to call us, and would be answered when the address is back. */
+static void forget_callers(struct node *n, const struct scope *s, const struct place *p)
+{
+	struct begun b = {.scope = s->id, .local = &p->addr};
+
+	do {
+		b.ike = 0;
+		ike_each(n->ike, is_begun, &b);
+	} while (b.ike != 0 && ike_forget(n->ike, n->now_ms, b.ike) == IKE_OK);
+}
+
 /* Another member has the address: its state goes on there. */
 static bool goes_on_elsewhere(const struct node *n, const struct place *p)
 {
@@ -76,6 +103,7 @@ void release_begin(struct node *n, struct scope *s, struct place *p, enum leave_
 	if (!s->is_host && !scope_serves(s))
 		scope_close_gate(n, s);
 	stop_calls(n, s, p);
+	forget_callers(n, s, p);
 	list_each_safe(item, &n->sessions) /* one that ends takes no other with it */
 	{
 		struct session *se = list_entry(item, struct session, link);

@@ -1,9 +1,4 @@
-/* ctl/client.c - the libqb IPC client: one JSON object out, one back.
- *
- * libqb waits for ever in places (connecting to a stopped daemon is one), so one alarm
- * bounds the whole call: an agent's monitor must come back whatever state the daemon is
- * in.
- */
+/* ctl/client.c - the libqb IPC client: one JSON object out, one back. */
 #include <errno.h>
 #include <qb/qbipcc.h>
 #include <signal.h>
@@ -19,39 +14,36 @@
 struct client {
 	qb_ipcc_connection_t *conn;
 	char buffer[CONTROL_MESSAGE_MAX + 4096];
-	char *text; /* of a reply, its parts put together; heap */
-	size_t len;
 };
 
-static void on_alarm(int signal)
+/* libqb waits for ever for a daemon that is stopped or stuck to let us in. */
+static void on_no_answer(int sig)
 {
 	static const char text[] = "vipsec: vipsecd does not answer\n";
 
-	(void)signal;
-	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-		_exit(EXIT_ABSENT);
+	(void)sig;
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
 	_exit(EXIT_ABSENT);
 }
 
-/* 0: no more. */
-static void bound_by(unsigned ms)
+static void set_alarm(unsigned ms)
 {
-	struct sigaction action = {.sa_handler = on_alarm};
-	struct itimerval t = {.it_value = {.tv_sec = (time_t)(ms / 1000),
-				      .tv_usec = (suseconds_t)(ms % 1000) * 1000}};
+	struct itimerval when = {.it_value = {.tv_sec = (time_t)(ms / 1000),
+					 .tv_usec = (suseconds_t)(ms % 1000) * 1000}};
 
-	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &t, NULL);
+	setitimer(ITIMER_REAL, &when, NULL);
 }
 
 struct client *client_connect(unsigned timeout_ms)
 {
-	struct client *c = calloc(1, sizeof(*c));
+	struct client *c = malloc(sizeof(*c));
 
 	if (!c)
 		abort();
-	bound_by(timeout_ms);
+	signal(SIGALRM, on_no_answer);
+	set_alarm(timeout_ms);
 	c->conn = qb_ipcc_connect(CONTROL_NAME, CONTROL_MESSAGE_MAX + 4096);
+	set_alarm(0);
 	if (c->conn)
 		return c;
 	if (errno == EACCES)
@@ -59,7 +51,7 @@ struct client *client_connect(unsigned timeout_ms)
 	else
 		fprintf(stderr, "vipsec: vipsecd is not running here (%s)\n",
 			strerror(errno));
-	client_close(c);
+	free(c);
 	return NULL;
 }
 
@@ -67,92 +59,62 @@ void client_close(struct client *c)
 {
 	if (!c)
 		return;
-	if (c->conn)
-		qb_ipcc_disconnect(c->conn);
-	bound_by(0);
-	free(c->text);
+	qb_ipcc_disconnect(c->conn);
 	free(c);
 }
 
-static bool send_message(struct client *c, enum control_message id, char *text)
+/* A message is libqb's header and the text. */
+static json_t *parse(const struct client *c, ssize_t n)
 {
-	size_t len = text ? strlen(text) : 0;
-	struct qb_ipc_request_header head = {
-		.id = (int32_t)id, .size = (int32_t)(sizeof(head) + len)};
-	struct iovec iov[2] = {{&head, sizeof(head)}, {text, len}};
-	ssize_t n;
+	size_t head = sizeof(struct qb_ipc_response_header);
 
-	do
-		n = qb_ipcc_sendv(c->conn, iov, text ? 2 : 1);
-	while (n == -EAGAIN);
-	return n >= 0;
+	if (n < (ssize_t)head)
+		return NULL;
+	return json_loadb(c->buffer + head, (size_t)n - head, 0, NULL);
 }
 
 static bool send_request(struct client *c, const char *verb, json_t *args)
 {
 	json_t *whole =
 		json_pack("{s:s,s:o}", "verb", verb, "args", args ? args : json_object());
-	char *text = whole ? json_dumps(whole, JSON_COMPACT) : NULL;
-	bool sent = text && send_message(c, CONTROL_REQUEST, text);
+	char *text = json_dumps(whole, JSON_COMPACT);
+	size_t len = strlen(text);
+	struct qb_ipc_request_header head = {
+		.id = CONTROL_REQUEST, .size = (int32_t)(sizeof(head) + len)};
+	struct iovec iov[2] = {{&head, sizeof(head)}, {text, len}};
+	ssize_t n;
 
+	do
+		n = qb_ipcc_sendv(c->conn, iov, 2);
+	while (n == -EAGAIN);
 	free(text);
 	json_decref(whole);
-	return sent;
+	return n >= 0;
 }
 
-/* Adds the text of a received message to c->text. The message's kind; 0: not one. */
-static int take_message(struct client *c, ssize_t n)
+json_t *client_ask(struct client *c, const char *verb, json_t *args, unsigned timeout_ms)
 {
-	struct qb_ipc_response_header head;
-
-	if (n < (ssize_t)sizeof(head))
-		return 0;
-	memcpy(&head, c->buffer, sizeof(head));
-	size_t len = (size_t)n - sizeof(head);
-	char *text = realloc(c->text, c->len + len + 1);
-	if (!text)
-		abort();
-	memcpy(text + c->len, c->buffer + sizeof(head), len);
-	c->text = text;
-	c->len += len;
-	return head.id;
-}
-
-static json_t *receive(struct client *c)
-{
-	int kind;
-
-	c->len = 0;
-	do {
-		kind = take_message(
-			c, qb_ipcc_recv(c->conn, c->buffer, sizeof(c->buffer), -1));
-		if (kind == CONTROL_PART && !send_message(c, CONTROL_MORE, NULL))
-			return NULL;
-	} while (kind == CONTROL_PART);
-	return kind == CONTROL_REPLY ? json_loadb(c->text, c->len, 0, NULL) : NULL;
-}
-
-json_t *client_ask(struct client *c, const char *verb, json_t *args)
-{
-	json_t *reply = send_request(c, verb, args) ? receive(c) : NULL;
-
-	if (!reply)
+	if (!send_request(c, verb, args)) {
 		fprintf(stderr, "vipsec: vipsecd went away\n");
+		return NULL;
+	}
+	ssize_t n = qb_ipcc_recv(c->conn, c->buffer, sizeof(c->buffer), (int)timeout_ms);
+	json_t *reply = parse(c, n);
+	if (!reply)
+		fprintf(stderr, "vipsec: %s\n",
+			n == -ETIMEDOUT || n == -EAGAIN ? "vipsecd does not answer"
+							: "vipsecd went away");
 	return reply;
 }
 
 json_t *client_event(struct client *c)
 {
-	bound_by(0);
 	for (;;) {
 		ssize_t n = qb_ipcc_event_recv(c->conn, c->buffer, sizeof(c->buffer), -1);
 
 		if (n == -EAGAIN || n == -ETIMEDOUT || n == -EINTR)
 			continue;
-		c->len = 0;
-		if (take_message(c, n) != CONTROL_EVENT)
-			return NULL;
-		return json_loadb(c->text, c->len, 0, NULL);
+		return parse(c, n);
 	}
 }
 
@@ -174,7 +136,7 @@ int ask(const struct ctl *ctl, const char *verb, json_t *args, json_t **reply,
 		json_decref(args);
 		return EXIT_ABSENT;
 	}
-	*reply = client_ask(c, verb, args);
+	*reply = client_ask(c, verb, args, ctl->timeout_ms);
 	client_close(c);
 	if (!*reply)
 		return EXIT_ABSENT;

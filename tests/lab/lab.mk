@@ -14,8 +14,6 @@ tests_lab_tools_fence_vlab_SOURCES = tests/lab/tools/fence.c
 EXTRA_DIST += \
 	tests/lab/README.md \
 	tests/lab/demo \
-	tests/lab/t-daemon-control.py \
-	tests/lab/t-daemon-start.py \
 	tests/lab/t-decrypt.py \
 	tests/lab/t-knob.py \
 	tests/lab/t-lab.py \
@@ -25,7 +23,6 @@ EXTRA_DIST += \
 	tests/lab/t-plane.py \
 	tests/lab/t-refusals.py \
 	tests/lab/t-strongswan.py \
-	tests/lab/t-watch.py \
 	tests/lab/vlab/__init__.py \
 	tests/lab/vlab/addrwatch.py \
 	tests/lab/vlab/byhand.py \

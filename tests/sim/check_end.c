@@ -1,0 +1,106 @@
+/* tests/sim/check_end.c - after the quiet time: everybody is back, nothing is left over.
+ *
+ * 7: each peer's secured traffic runs both ways within its worst case. 8: what is kept
+ * depends on the number of peers, not on what happened. One IKE SA and one child for each
+ * peer, at both ends, and nobody is shaking hands.
+ */
+#include "sim/sim.h"
+
+enum {
+	ANSWER_MS = 2000, /* the last answer is younger than that */
+	STILL_MS = 5000, /* no handshake for so long */
+	PAUSE_MS = 18000, /* the longest pause between calls, jitter included */
+	CALL_MS = 8000, /* a call that nobody answers */
+	ROOM_MS = 2000
+};
+
+void check_begin_quiet(struct sim *s)
+{
+	s->check.quiet_ms = s->world.now_ms;
+	traffic_mark(s);
+}
+
+/* A peer finds out by its timer, and may then be in the middle of a pause or a call. */
+uint64_t check_allowed_ms(const struct sim *s)
+{
+	uint64_t t = s->sc.idle_ms > s->sc.idle_failover_ms ? s->sc.idle_ms
+							    : s->sc.idle_failover_ms;
+
+	return t + PAUSE_MS + CALL_MS + ROOM_MS;
+}
+
+static void check_back(struct sim *s, unsigned peer)
+{
+	const struct talk *t = &s->traffic.talks[peer];
+	const char *name = sim_peer(s, peer)->name;
+
+	if (t->back_ms == 0) {
+		violation(s, "7: %s is not back %llu ms after the last fault", name,
+			(unsigned long long)(s->world.now_ms - s->check.quiet_ms));
+		return;
+	}
+	uint64_t took = t->back_ms - s->check.quiet_ms;
+	if (took > s->counts.recovery_max_ms)
+		s->counts.recovery_max_ms = took;
+	if (took > check_allowed_ms(s))
+		violation(s, "7: %s was back only after %llu ms", name,
+			(unsigned long long)took);
+	if (t->answered_ms + ANSWER_MS < s->world.now_ms)
+		violation(s, "7: %s was back, and has no answers any more", name);
+}
+
+struct sum {
+	unsigned established, other;
+};
+
+static bool add_ike(const struct ike_info *i, void *ctx)
+{
+	struct sum *sum = ctx;
+
+	if (i->established)
+		sum->established++;
+	else if (strcmp(i->state, "half-open") != 0) /* a stranger may cause those */
+		sum->other++;
+	return true;
+}
+
+static void check_count(struct sim *s, const struct machine *m, unsigned peers)
+{
+	struct sum sum = {0};
+
+	node_each_ike(m->node, add_ike, &sum);
+	if (sum.established != peers || sum.other != 0)
+		violation(s, "7: %s has %u IKE SAs and %u unfinished, for %u peers",
+			m->name, sum.established, sum.other, peers);
+	if (esp_dp_count(m->dp) != peers)
+		violation(s, "8: %s has %zu child SAs for %u peers", m->name,
+			esp_dp_count(m->dp), peers);
+}
+
+static unsigned peers_of(const struct sim *s, const struct machine *m)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->sc.n_peers; i++)
+		n += s->pm.vips[s->sc.vip_of[i]].home == (int)m->index;
+	return n;
+}
+
+void check_end(struct sim *s)
+{
+	size_t heap_max = 64 * s->n_machines;
+
+	for (unsigned i = 0; i < s->sc.n_peers; i++)
+		check_back(s, i);
+	for (unsigned i = 0; i < s->n_machines && !s->world.failed; i++) {
+		struct machine *m = &s->machines[i];
+		if (!m->node)
+			violation(s, "7: %s has no daemon", m->name);
+		else
+			check_count(s, m, sim_is_node(s, m) ? peers_of(s, m) : 1);
+	}
+	if (s->net.init_ms + STILL_MS > s->world.now_ms)
+		violation(s, "7: somebody is still shaking hands");
+	if (s->world.n > heap_max)
+		violation(s, "8: %zu events are planned", s->world.n);
+}

@@ -1,0 +1,208 @@
+/* tests/sim/scenario.c - the shape of a run, and the configuration files in it.
+ */
+#include "sim/scenario.h"
+
+#include "base/mem.h"
+#include "sim/world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { TEXT_MAX = 4096 };
+
+/* ---- addresses -------------------------------------------------------------------------- */
+
+struct addr vip_addr(unsigned vip, bool v6)
+{
+	struct addr six = {.family = ADDR_V6, .b = {0x20, 0x01, 0x0d, 0xb8}};
+
+	six.b[15] = (uint8_t)(0x10 + vip);
+	return v6 ? six : addr_v4(192, 0, 2, (uint8_t)(10 + vip));
+}
+
+struct addr nat_addr(void)
+{
+	return addr_v4(100, 64, 0, 1);
+}
+
+bool peer_is_v6(const struct scenario *sc, unsigned n)
+{
+	return sc->kind[n] == PEER_TRANSPORT_V6;
+}
+
+struct addr peer_addr(const struct scenario *sc, unsigned n)
+{
+	struct addr six = {.family = ADDR_V6, .b = {0x20, 0x01, 0x0d, 0xb8, 0, 1}};
+	uint8_t last = (uint8_t)(21 + n);
+
+	six.b[15] = last;
+	switch (sc->kind[n]) {
+	case PEER_TRANSPORT_V6:
+		return six;
+	case PEER_TUNNEL:
+		return addr_v4(203, 0, 113, last);
+	case PEER_NAT:
+		return addr_v4(10, 0, 0, last);
+	case PEER_TRANSPORT_V4:
+		break;
+	}
+	return addr_v4(198, 51, 100, last);
+}
+
+/* ---- drawing ----------------------------------------------------------------------------- */
+
+static void draw_cluster(struct scenario *sc, struct stream *d)
+{
+	static const unsigned idle[][2] = {
+		{2000, 1000}, {4000, 2000}, {6000, 2000}, {3000, 3000}, {10000, 1000}};
+	unsigned pick = roll(d, 5);
+
+	sc->n_nodes = chance(d, 6000) ? 2 : 3;
+	sc->n_vips = chance(d, 7500) ? 1 : 2;
+	sc->wait = chance(d, 2500);
+	sc->nlbs = chance(d, 5000);
+	sc->peer_nlbs = chance(d, 3000);
+	sc->idle_ms = idle[pick][0];
+	sc->idle_failover_ms = idle[pick][1];
+	sc->token_ms = roll_between(d, 300, 1200);
+	sc->fencing = chance(d, 9200);
+	sc->dad_ms = chance(d, 5000) ? 0 : roll_between(d, 200, 1000);
+}
+
+static void draw_peers(struct scenario *sc, struct stream *d)
+{
+	sc->n_peers = chance(d, 1000) ? PEERS_PER_RUN : 1 + roll(d, 4);
+	for (unsigned i = 0; i < sc->n_peers; i++) {
+		sc->kind[i] = (enum peer_kind)roll(d, PEER_NAT + 1);
+		sc->vip_of[i] = i % sc->n_vips;
+	}
+}
+
+static void draw_net(struct scenario *sc, struct stream *d)
+{
+	sc->delay_lo_ms = roll(d, 3);
+	sc->delay_hi_ms = sc->delay_lo_ms + roll(d, chance(d, 1000) ? 60 : 6);
+	sc->loss = chance(d, 4000) ? 0 : roll(d, 600);
+	sc->duplicate = chance(d, 4000) ? 0 : roll(d, 300);
+	sc->linger = chance(d, 5000) ? 0 : roll(d, 200);
+	sc->order_delay_ms = chance(d, 1000) ? roll(d, 20) : roll(d, 4);
+}
+
+void scenario_draw(struct scenario *sc, uint64_t seed, enum sabotage sabotage)
+{
+	struct stream dice;
+
+	stream_init(&dice, seed, 0);
+	*sc = (struct scenario){.sabotage = sabotage};
+	draw_cluster(sc, &dice);
+	draw_peers(sc, &dice);
+	draw_net(sc, &dice);
+	sc->faults_ms = roll_between(&dice, 6000, 30000);
+	sc->quiet_ms = chance(&dice, 500) ? 120000 : 0;
+	sc->many_moves = chance(&dice, 200);
+}
+
+/* ---- configuration --------------------------------------------------------------------------- */
+
+struct text {
+	char *at;
+	size_t len;
+};
+
+static void say(struct text *t, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void say(struct text *t, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	t->len += (size_t)vsnprintf(t->at + t->len, TEXT_MAX - t->len, format, args);
+	va_end(args);
+}
+
+static void say_head(struct text *t, const struct scenario *sc, unsigned nlbs)
+{
+	say(t,
+		"tuning { nlbs-flags %u; idle-timeout %llums; "
+		"idle-timeout-failover %llums; }\n",
+		nlbs, (unsigned long long)sc->idle_ms,
+		(unsigned long long)sc->idle_failover_ms);
+	say(t, "secret \"lab\" { psk file \"/secret\"; }\n"
+	       "proposal \"fast\" { ike aes128gcm16-sha256-x25519; esp aes128gcm16; }\n"
+	       "filter-action \"transport\" "
+	       "{ negotiate require; proposal \"fast\"; mode transport; }\n");
+}
+
+static void say_vip(struct text *t, unsigned vip)
+{
+	const char *name = vip == 0 ? "mail" : "web";
+
+	say(t, "vip \"%s\" { address 192.0.2.%u, 2001:db8::%u; }\n", name, 10 + vip,
+		10 + vip);
+	say(t,
+		"filter-list \"near %s\" {\n"
+		"from vip \"%s\" port %d to 198.51.100.0/24 proto udp mirrored;\n"
+		"from vip \"%s\" port %d to 2001:db8:1::/64 proto udp mirrored; }\n",
+		name, name, APP_PORT, name, APP_PORT);
+	say(t,
+		"filter-list \"far %s\" {\n"
+		"from vip \"%s\" port %d to 203.0.113.0/24 proto udp mirrored;\n"
+		"from vip \"%s\" port %d to 10.0.0.0/8 proto udp mirrored; }\n",
+		name, name, APP_PORT, name, APP_PORT);
+	say(t,
+		"filter-list \"open %s\" "
+		"{ from vip \"%s\" port %d to any proto udp mirrored; }\n",
+		name, name, OPEN_PORT);
+	say(t,
+		"policy \"%s\" {\n"
+		"rule \"near\" { match \"near %s\"; action \"transport\"; "
+		"auth psk \"lab\"; }\n"
+		"rule \"far\" { match \"far %s\"; action \"tunnel\"; "
+		"auth psk \"lab\" local-id \"%s.example\" remote-id any; }\n"
+		"rule \"open\" { match \"open %s\"; action permit; }\n"
+		"rule \"rest\" { match any; action block; }\n}\n"
+		"assign policy \"%s\" to vip \"%s\";\n",
+		name, name, name, name, name, name, name);
+}
+
+char *scenario_node_text(const struct scenario *sc)
+{
+	struct text t = {.at = mem_new(1, TEXT_MAX)};
+
+	say(&t, "cluster { name \"sim\"; backend corosync; takeover %s; }\n",
+		sc->wait ? "wait" : "reinitiate");
+	say_head(&t, sc, sc->nlbs);
+	say(&t, "filter-action \"tunnel\" "
+		"{ negotiate require; proposal \"fast\"; mode tunnel; }\n");
+	for (unsigned v = 0; v < sc->n_vips; v++)
+		say_vip(&t, v);
+	return t.at;
+}
+
+char *scenario_peer_text(const struct scenario *sc, unsigned n)
+{
+	struct text t = {.at = mem_new(1, TEXT_MAX)};
+	bool tunnel = sc->kind[n] == PEER_TUNNEL || sc->kind[n] == PEER_NAT;
+	const struct addr vip = vip_addr(sc->vip_of[n], peer_is_v6(sc, n));
+	char to[ADDR_TEXT_MAX];
+
+	addr_format(&vip, to);
+	say(&t, "cluster { backend none; }\n");
+	say_head(&t, sc, sc->peer_nlbs);
+	say(&t,
+		"filter-action \"tunnel\" { negotiate require; proposal \"fast\"; "
+		"mode tunnel to %s; }\n",
+		to);
+	say(&t, "filter-list \"app\" { from me to %s port %d proto udp mirrored; }\n", to,
+		APP_PORT);
+	say(&t,
+		"policy \"host\" { rule \"app\" { match \"app\"; action \"%s\"; "
+		"auth psk \"lab\"",
+		tunnel ? "tunnel" : "transport");
+	if (tunnel)
+		say(&t, " local-id \"peer%u.example\" remote-id \"%s.example\"", n,
+			sc->vip_of[n] == 0 ? "mail" : "web");
+	say(&t, "; } }\nassign policy \"host\" to host;\n");
+	return t.at;
+}

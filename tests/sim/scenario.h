@@ -1,0 +1,57 @@
+/* tests/sim/scenario.h - what a seed decides about a run before it begins.
+ */
+#ifndef VIPSEC_SIM_SCENARIO_H
+#define VIPSEC_SIM_SCENARIO_H
+
+#include "base/addr.h"
+#include "config/config.h"
+
+enum { NODES_MAX = 3, PEERS_PER_RUN = 8, MACHINES_MAX = NODES_MAX + PEERS_PER_RUN };
+enum { VIPS_MAX = 2 };
+enum { APP_PORT = 5001, OPEN_PORT = 5002, CLIENT_PORT = 6000 };
+
+enum sabotage {
+	BREAK_NOTHING,
+	BREAK_GATE, /* a machine does not close its gate when told to */
+	BREAK_QUORUM, /* every node is told that it is quorate */
+	BREAK_CLAIM, /* a claim is delivered to its sender only */
+	BREAK_REPLAY /* child SAs are installed without a replay window */
+};
+
+enum peer_kind {
+	PEER_TRANSPORT_V4, /* its own address, identities are the addresses */
+	PEER_TRANSPORT_V6,
+	PEER_TUNNEL, /* its own address, an inner address, a name */
+	PEER_NAT /* a tunnel from behind the one NAT address that all of these share */
+};
+
+struct scenario {
+	unsigned n_nodes, n_peers, n_vips;
+	enum peer_kind kind[PEERS_PER_RUN];
+	unsigned vip_of[PEERS_PER_RUN];
+	bool wait; /* takeover wait */
+	unsigned nlbs, peer_nlbs; /* nlbs-flags there and here */
+	uint64_t idle_ms, idle_failover_ms; /* idle-timeout, idle-timeout-failover */
+	uint64_t token_ms; /* until a membership without the lost node stands */
+	bool fencing;
+	uint64_t dad_ms; /* of an IPv6 address */
+	uint64_t delay_lo_ms, delay_hi_ms; /* one way */
+	unsigned loss, duplicate, linger; /* in 10000; linger: copies that come seconds
+					     later */
+	uint64_t order_delay_ms; /* the longest that the data thread lets an order wait */
+	uint64_t faults_ms, quiet_ms; /* how long */
+	bool many_moves;
+	enum sabotage sabotage;
+};
+
+void scenario_draw(struct scenario *sc, uint64_t seed, enum sabotage sabotage);
+/* The configuration file of a cluster node or of the n-th peer. Heap. */
+char *scenario_node_text(const struct scenario *sc);
+char *scenario_peer_text(const struct scenario *sc, unsigned n);
+
+struct addr vip_addr(unsigned vip, bool v6);
+struct addr peer_addr(const struct scenario *sc, unsigned n);
+bool peer_is_v6(const struct scenario *sc, unsigned n);
+struct addr nat_addr(void);
+
+#endif

@@ -1,0 +1,179 @@
+/* tests/sim/traffic.c - questions and answers.
+ *
+ * A question carries its number; the table here knows what it was, so that nothing on the
+ * way can lie about it. Each peer asks some ten times a second in ESP, less often in
+ * clear. Somebody else sends, in clear and in a peer's name, what only ESP may carry.
+ */
+#include "sim/sim.h"
+
+#include "base/mem.h"
+#include "wire/reader.h"
+#include "wire/writer.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { MARK = 0x73696d75, APPS_FIRST = 1024, DATA_MIN = 10, DATA_MAX = 200 };
+enum { ASK_MIN_MS = 30, ASK_MAX_MS = 190, OPEN_IN_10000 = 1000, SPOOF_IN_10000 = 200 };
+
+void traffic_free(struct sim *s)
+{
+	free(s->traffic.apps);
+}
+
+static uint32_t new_app(struct sim *s, unsigned peer, enum app_kind kind)
+{
+	struct traffic *t = &s->traffic;
+
+	if (t->n == t->cap) {
+		size_t cap = t->cap ? 2 * t->cap : APPS_FIRST;
+		struct app *more = mem_new(cap, sizeof(*more));
+		if (t->n > 0)
+			memcpy(more, t->apps, t->n * sizeof(*more));
+		free(t->apps);
+		t->apps = more;
+		t->cap = cap;
+	}
+	t->apps[t->n++] = (struct app){
+		.sent_ms = s->world.now_ms, .peer = (uint8_t)peer, .kind = (uint8_t)kind};
+	return (uint32_t)t->n;
+}
+
+static struct app *app_of(struct sim *s, struct span data)
+{
+	struct reader r = rd_over(data);
+	uint32_t mark = rd_u32(&r), id = rd_u32(&r);
+
+	if (!rd_ok(&r) || mark != MARK || id == 0 || id > s->traffic.n)
+		return NULL;
+	return &s->traffic.apps[id - 1];
+}
+
+static struct span write_data(struct sim *s, uint8_t *at, size_t cap, uint32_t id)
+{
+	struct writer w = wr_over(at, cap);
+	size_t len = roll_between(&s->traffic.dice, DATA_MIN, cap);
+
+	wr_u32(&w, MARK);
+	wr_u32(&w, id);
+	while (wr_len(&w) < len)
+		wr_u8(&w, (uint8_t)id);
+	return wr_span(&w);
+}
+
+/* ---- asking -------------------------------------------------------------------------- */
+
+static void ask(struct sim *s, unsigned peer, enum app_kind kind)
+{
+	const struct addr vip = vip_addr(s->sc.vip_of[peer], peer_is_v6(&s->sc, peer));
+	const struct endpoint src = {peer_addr(&s->sc, peer), CLIENT_PORT};
+	const struct endpoint dst = {vip, kind == APP_OPEN ? OPEN_PORT : APP_PORT};
+	uint8_t room[DATA_MAX];
+	struct span data = write_data(s, room, sizeof(room), new_app(s, peer, kind));
+
+	if (kind == APP_OPEN)
+		s->counts.clear_sent++;
+	else
+		s->counts.app_sent++;
+	machine_app_send(s, sim_peer(s, peer), &src, &dst, data);
+}
+
+/* From nowhere, past every check of the sender's machine. */
+static void spoof(struct sim *s, unsigned peer)
+{
+	const struct addr vip = vip_addr(s->sc.vip_of[peer], peer_is_v6(&s->sc, peer));
+	const struct endpoint a = {peer_addr(&s->sc, peer), CLIENT_PORT};
+	const struct endpoint b = {vip, APP_PORT};
+	bool to_peer = chance(&s->traffic.dice, 5000);
+	uint8_t room[DATA_MAX];
+	struct span data = write_data(s, room, sizeof(room), new_app(s, peer, APP_SPOOF));
+	struct machine *m = to_peer ? sim_peer(s, peer) : pm_home(s, s->sc.vip_of[peer]);
+
+	if (!m)
+		return;
+	struct packet *p = packet_new(WIRE_CLEAR, data);
+	p->src = to_peer ? b : a;
+	p->dst = to_peer ? a : b;
+	s->counts.spoofs_tried++;
+	machine_receive(s, m, p);
+	free(p);
+}
+
+static void on_ask(struct sim *s, struct action *a)
+{
+	struct traffic *t = &s->traffic;
+
+	ask(s, a->who, APP_SECURED);
+	if (chance(&t->dice, OPEN_IN_10000))
+		ask(s, a->who, APP_OPEN);
+	if (chance(&t->dice, SPOOF_IN_10000))
+		spoof(s, a->who);
+	world_at(s,
+		world_later(&s->world, roll_between(&t->dice, ASK_MIN_MS, ASK_MAX_MS)),
+		*a);
+}
+
+void traffic_init(struct sim *s)
+{
+	stream_init(&s->traffic.dice, s->world.seed, 3);
+	for (unsigned i = 0; i < s->sc.n_peers; i++)
+		world_at(s, world_later(&s->world, 1000 + roll(&s->traffic.dice, 500)),
+			(struct action){.run = on_ask, .who = i});
+}
+
+void traffic_mark(struct sim *s)
+{
+	s->traffic.mark_ms = s->world.now_ms;
+	for (unsigned i = 0; i < s->sc.n_peers; i++)
+		s->traffic.talks[i].back_ms = 0;
+}
+
+/* ---- what arrives ------------------------------------------------------------------------ */
+
+bool traffic_is_secret(struct sim *s, struct span data)
+{
+	const struct app *app = app_of(s, data);
+
+	return app && app->kind != APP_OPEN;
+}
+
+static void answered(struct sim *s, struct app *app)
+{
+	struct talk *t = &s->traffic.talks[app->peer];
+	uint64_t now = s->world.now_ms;
+
+	if (app->kind == APP_OPEN) {
+		s->counts.clear_answered++;
+		return;
+	}
+	s->counts.app_answered++;
+	t->answered_ms = now;
+	if (app->sent_ms > t->last_ms)
+		t->last_ms = app->sent_ms;
+	if (t->back_ms == 0 && s->traffic.mark_ms != 0 &&
+		app->sent_ms >= s->traffic.mark_ms)
+		t->back_ms = now;
+}
+
+void traffic_arrived(struct sim *s, struct machine *m, const struct endpoint *src,
+	const struct endpoint *dst, struct span data, bool secured)
+{
+	struct app *app = app_of(s, data);
+	bool is_node = sim_is_node(s, m);
+
+	if (!app) {
+		violation(s, "%s: an application got what nobody sent", m->name);
+		return;
+	}
+	bool *seen = is_node ? &app->asked : &app->answered;
+	if (!secured && app->kind != APP_OPEN)
+		violation(s, "4: %s took protected traffic in clear (%s)", m->name,
+			app->kind == APP_SPOOF ? "forged" : "leaked");
+	if (secured && *seen)
+		violation(s, "5: %s got one packet twice out of ESP", m->name);
+	if (!is_node && !*seen)
+		answered(s, app);
+	*seen = true;
+	if (is_node)
+		machine_app_send(s, m, dst, src, data);
+}

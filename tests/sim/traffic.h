@@ -1,0 +1,45 @@
+/* tests/sim/traffic.h - applications: each peer asks, the VIP answers, both secured and in
+ * clear; and somebody who sends in clear what must not come so.
+ */
+#ifndef VIPSEC_SIM_TRAFFIC_H
+#define VIPSEC_SIM_TRAFFIC_H
+
+#include "base/addr.h"
+#include "sim/scenario.h"
+#include "sim/world.h"
+
+struct machine;
+
+enum app_kind { APP_SECURED = 1, APP_OPEN, APP_SPOOF };
+
+struct app { /* one question; ids count from 1 */
+	uint64_t sent_ms;
+	uint8_t peer, kind;
+	bool asked, answered; /* delivered */
+};
+
+struct talk { /* of one peer */
+	uint64_t answered_ms; /* when the last secured answer came */
+	uint64_t last_ms; /* when the newest answered question was sent */
+	uint64_t back_ms; /* first answer to a question sent since the mark; 0: none */
+};
+
+struct traffic {
+	struct stream dice;
+	struct app *apps;
+	size_t n, cap;
+	struct talk talks[PEERS_PER_RUN];
+	uint64_t mark_ms;
+	bool quiet; /* no spoofing any more */
+};
+
+void traffic_init(struct sim *s);
+void traffic_free(struct sim *s);
+/* The faults are over: from now on it counts how long everybody needs. */
+void traffic_mark(struct sim *s);
+void traffic_arrived(struct sim *s, struct machine *m, const struct endpoint *src,
+	const struct endpoint *dst, struct span payload, bool secured);
+/* A rule protects what is inside. */
+bool traffic_is_secret(struct sim *s, struct span payload);
+
+#endif

@@ -277,6 +277,26 @@ static void aim(struct lab_side *s, const struct lab_side *peer)
 	list_of(&s->conn.remote_ts, &remote);
 }
 
+static void introduce(struct lab *lab)
+{
+	for (int s = A; s <= B; s++) {
+		struct lab_side *side = &lab->side[s];
+		struct lab_side *peer = &lab->side[other((enum lab_side_name)s)];
+
+		aim(side, peer);
+		side->conn.local_id = identity_from_addr(&side->addr);
+		side->conn.remote_id = identity_from_addr(&peer->addr);
+	}
+}
+
+void lab_use_v6(struct lab *lab)
+{
+	for (int s = A; s <= B; s++)
+		lab->side[s].addr = lab->side[s].outside =
+			unit_addr(s == A ? "2001:db8::10" : "2001:db8:1::7");
+	introduce(lab);
+}
+
 void lab_put_behind_nat(struct lab *lab, enum lab_side_name s)
 {
 	struct lab_side *side = &lab->side[s];
@@ -333,14 +353,7 @@ struct lab *lab_new_limited(uint64_t seed, const struct ike_limits *limits)
 	lab->now_ms = 1000;
 	for (int s = A; s <= B; s++)
 		init_side(lab, (enum lab_side_name)s, seed, limits);
-	for (int s = A; s <= B; s++) {
-		struct lab_side *side = &lab->side[s];
-		struct lab_side *peer = &lab->side[other((enum lab_side_name)s)];
-
-		aim(side, peer);
-		side->conn.local_id = identity_from_addr(&side->addr);
-		side->conn.remote_id = identity_from_addr(&peer->addr);
-	}
+	introduce(lab);
 	return lab;
 }
 

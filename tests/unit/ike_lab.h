@@ -85,6 +85,8 @@ uint32_t lab_call(struct lab *lab, enum lab_side_name s);
 void lab_run(struct lab *lab, uint64_t ms);
 /* A calls B, and both are up. Returns A's id. */
 uint32_t lab_up(struct lab *lab);
+/* Both sides get IPv6 addresses, and identities to match. */
+void lab_use_v6(struct lab *lab);
 void lab_put_behind_nat(struct lab *lab, enum lab_side_name s);
 void lab_set_psk(struct lab_side *side, const char *psk);
 void lab_set_mode(struct lab_side *side, enum policy_mode mode);

@@ -176,6 +176,28 @@ static void transport_mode_asks_for_its_own_addresses_only(void **state)
 	lab_free(lab);
 }
 
+static void over_ipv6(void **state)
+{
+	struct lab *lab = lab_new(14);
+
+	(void)state;
+	lab_use_v6(lab);
+	lab_up(lab);
+	assert_both_up(lab);
+	assert_int_equal(lab->side[A].up[0].local_ts.at[0].lo.family, ADDR_V6);
+	assert_false(lab->side[A].up[0].encap);
+	assert_int_equal(lab->side[B].established[0].remote_id.type, ID_IPV6_ADDR);
+	lab_free(lab);
+
+	lab = lab_new(14);
+	lab_use_v6(lab);
+	lab->side[B].conn.force_encap = true;
+	lab_up(lab);
+	assert_both_up(lab);
+	assert_true(lab->side[A].up[0].encap);
+	lab_free(lab);
+}
+
 /* ---- NAT: RFC 7296 2.23, 2.23.1 */
 
 /* In transport mode both ends have selectors of the addresses that they see. */
@@ -347,6 +369,7 @@ int main(void)
 		cmocka_unit_test(long_sequence_numbers_when_both_want_them),
 		cmocka_unit_test(tunnel_mode_with_narrowed_selectors),
 		cmocka_unit_test(transport_mode_asks_for_its_own_addresses_only),
+		cmocka_unit_test(over_ipv6),
 		cmocka_unit_test(a_nat_is_found_on_either_side_or_both),
 		cmocka_unit_test(forced_encapsulation_by_either_side),
 		cmocka_unit_test(a_call_may_begin_at_port_4500),

@@ -162,10 +162,11 @@ void on_unbind(struct node *n, const struct node_event *ev)
 static bool selected(
 	const struct node *n, const struct node_event *ev, const struct peer *p)
 {
-	const char *rule = ev->u.command.rule, *peer = ev->u.command.peer;
+	const char *vip = ev->u.command.vip, *rule = ev->u.command.rule;
+	const char *peer = ev->u.command.peer;
 	char text[ADDR_TEXT_MAX];
 
-	if (strcmp(n->scopes[p->scope].name, ev->u.command.vip) != 0)
+	if (vip && strcmp(n->scopes[p->scope].name, vip) != 0)
 		return false;
 	if (rule && strcmp(n->config->rules[p->rule].name, rule) != 0)
 		return false;

@@ -98,10 +98,24 @@ static void conn_of(const struct node *n, const struct peer *p, struct ike_conn 
 	c->give_up_ms = GIVE_UP_MS;
 }
 
+/* Nobody has missed it for a day, nothing is sent to it any more, it has moved, or no
+ * rule wants it. */
+static void forget(struct node *n, struct peer *p)
+{
+	dial_rest(p);
+	directory_forget(n, p);
+}
+
 static void call(struct node *n, struct peer *p)
 {
 	struct ike_conn c;
 
+	if (!peer_renew_selectors(n, p)) {
+		snprintf(p->reason, sizeof(p->reason), "%s",
+			"the rule does not cover its address");
+		forget(n, p);
+		return;
+	}
 	conn_of(n, p, &c);
 	p->next_try_ms = 0;
 	p->called_ms = n->now_ms;
@@ -248,13 +262,6 @@ void dial_failed(struct node *n, struct peer *p, const struct ike_failure *why)
 }
 
 /* ---- the queue --------------------------------------------------------------------------- */
-
-/* Nobody has missed it for a day, nothing is sent to it any more, or it has moved. */
-static void forget(struct node *n, struct peer *p)
-{
-	dial_rest(p);
-	directory_forget(n, p);
-}
 
 static void wake_backoff(struct node *n)
 {

@@ -88,8 +88,8 @@ struct node_event {
 		bool quorate;
 		struct {
 			uint64_t token; /* comes back in FX_REPLY */
-			const char
-				*vip; /* BIND, UNBIND: name; UP, DOWN: name or "host" */
+			const char *vip; /* BIND, UNBIND: name; UP, DOWN: name or "host",
+					 NULL all */
 			const char *rule; /* UP, DOWN: NULL all */
 			const char *peer; /* UP, DOWN: address, NULL all */
 			const char *key, *value; /* TUNE: nlbs-flags, idle-timeout, ... */

@@ -41,6 +41,16 @@ static struct place *place_for_tunnel(
 	return NULL;
 }
 
+/* Multicast, broadcast, and the address of nobody: no SA can be made with them. */
+static bool is_no_host(const struct addr *a)
+{
+	static const struct addr broadcast = {ADDR_V4, {255, 255, 255, 255}};
+	const struct addr nobody = {.family = a->family};
+
+	return addr_is_multicast(a) || addr_equal(a, &broadcast) ||
+	       addr_equal(a, &nobody);
+}
+
 static struct peer *make_peer(
 	struct node *n, struct scope *s, uint32_t rule, const struct flow *f)
 {
@@ -50,14 +60,16 @@ static struct peer *make_peer(
 	struct peer fresh;
 
 	remote.addr = r->mode == POLICY_TUNNEL ? r->tunnel_to : f->remote;
-	if (!addr_is_set(&remote.addr))
+	if (!addr_is_set(&remote.addr) || is_no_host(&remote.addr))
 		return NULL;
 	p = r->mode == POLICY_TUNNEL ? place_for_tunnel(n, s, f, remote.addr.family)
 				     : place_of_flow(n, s, f);
 	if (!p || p->state != VIP_BOUND)
 		return NULL;
 	peer_from_rule(n, s, rule, &p->addr, &remote, &fresh);
-	return peer_add(n, &fresh);
+	/* The notice may be older than the configuration: the rule of that number is then
+	 * another one. */
+	return peer_has_selectors(&fresh) ? peer_add(n, &fresh) : NULL;
 }
 
 static void on_acquire(struct node *n, const struct esp_notice *notice)

@@ -85,7 +85,8 @@ static void unindex_peer(struct node *n, struct peer *p)
 
 static bool is_idle(const struct peer *p)
 {
-	return !p->fixed && p->want == 0 && p->call == 0 && list_empty(&p->sessions);
+	return !p->fixed && !p->urgent && p->want == 0 && p->call == 0 &&
+	       list_empty(&p->sessions);
 }
 
 /* Whoever has a key may come under as many names as he likes: room is made at the cost

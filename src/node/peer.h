@@ -92,6 +92,11 @@ bool peer_callable(const struct peer *p);
 /* What the configuration says of a peer with this rule at this address. */
 void peer_from_rule(struct node *n, const struct scope *s, uint32_t rule,
 	const struct addr *local, const struct endpoint *remote, struct peer *out);
+/* There are selectors to ask for; in transport mode they hold both ends. */
+bool peer_has_selectors(const struct peer *p);
+/* Where they do not fit any more (the peer moved, the rule changed since the record was
+ * made) the rule's take their place. False: the rule has none for this peer. */
+bool peer_renew_selectors(struct node *n, struct peer *p);
 void peers_fixed(struct node *n, struct scope *s, const struct place *place);
 void peers_drop_place(struct node *n, const struct scope *s, const struct addr *addr);
 

@@ -61,6 +61,35 @@ void peer_from_rule(struct node *n, const struct scope *s, uint32_t rule,
 			add_entry(out, s, spd_at(use->spd, i));
 }
 
+static bool list_has(const struct ts_list *l, const struct addr *a)
+{
+	for (unsigned i = 0; i < l->n; i++)
+		if (ts_has_addr(&l->at[i], a))
+			return true;
+	return false;
+}
+
+bool peer_has_selectors(const struct peer *p)
+{
+	if (p->mode == POLICY_TRANSPORT)
+		return list_has(&p->local_ts, &p->local) &&
+		       list_has(&p->remote_ts, &p->remote.addr);
+	return p->local_ts.n > 0 && p->remote_ts.n > 0;
+}
+
+bool peer_renew_selectors(struct node *n, struct peer *p)
+{
+	struct peer fresh;
+
+	if (peer_has_selectors(p))
+		return true;
+	peer_from_rule(n, &n->scopes[p->scope], p->rule, &p->local, &p->remote, &fresh);
+	p->mode = fresh.mode;
+	p->local_ts = fresh.local_ts;
+	p->remote_ts = fresh.remote_ts;
+	return peer_has_selectors(p);
+}
+
 /* The one address that the entry names for its peer. */
 static bool fixed_remote(const struct spd_entry *e, struct endpoint *out)
 {

@@ -92,9 +92,12 @@ static bool enroll(const struct replica_peer *r, void *ctx)
 	peer_from_rule(roll->n, roll->s, use->rule, &r->local, &r->remote, &like);
 	peer_from_record(r, &like);
 	p = peer_of_record(roll->n, &like);
-	if (p && roll->count < roll->cap)
+	if (!p)
+		return false;
+	p->urgent = true; /* nor is it dropped to make room for the next one */
+	if (roll->count < roll->cap)
 		roll->at[roll->count++] = p;
-	return p != NULL;
+	return true;
 }
 
 /* Busiest first; equals in the order in which they came. */
@@ -121,10 +124,8 @@ void takeover_begin(struct node *n, struct scope *s, struct place *p)
 	replica_peers_each(n->directory, enroll, &roll);
 	if (roll.count > 0)
 		qsort(roll.at, roll.count, sizeof(struct peer *), by_rank);
-	for (size_t i = 0; i < roll.count; i++) {
-		roll.at[i]->urgent = true;
+	for (size_t i = 0; i < roll.count; i++)
 		dial_want(n, roll.at[i], WANT_LOST);
-	}
 	if (roll.count > 0)
 		node_tell(n, EVENT_NOTICE, "takeover", s, NULL, 0,
 			"calling %zu known peer%s", roll.count,

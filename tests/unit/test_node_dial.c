@@ -2,6 +2,7 @@
 #include "node_conf.h"
 #include "node_lab.h"
 
+#include "base/iana.h"
 #include "replica/peers.h"
 
 #define WRONG_KEY                                                                    \
@@ -266,6 +267,75 @@ static void takeover_is_paced_busiest_first(void **state)
 	lab_free(l);
 }
 
+/* A packet that was waiting when the configuration changed names its rule by the old
+ * number: the rule that has it now says nothing of this flow. Nobody is called for it. */
+static void an_old_packet_calls_nobody(void **state)
+{
+	static const char other[] = "203.0.113.77";
+	struct lab *l = lab_new();
+	struct node_event ev = {.kind = NODE_NOTICE};
+
+	(void)state;
+	lab_start(l, SERVER, SERVER_CONF);
+	lab_start(l, CLIENT, CLIENT_CONF);
+	lab_address(l, SERVER, VIP, NODE_ADDR_PRESENT);
+	lab_address(l, CLIENT, other, NODE_ADDR_PRESENT);
+	ev.u.notice.kind = ESP_ACQUIRE;
+	ev.u.notice.flow = (struct flow){.local = unit_addr(VIP),
+		.remote = unit_addr(other),
+		.proto = IP_TCP,
+		.ports_known = true,
+		.local_port = 143,
+		.remote_port = 40000};
+	lab_step(l, SERVER, &ev);
+	lab_run(l, 2000);
+	assert_int_equal(l->node[SERVER].sent, 0);
+	lab_free(l);
+}
+
+/* What the machine sends to a group of hosts has no peer. */
+static void groups_are_not_called(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	lab_start(l, CLIENT,
+		ALONE SECRET "filter-list \"mail\" { from me to any proto udp mirrored; "
+			     "}\n" TRANSPORT POLICY("host"));
+	lab_address(l, CLIENT, CLIENT_ADDR, NODE_ADDR_PRESENT);
+	struct node_event ev = {.kind = NODE_NOTICE};
+	ev.u.notice.kind = ESP_ACQUIRE;
+	ev.u.notice.flow = (struct flow){.local = unit_addr(CLIENT_ADDR),
+		.remote = unit_addr("224.0.0.251"),
+		.proto = IP_UDP,
+		.ports_known = true};
+	lab_step(l, CLIENT, &ev);
+	ev.u.notice.flow.remote = unit_addr("255.255.255.255");
+	lab_step(l, CLIENT, &ev);
+	lab_run(l, 2000);
+	assert_int_equal(l->node[CLIENT].sent, 0);
+	lab_free(l);
+}
+
+/* `vipsec up` without a name: everybody. */
+static void an_order_without_a_name_means_all(void **state)
+{
+	struct lab *l = two(CLIENT_CONF);
+
+	(void)state;
+	lab_address(l, SERVER, VIP, NODE_ADDR_PRESENT);
+	traffic(l);
+	lab_run(l, 20);
+	lab_command(l, CLIENT, NODE_DOWN, NULL);
+	lab_run(l, 20);
+	assert_int_equal(lab_up(l, CLIENT), 0);
+	lab_command(l, CLIENT, NODE_UP, NULL);
+	assert_int_equal(l->node[CLIENT].reply_code, 0);
+	lab_run(l, 20);
+	assert_int_equal(lab_up(l, CLIENT), 1);
+	lab_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +349,9 @@ int main(void)
 		cmocka_unit_test(lifetime_begins_anew),
 		cmocka_unit_test(exhausted_numbers_begin_anew),
 		cmocka_unit_test(takeover_is_paced_busiest_first),
+		cmocka_unit_test(an_old_packet_calls_nobody),
+		cmocka_unit_test(groups_are_not_called),
+		cmocka_unit_test(an_order_without_a_name_means_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

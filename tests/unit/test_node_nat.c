@@ -108,6 +108,58 @@ static void a_new_mapping_is_followed(void **state)
 	lab_free(l);
 }
 
+#define TRANSPORT_SERVER                                                             \
+	ALONE "vip \"mail\" { address 192.0.2.10; }\n" SECRET                        \
+	      "filter-list \"mail\" { from vip \"mail\" port 143 to any proto tcp "  \
+	      "mirrored; }\n" TRANSPORT                                              \
+	      "policy \"p\" { rule \"mail\" { match \"mail\"; action \"esp\"; auth " \
+	      "psk \"lab\" local-id \"mail.example\" remote-id any; } }\n"           \
+	      "assign policy \"p\" to vip \"mail\";\n"
+#define TRANSPORT_CLIENT                                                                 \
+	ALONE SECRET                                                                     \
+		"filter-list \"mail\" { from me to 192.0.2.10 port 143 proto tcp "       \
+		"mirrored; }\n" TRANSPORT                                                \
+		"policy \"p\" { rule \"mail\" { match \"mail\"; action \"esp\"; auth "   \
+		"psk \"lab\" local-id \"client.example\" remote-id \"mail.example\"; } " \
+		"}\nassign policy \"p\" to host;\n"
+
+/* In transport mode the selectors are the address that the NAT gave; it gives another one
+ * now, and the peer is called there. */
+static void a_new_address_is_called_with_selectors_for_it(void **state)
+{
+	struct lab *l = lab_new();
+	struct node_event ev = {.kind = NODE_NOTICE};
+
+	(void)state;
+	l->inside = unit_addr(PRIVATE);
+	l->outside = unit_addr(PUBLIC);
+	l->nat_shift = 20000;
+	lab_start(l, M1, TRANSPORT_SERVER);
+	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
+	lab_start(l, CLIENT, TRANSPORT_CLIENT);
+	lab_address(l, CLIENT, PRIVATE, NODE_ADDR_PRESENT);
+	lab_acquire(l, CLIENT, 0, PRIVATE, VIP, 143);
+	lab_run(l, 100);
+	assert_int_equal(lab_up(l, M1), 1);
+
+	l->outside = unit_addr("203.0.113.6");
+	ev.u.notice.kind = ESP_MAPPING;
+	ev.u.notice.id = l->node[M1].child[0].c.id;
+	ev.u.notice.remote = (struct endpoint){.addr = l->outside, .port = 24500};
+	lab_step(l, M1, &ev);
+	assert_int_equal(lab_count(l, M1, "sa-move"), 1);
+	l->cut = true;
+	lab_usage(l, M1)->unanswered_since_ms = l->now_ms;
+	lab_usage(l, M1)->last_out_ms = l->now_ms;
+	lab_run(l, 301000);
+	assert_int_equal(lab_up(l, M1), 0);
+	l->cut = false;
+	lab_run(l, 20000);
+	assert_int_equal(lab_up(l, M1), 1);
+	assert_int_equal(lab_up(l, CLIENT), 1);
+	lab_free(l);
+}
+
 /* The mapping is gone and cannot be called: the client's own packets bring it back. */
 static void a_lost_mapping_needs_the_client(void **state)
 {
@@ -156,6 +208,7 @@ int main(void)
 		cmocka_unit_test(a_new_mapping_is_followed),
 		cmocka_unit_test(a_lost_mapping_needs_the_client),
 		cmocka_unit_test(a_client_that_comes_back_leaves_no_ghost),
+		cmocka_unit_test(a_new_address_is_called_with_selectors_for_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

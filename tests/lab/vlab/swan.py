@@ -89,7 +89,7 @@ class StrongSwan:
 
     def __init__(self, host, local, remote, local_ts, remote_ts, psk, local_id=None,
                  remote_id=None, start_action="none", esp="default"):
-        self.host = host
+        self.host, self.start_action = host, start_action
         with open(f"{host.dir}/swanctl/swanctl.conf", "w") as file:
             file.write(SWANCTL_CONF.format(
                 local=local, remote=remote, local_id=local_id or local,
@@ -114,6 +114,10 @@ class StrongSwan:
         self.process = self.host.spawn(["/usr/sbin/charon-systemd"], "charon.out")
         wait_until(lambda: self.host.ok("test -S /run/charon.vici"), 20, "charon")
         self.host.run(["swanctl", "--load-all", "--noprompt"])
+
+    def calls_by_itself(self):
+        """As soon as its configuration is loaded."""
+        return "start" in self.start_action
 
     def initiate(self, timeout=20, check=True):
         return self.host.run(["swanctl", "--initiate", "--child", "udp", "--timeout",

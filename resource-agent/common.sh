@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034 # these names are used by the agents
 # Shared by ocf:vipsec:daemon and ocf:vipsec:vip; POSIX sh.
 #
 # The agents do without ocf-shellfuncs: sourcing it costs more time than all the work
@@ -22,8 +23,12 @@ say() {
 	printf '%s: %s\n' "${OCF_RESOURCE_INSTANCE:-vipsec}" "$*" >&2
 }
 
-# The daemon asks for an answer within one second; one that is silent for longer is not
-# serving anybody.
+# Why an action failed: the cluster's tools show this line.
+fail() {
+	printf 'ocf-exit-reason:%s\n' "$*" >&2
+}
+
+# A daemon that is silent for longer than a second is not serving anybody.
 vipsec_quick() {
 	"$OCF_RESKEY_ctl" --timeout 1 "$@"
 }
@@ -64,13 +69,20 @@ daemon_state() {
 failure_noted=$OCF_RESKEY_rundir/failed
 
 # Kills the recorded daemon for good and waits until it is gone. Its SAs live in its
-# memory and go with it; the guard and the TUN's closed routes stay.
+# memory and go with it; the guard and the TUN's closed routes stay. Fails when it is still
+# there after five seconds: stuck in the kernel, it may yet send.
 kill_daemon() {
 	daemon_alive || return 0
 	say "killing vipsecd (pid $daemon_pid): $1"
 	kill -KILL "$daemon_pid" 2>/dev/null
+	kill_tries=0
 	while daemon_alive; do
+		[ $kill_tries -lt 250 ] || {
+			fail "vipsecd (pid $daemon_pid) cannot be killed"
+			return 1
+		}
 		sleep 0.02
+		kill_tries=$((kill_tries + 1))
 	done
 }
 

@@ -130,6 +130,7 @@ static int assemble(struct daemon *d, struct config *c)
 	char why[512] = "";
 
 	d->loop = qb_loop_create();
+	privileges_hurry();
 	if (!privileges_guard_memory(why, sizeof(why)))
 		journal_say(EVENT_WARNING, "%s", why);
 	d->control = control_new(d->loop, &control, why, sizeof(why));

@@ -11,6 +11,8 @@
 /* Before anything is opened: are we root with the capabilities that the work needs?
  * False: why says which one is missing. */
 bool privileges_check(char *why, size_t why_cap);
+/* Nice value -10, inherited by threads made later. */
+void privileges_hurry(void);
 /* Locks memory and forbids core dumps and ptrace: keys never reach a disk. False: the
  * memory could not be locked (a container's limit); why says so, and work may go on. */
 bool privileges_guard_memory(char *why, size_t why_cap);

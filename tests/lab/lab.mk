@@ -14,6 +14,9 @@ tests_lab_tools_fence_vlab_SOURCES = tests/lab/tools/fence.c
 EXTRA_DIST += \
 	tests/lab/README.md \
 	tests/lab/demo \
+	tests/lab/t-agents-states.py \
+	tests/lab/t-daemon-control.py \
+	tests/lab/t-daemon-start.py \
 	tests/lab/t-decrypt.py \
 	tests/lab/t-knob.py \
 	tests/lab/t-lab.py \

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""The OCF agents in situations made by hand, without Pacemaker; what the tools say of them.
+test-timeout: 120
+"""
+
+import os
+import re
+import shutil
+import signal
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from vlab import vipsec
+from vlab.cluster import OCF_AGENTS
+from vlab.core import SOURCE, Lab, now_ms, wait_until
+from vlab.pair import Pair, server_conf
+from vlab.tap import Skip, check, main
+
+OK, GENERIC, ARGS, UNCONFIGURED, STOPPED = 0, 1, 2, 6, 7
+PARAMETERS = {
+    "daemon": {"config": "/etc/vipsec/vipsec.conf", "log": "/run/vipsecd.log",
+               "binary": "/usr/sbin/vipsecd", "statedir": "/var/lib/vipsec"},
+    "vip": {"name": "web"},
+}
+PID_FILE = "/run/vipsec/vipsecd.pid"
+
+
+class Agent:
+    def __init__(self, host, kind):
+        self.host, self.kind = host, kind
+
+    def __call__(self, action, wanted=None, **more):
+        values = {**PARAMETERS[self.kind], **more}
+        env = {"OCF_ROOT": "/usr/lib/ocf", "OCF_RESOURCE_INSTANCE": self.kind,
+               **{f"OCF_RESKEY_{k}": str(v) for k, v in values.items()}}
+        if "level" in values:
+            env["OCF_CHECK_LEVEL"] = str(values["level"])
+        done = self.host.run([f"{OCF_AGENTS}/vipsec/{self.kind}", action], check=False,
+                             timeout=40, env=env)
+        check(wanted is None or done.returncode == wanted,
+              f"{self.kind} {action}: {done.returncode}, not {wanted}: {done.stderr}")
+        return done
+
+
+def reason(done):
+    found = re.search(r"^ocf-exit-reason:(.+)$", done.stderr, re.M)
+    check(found, f"no reason in: {done.stderr!r}")
+    return found.group(1)
+
+
+def tools(tap, s):
+    with tap.case("shellcheck finds nothing"):
+        if not shutil.which("shellcheck"):
+            raise Skip("shellcheck is not installed")
+        s.run(f"cd {SOURCE} && shellcheck -s sh -x -P . {OCF_AGENTS}/vipsec/daemon "
+              f"{OCF_AGENTS}/vipsec/vip")
+    with tap.case("ocf-tester: nothing but its DTD of OCF 1.0, which knows no reload-agent"):
+        if not shutil.which("ocf-tester"):
+            raise Skip("ocf-tester is not installed")
+        done = s.run(["ocf-tester", "-n", "d", *(word for name, value in PARAMETERS["daemon"].items()
+                        for word in ("-o", f"{name}={value}")),
+                      f"{OCF_AGENTS}/vipsec/daemon"], check=False)
+        said = done.stdout + done.stderr
+        failures = re.findall(r"^\* rc=.*$|^\* .*[Ff]ail.*$", said, re.M)
+        check(len(failures) <= 1 and all("meta" in f for f in failures), said)
+
+
+def words(tap, daemon, vip):
+    with tap.case("validate-all at level 0 judges the words, not the machine"):
+        daemon("validate-all", OK, config="/none.conf", binary="/none", ctl="/none")
+        vip("validate-all", OK, ctl="/none")
+    with tap.case("validate-all at level 10 looks at the configuration file"):
+        daemon("validate-all", OK, level=10)
+        daemon("validate-all", ARGS, level=10, config="/none.conf")
+    with tap.case("wrong words are refused, with the reason"):
+        for name, value in (("nlbs_flags", "2"), ("idle_timeout", "soon"),
+                            ("idle_timeout", "5"), ("idle_timeout_failover", "-1m")):
+            check(value in reason(daemon("validate-all", UNCONFIGURED, **{name: value})), name)
+        reason(vip("validate-all", UNCONFIGURED, name=""))
+
+
+def starts(tap, pair, daemon, vip):
+    with tap.case("a start with a wrong configuration fails here only, and says why"):
+        pair.s.run("echo nonsense >/run/wrong.conf")
+        reason(daemon("start", ARGS, config="/run/wrong.conf"))
+        daemon("monitor", STOPPED)
+    with tap.case("a start without the program fails, and says why"):
+        reason(daemon("start", 5, binary="/none"))
+    with tap.case("the VIP's start without a daemon fails, and says why"):
+        check("not running" in reason(vip("start", GENERIC)), "the reason")
+    with tap.case("the VIP's start without its address fails, and says why"):
+        daemon("start", OK)
+        check("web" in reason(vip("start", GENERIC, CRM_meta_timeout=6000)), "the reason")
+    with tap.case("parameters of the agent hold from the start on, empty ones as the file says"):
+        daemon("stop", OK)
+        daemon("start", OK, nlbs_flags="1", idle_timeout="3m")
+        check(pair.server.tuning("nlbs_flags") == 1, "nlbs_flags")
+        check(pair.server.tuning("idle_timeout_ms") == 180000, "idle_timeout")
+    with tap.case("reload-agent: changed without a restart, emptied back to the file"):
+        pid = pair.s.pidof("vipsecd")
+        daemon("reload-agent", OK, idle_timeout="4m")
+        check(pair.server.tuning("nlbs_flags") == 0, "nlbs_flags of the file")
+        check(pair.server.tuning("idle_timeout_ms") == 240000, "idle_timeout")
+        daemon("reload-agent", OK)
+        check(pair.server.tuning("idle_timeout_ms") == 300000, "idle_timeout of the file")
+        check(pair.s.pidof("vipsecd") == pid, "the same process")
+
+
+def deaths(tap, pair, daemon, vip):
+    with tap.case("killed, and its number given to somebody else: broken, never running"):
+        pair.add_vip()
+        vip("start", OK)
+        pair.s.signal("vipsecd", signal.SIGKILL)
+        wait_until(lambda: not pair.s.pidof("vipsecd"), 5, "its death")
+        # A record of a living process with another start time is a number used again.
+        start = pair.s.out(["cat", PID_FILE]).split()[1]
+        pair.s.run(f"echo 1 {start} >{PID_FILE}")
+        for agent in (daemon, vip):
+            check("died" in reason(agent("monitor", GENERIC)), agent.kind)
+    with tap.case("stopping then kills nobody else, and the next monitors say stopped"):
+        vip("stop", OK)
+        daemon("stop", OK)
+        check(pair.s.alive(), "process 1 of the host lives")
+        daemon("monitor", STOPPED)
+        vip("monitor", STOPPED)
+    with tap.case("the protection stayed while the daemon was dead"):
+        check("vipsec" in pair.s.out("nft list tables"), "the guard")
+    with tap.case("a start replaces a daemon that hangs"):
+        daemon("start", OK)
+        old = pair.s.pidof("vipsecd")
+        pair.s.signal("vipsecd", signal.SIGSTOP)
+        check("answer" in reason(daemon("monitor", GENERIC)), "the reason")
+        daemon("start", OK)
+        check(pair.s.pidof("vipsecd") != old, "another process")
+        daemon("monitor", OK)
+    with tap.case("a daemon that hangs: its stop is bounded, kills it and succeeds"):
+        pair.s.signal("vipsecd", signal.SIGSTOP)
+        start = now_ms()
+        daemon("stop", OK)
+        check(now_ms() - start < 6000, f"{now_ms() - start:.0f} ms")
+        check(not pair.s.pidof("vipsecd"), "it is gone")
+        daemon("monitor", STOPPED)
+    with tap.case("held survives a restart of the daemon, and ends with the address"):
+        daemon("start", OK)
+        vip("start", OK)
+        vip("stop", OK)
+        wait_until(lambda: pair.server.vip_state("web") == "held", 5, "held")
+        daemon("stop", OK)
+        daemon("start", OK)
+        wait_until(lambda: pair.server.vip_state("web") == "held", 5, "held still")
+        vip("monitor", STOPPED)
+        pair.remove_vip()
+        pair.add_vip()
+        pair.wait_bound()
+        daemon("stop", OK)
+
+
+def body(tap):
+    with Lab() as lab:
+        pair = Pair(lab)
+        pair.server.configure(server_conf())
+        daemon, vip = Agent(pair.s, "daemon"), Agent(pair.s, "vip")
+        tap.on_failure.append(lambda: pair.s.run("tail -30 /run/vipsecd.log",
+                                                 check=False).stdout)
+        tools(tap, pair.s)
+        words(tap, daemon, vip)
+        starts(tap, pair, daemon, vip)
+        deaths(tap, pair, daemon, vip)
+
+
+if __name__ == "__main__":
+    main(body, vipsec.missing_for_cluster)

@@ -176,7 +176,11 @@ static bool selected(
 void on_up(struct node *n, const struct node_event *ev)
 {
 	unsigned called = 0, up = 0;
+	const char *vip = ev->u.command.vip;
 
+	for (unsigned i = 0; i < n->n_scopes; i++)
+		if (n->scopes[i].is_host && (!vip || strcmp(vip, "host") == 0))
+			peers_fixed_host(n, &n->scopes[i]);
 	list_each(item, &n->peers)
 	{
 		struct peer *p = list_entry(item, struct peer, link);
@@ -206,7 +210,7 @@ void on_down(struct node *n, const struct node_event *ev)
 			continue;
 		ended++;
 		dial_stop(n, p);
-		dial_rest(p);
+		dial_rest(n, p);
 		directory_forget(n, p);
 		list_each_safe(at, &p->sessions) session_delete(
 			n, list_entry(at, struct session, of_peer), END_ORDER);

@@ -75,13 +75,13 @@ struct node {
 	struct map *by_ike; /* IKE SA -> session */
 	struct map *by_child; /* child SA -> session */
 	struct map *by_spi; /* inbound ESP SPI -> session */
-	uint64_t sessions_due_ms, query_due_ms;
+	struct dues looks; /* sessions, by when to judge them again */
+	uint64_t query_due_ms;
 
 	struct map *calls_by_ike; /* IKE SA that we began -> peer */
 	struct list queue; /* peers to be called now, in order */
 	struct list calls; /* peers being called, oldest first */
-	struct list backoff; /* peers that wait for next_try_ms */
-	uint64_t backoff_due_ms;
+	struct dues backoff; /* peers, by when to call them again */
 
 	bool quorate;
 	struct claims claims;

@@ -98,11 +98,18 @@ static void conn_of(const struct node *n, const struct peer *p, struct ike_conn 
 	c->give_up_ms = GIVE_UP_MS;
 }
 
+static void unqueue(struct node *n, struct peer *p)
+{
+	list_del(&p->waits);
+	dues_remove(&n->backoff, &p->due);
+	p->next_try_ms = 0;
+}
+
 /* Nobody has missed it for a day, nothing is sent to it any more, it has moved, or no
  * rule wants it. */
 static void forget(struct node *n, struct peer *p)
 {
-	dial_rest(p);
+	dial_rest(n, p);
 	directory_forget(n, p);
 }
 
@@ -117,12 +124,11 @@ static void call(struct node *n, struct peer *p)
 		return;
 	}
 	conn_of(n, p, &c);
-	p->next_try_ms = 0;
+	unqueue(n, p);
 	p->called_ms = n->now_ms;
 	p->call = ike_initiate(n->ike, n->now_ms, &c);
 	secret_wipe(&c.psk);
 	map_put(n->calls_by_ike, id_span(&p->call), p);
-	list_del(&p->waits);
 	list_add(&n->calls, &p->waits);
 }
 
@@ -130,8 +136,7 @@ void dial_stop(struct node *n, struct peer *p)
 {
 	uint32_t ike = p->call;
 
-	list_del(&p->waits);
-	p->next_try_ms = 0;
+	unqueue(n, p);
 	p->call = 0;
 	if (ike == 0)
 		return;
@@ -152,8 +157,7 @@ static void drop_stale_reasons(const struct node *n, struct peer *p)
 
 static void queue(struct node *n, struct peer *p)
 {
-	list_del(&p->waits);
-	p->next_try_ms = 0;
+	unqueue(n, p);
 	list_add(&n->queue, &p->waits);
 }
 
@@ -178,27 +182,23 @@ void dial_want(struct node *n, struct peer *p, unsigned why)
 		queue(n, p);
 }
 
-void dial_rest(struct peer *p)
+void dial_rest(struct node *n, struct peer *p)
 {
 	p->want = 0;
 	p->urgent = false;
 	p->tries = 0;
-	p->next_try_ms = 0;
-	if (p->call == 0)
-		list_del(
-			&p->waits); /* a call under way is not cut off: we may be in it */
+	if (p->call == 0) /* a call under way is not cut off: we may be in it */
+		unqueue(n, p);
 }
 
 void dial_succeeded(struct node *n, struct peer *p)
 {
-	(void)n;
 	p->want = 0;
 	p->tries = 0;
 	p->urgent = false;
-	p->next_try_ms = 0;
 	p->reason[0] = '\0';
 	if (p->call == 0)
-		list_del(&p->waits);
+		unqueue(n, p);
 }
 
 static uint64_t grown(uint64_t first, unsigned times, uint64_t last)
@@ -254,32 +254,22 @@ void dial_failed(struct node *n, struct peer *p, const struct ike_failure *why)
 			p->want ? duration_format(ms - ms % 100, pause) : "");
 	if (p->want == 0)
 		return;
+	unqueue(n, p);
 	p->next_try_ms = n->now_ms + ms;
-	list_del(&p->waits);
-	list_add(&n->backoff, &p->waits);
-	if (p->next_try_ms < n->backoff_due_ms)
-		n->backoff_due_ms = p->next_try_ms;
+	dues_set(&n->backoff, &p->due, p->next_try_ms);
 }
 
 /* ---- the queue --------------------------------------------------------------------------- */
 
 static void wake_backoff(struct node *n)
 {
-	if (n->backoff_due_ms > n->now_ms)
-		return;
-	n->backoff_due_ms = UINT64_MAX;
-	list_each_safe(item, &n->backoff)
-	{
-		struct peer *p = list_entry(item, struct peer, waits);
-		if (p->next_try_ms <= n->now_ms) {
-			drop_stale_reasons(n, p);
-			if (p->want != 0)
-				queue(n, p);
-			else
-				forget(n, p);
-		} else if (p->next_try_ms < n->backoff_due_ms) {
-			n->backoff_due_ms = p->next_try_ms;
-		}
+	while (dues_first_ms(&n->backoff) <= n->now_ms) {
+		struct peer *p = due_entry(dues_first(&n->backoff), struct peer, due);
+		drop_stale_reasons(n, p);
+		if (p->want != 0)
+			queue(n, p);
+		else
+			forget(n, p);
 	}
 }
 
@@ -330,11 +320,10 @@ void dial_settle(struct node *n)
 
 uint64_t dial_due_ms(const struct node *n)
 {
-	uint64_t oldest_ms = n->now_ms;
+	uint64_t oldest_ms = n->now_ms, due = dues_first_ms(&n->backoff);
 
-	if (!list_empty(&n->queue) && in_flight(n, &oldest_ms) >= IN_FLIGHT_MAX) {
-		uint64_t free_ms = oldest_ms + YOUNG_MS;
-		return free_ms < n->backoff_due_ms ? free_ms : n->backoff_due_ms;
-	}
-	return n->backoff_due_ms;
+	if (!list_empty(&n->queue) && in_flight(n, &oldest_ms) >= IN_FLIGHT_MAX &&
+		oldest_ms + YOUNG_MS < due)
+		due = oldest_ms + YOUNG_MS;
+	return due;
 }

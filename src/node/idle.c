@@ -82,6 +82,13 @@ static uint64_t first_unanswered(
 	return t0 == UINT64_MAX ? 0 : t0;
 }
 
+/* The session is judged again at the earliest of what its judges ask for. */
+static void again(struct node *n, struct session *s, uint64_t ms)
+{
+	if (s->due.at == 0 || ms < s->due.ms)
+		dues_set(&n->looks, &s->due, ms);
+}
+
 /* ---- verdicts ------------------------------------------------------------------------------- */
 
 static void die(struct node *n, struct session *s, uint64_t limit)
@@ -143,11 +150,11 @@ static bool judge_life(struct node *n, struct session *s, const struct ike_info 
 		s->last_look = true;
 		idle_query_soon(n, 0);
 	}
-	s->due_ms = smaller(s->due_ms, probe_ms);
+	again(n, s, probe_ms);
 	if (!s->last_look)
-		s->due_ms = smaller(s->due_ms, look_ms);
+		again(n, s, look_ms);
 	if (s->probes >= PROBES_MIN)
-		s->due_ms = smaller(s->due_ms, dead_ms);
+		again(n, s, dead_ms);
 	return false;
 }
 
@@ -166,7 +173,7 @@ static bool judge_age(struct node *n, struct session *s)
 		session_delete(n, s, END_IDLE);
 		return true;
 	}
-	s->due_ms = smaller(s->due_ms, s->expires_ms);
+	again(n, s, s->expires_ms);
 	return false;
 }
 
@@ -180,65 +187,45 @@ static void keep_alive(struct node *n, struct session *s)
 		f->u.keepalive.remote = s->peer->remote;
 		s->keepalive_ms = n->now_ms + KEEPALIVE_EVERY_MS;
 	}
-	s->due_ms = smaller(s->due_ms, s->keepalive_ms);
+	again(n, s, s->keepalive_ms);
 }
 
-/* True: sessions are gone, this one perhaps. */
-static bool look(struct node *n, struct session *s)
+/* Afterwards s may be gone, and others with it. */
+static void look(struct node *n, struct session *s)
 {
 	struct ike_info info;
 
-	s->due_ms = UINT64_MAX;
+	dues_remove(&n->looks, &s->due);
 	if (s->end != END_NONE || s->child.id == 0 || !ike_view(n->ike, s->ike, &info))
-		return false;
+		return;
 	if (s->activate_ms != 0 && s->activate_ms <= n->now_ms)
 		session_activate(n, s);
 	if (s->activate_ms != 0)
-		s->due_ms = s->activate_ms;
+		again(n, s, s->activate_ms);
 	if (info.replaced) {
 		ike_used(n->ike, s->ike,
 			larger(s->usage.last_in_ms, s->usage.last_out_ms));
 		idle_query_soon(n, REPLACED_PERIOD_MS);
 	}
 	if (judge_age(n, s) || judge_life(n, s, &info))
-		return true;
+		return;
 	keep_alive(n, s);
-	n->sessions_due_ms = smaller(n->sessions_due_ms, s->due_ms);
-	return false;
 }
 
 void idle_touch(struct node *n, struct session *s)
 {
-	s->due_ms = n->now_ms;
-	n->sessions_due_ms = smaller(n->sessions_due_ms, n->now_ms);
+	dues_set(&n->looks, &s->due, n->now_ms);
 }
 
 void idle_report(struct node *n, struct session *s)
 {
-	(void)look(n, s);
-}
-
-/* True: look again, the list has changed under us. */
-static bool look_at_due(struct node *n)
-{
-	uint64_t due_ms = UINT64_MAX;
-
-	list_each(item, &n->sessions)
-	{
-		struct session *s = list_entry(item, struct session, link);
-		if (s->due_ms <= n->now_ms && look(n, s))
-			return true;
-		due_ms = smaller(due_ms, s->due_ms);
-	}
-	n->sessions_due_ms = due_ms;
-	return false;
+	look(n, s);
 }
 
 void idle_settle(struct node *n)
 {
-	if (n->sessions_due_ms <= n->now_ms)
-		while (look_at_due(n))
-			;
+	while (dues_first_ms(&n->looks) <= n->now_ms)
+		look(n, due_entry(dues_first(&n->looks), struct session, due));
 	if (n->n_sessions == 0)
 		n->query_due_ms = UINT64_MAX;
 	else if (n->query_due_ms == UINT64_MAX)
@@ -249,5 +236,5 @@ void idle_settle(struct node *n)
 
 uint64_t idle_due_ms(const struct node *n)
 {
-	return smaller(n->sessions_due_ms, n->query_due_ms);
+	return smaller(dues_first_ms(&n->looks), n->query_due_ms);
 }

@@ -35,7 +35,6 @@ struct node *node_new(const struct node_params *p)
 	list_init(&n->sessions);
 	list_init(&n->queue);
 	list_init(&n->calls);
-	list_init(&n->backoff);
 	n->peers_by_addr = map_new(&n->entropy);
 	n->peers_by_id = map_new(&n->entropy);
 	n->by_ike = map_new(&n->entropy);
@@ -44,7 +43,7 @@ struct node *node_new(const struct node_params *p)
 	n->calls_by_ike = map_new(&n->entropy);
 	n->directory = replica_peers_new(&n->entropy);
 	n->journal = mem_new(1, REPLICA_CHUNK_MAX);
-	n->sessions_due_ms = n->query_due_ms = n->backoff_due_ms = UINT64_MAX;
+	n->query_due_ms = UINT64_MAX;
 	rate_init(&n->strangers, STRANGERS_BURST, STRANGERS_PER_SECOND, 0);
 	n->ike = engine_new(n);
 	return n;
@@ -60,6 +59,8 @@ static void free_peers(struct node *n)
 	map_free(n->by_child);
 	map_free(n->by_spi);
 	map_free(n->calls_by_ike);
+	dues_free(&n->looks);
+	dues_free(&n->backoff);
 }
 
 void node_free(struct node *n)

@@ -123,6 +123,7 @@ void peer_drop(struct node *n, struct peer *p)
 {
 	assert(list_empty(&p->sessions) && p->call == 0);
 	list_del(&p->waits);
+	dues_remove(&n->backoff, &p->due);
 	unindex_peer(n, p);
 	list_del(&p->link);
 	n->n_peers--;

@@ -11,6 +11,7 @@
 
 #include "base/list.h"
 #include "base/rate.h"
+#include "node/due.h"
 #include "node/node.h"
 #include "node/scope.h"
 #include "node/view.h"
@@ -26,7 +27,8 @@ enum {
 
 struct peer {
 	struct list link, by_addr, by_id;
-	struct list waits; /* in node.queue, .calls or .backoff; in none: alone */
+	struct list waits; /* in node.queue or .calls; in none: alone */
+	struct due due; /* in node.backoff */
 	uint16_t scope;
 	uint32_t rule;
 	struct addr local; /* not set: chosen by the first packet */
@@ -60,7 +62,8 @@ struct session {
 	enum session_end end; /* why we delete it */
 	struct esp_usage usage;
 	uint64_t usage_ms; /* when it was reported; 0: never */
-	uint64_t since_ms, child_since_ms, expires_ms, due_ms;
+	uint64_t since_ms, child_since_ms, expires_ms;
+	struct due due; /* in node.looks: when to judge it again */
 	uint64_t activate_ms, keepalive_ms; /* 0: not needed */
 	uint64_t t0_ms; /* who is dead, and when: idle.c */
 	uint64_t probed_ms;
@@ -98,12 +101,13 @@ bool peer_has_selectors(const struct peer *p);
  * made) the rule's take their place. False: the rule has none for this peer. */
 bool peer_renew_selectors(struct node *n, struct peer *p);
 void peers_fixed(struct node *n, struct scope *s, const struct place *place);
+void peers_fixed_host(struct node *n, struct scope *s);
 void peers_drop_place(struct node *n, const struct scope *s, const struct addr *addr);
 
 /* ---- dial.c -------------------------------------------------------------------- */
 
 void dial_want(struct node *n, struct peer *p, unsigned why);
-void dial_rest(struct peer *p); /* no calling until there is traffic */
+void dial_rest(struct node *n, struct peer *p); /* no calling until there is traffic */
 void dial_succeeded(struct node *n, struct peer *p);
 void dial_failed(struct node *n, struct peer *p, const struct ike_failure *why);
 void dial_stop(

@@ -105,16 +105,24 @@ static bool fixed_remote(const struct spd_entry *e, struct endpoint *out)
 struct known {
 	uint32_t rule;
 	const struct addr *local;
-	bool found;
+	bool any_local, found;
 };
 
 static bool is_known(struct peer *p, void *ctx)
 {
 	struct known *k = ctx;
 
-	if (p->rule == k->rule && addr_equal(&p->local, k->local))
+	if (p->rule == k->rule && (k->any_local || addr_equal(&p->local, k->local)))
 		k->found = true;
 	return !k->found;
+}
+
+static const struct place *first_place(const struct scope *s, uint8_t family)
+{
+	for (unsigned i = 0; i < s->n_places; i++)
+		if (s->places[i].state == VIP_BOUND && s->places[i].addr.family == family)
+			return &s->places[i];
+	return NULL;
 }
 
 /* On a host with several addresses the first packet decides which one calls. */
@@ -125,6 +133,25 @@ static bool place_serves_entry(
 		return addr_equal(&e->local.lo, &e->local.hi) &&
 		       addr_equal(&e->local.lo, &p->addr);
 	return e->mode == POLICY_TUNNEL || ts_has_addr(&e->local, &p->addr);
+}
+
+/* `vipsec up` does not wait for the first packet to say which address calls. */
+void peers_fixed_host(struct node *n, struct scope *s)
+{
+	for (size_t i = 0; s->spd && i < spd_count(s->spd); i++) {
+		const struct spd_entry *e = spd_at(s->spd, i);
+		struct endpoint remote;
+		struct peer p;
+		if (e->action != POLICY_NEGOTIATE || !fixed_remote(e, &remote))
+			continue;
+		const struct place *at = first_place(s, remote.addr.family);
+		struct known k = {.rule = e->rule, .any_local = true};
+		peers_at(n, s->id, &remote.addr, is_known, &k);
+		if (k.found || !at)
+			continue;
+		peer_from_rule(n, s, e->rule, &at->addr, &remote, &p);
+		(void)peer_add(n, &p);
+	}
 }
 
 void peers_fixed(struct node *n, struct scope *s, const struct place *place)

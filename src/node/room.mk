@@ -8,6 +8,7 @@ src_node_libvipsec_node_a_SOURCES = \
 	src/node/core.h \
 	src/node/dial.c \
 	src/node/directory.c \
+	src/node/due.c src/node/due.h \
 	src/node/effects.c src/node/effects.h \
 	src/node/host.c \
 	src/node/idle.c \

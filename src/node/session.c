@@ -78,7 +78,6 @@ void session_established(struct node *n, const struct ike_info *sa)
 	s->ike = sa->id;
 	s->since_ms = n->now_ms;
 	s->peer_nlbs = p->nlbs = sa->peer_nlbs;
-	s->due_ms = UINT64_MAX;
 	list_add(&n->sessions, &s->link);
 	list_add(&p->sessions, &s->of_peer);
 	map_put(n->by_ike, id_span(&s->ike), s);
@@ -233,6 +232,7 @@ static void session_free(struct node *n, struct session *s)
 	map_take(n->by_ike, id_span(&s->ike));
 	list_del(&s->link);
 	list_del(&s->of_peer);
+	dues_remove(&n->looks, &s->due);
 	n->n_sessions--;
 	free(s);
 }
@@ -282,7 +282,7 @@ static void after_end(struct node *n, struct peer *p, enum session_end end,
 	if (end == END_NONE && why->close == IKE_CLOSE_REPLACED && p->call != 0)
 		return; /* the newer one is on its way */
 	directory_forget(n, p);
-	dial_rest(p);
+	dial_rest(n, p);
 	/* It has come back under another address or port, as another peer. */
 	if (end == END_NONE && why->close == IKE_CLOSE_REPLACED && !p->fixed &&
 		p->call == 0)

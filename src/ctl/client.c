@@ -1,4 +1,9 @@
-/* ctl/client.c - the libqb IPC client: one JSON object out, one back. */
+/* ctl/client.c - the libqb IPC client: one JSON object out, one back.
+ *
+ * libqb waits for ever in places (connecting to a stopped daemon is one), so one alarm
+ * bounds the whole call: an agent's monitor must come back whatever state the daemon is
+ * in.
+ */
 #include <errno.h>
 #include <qb/qbipcc.h>
 #include <signal.h>
@@ -14,36 +19,39 @@
 struct client {
 	qb_ipcc_connection_t *conn;
 	char buffer[CONTROL_MESSAGE_MAX + 4096];
+	char *text; /* of a reply, its parts put together; heap */
+	size_t len;
 };
 
-/* libqb waits for ever for a daemon that is stopped or stuck to let us in. */
-static void on_no_answer(int sig)
+static void on_alarm(int signal)
 {
 	static const char text[] = "vipsec: vipsecd does not answer\n";
 
-	(void)sig;
-	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	(void)signal;
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(EXIT_ABSENT);
 	_exit(EXIT_ABSENT);
 }
 
-static void set_alarm(unsigned ms)
+/* 0: no more. */
+static void bound_by(unsigned ms)
 {
-	struct itimerval when = {.it_value = {.tv_sec = (time_t)(ms / 1000),
-					 .tv_usec = (suseconds_t)(ms % 1000) * 1000}};
+	struct sigaction action = {.sa_handler = on_alarm};
+	struct itimerval t = {.it_value = {.tv_sec = (time_t)(ms / 1000),
+				      .tv_usec = (suseconds_t)(ms % 1000) * 1000}};
 
-	setitimer(ITIMER_REAL, &when, NULL);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &t, NULL);
 }
 
 struct client *client_connect(unsigned timeout_ms)
 {
-	struct client *c = malloc(sizeof(*c));
+	struct client *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		abort();
-	signal(SIGALRM, on_no_answer);
-	set_alarm(timeout_ms);
+	bound_by(timeout_ms);
 	c->conn = qb_ipcc_connect(CONTROL_NAME, CONTROL_MESSAGE_MAX + 4096);
-	set_alarm(0);
 	if (c->conn)
 		return c;
 	if (errno == EACCES)
@@ -51,7 +59,7 @@ struct client *client_connect(unsigned timeout_ms)
 	else
 		fprintf(stderr, "vipsec: vipsecd is not running here (%s)\n",
 			strerror(errno));
-	free(c);
+	client_close(c);
 	return NULL;
 }
 
@@ -59,62 +67,92 @@ void client_close(struct client *c)
 {
 	if (!c)
 		return;
-	qb_ipcc_disconnect(c->conn);
+	if (c->conn)
+		qb_ipcc_disconnect(c->conn);
+	bound_by(0);
+	free(c->text);
 	free(c);
 }
 
-/* A message is libqb's header and the text. */
-static json_t *parse(const struct client *c, ssize_t n)
+static bool send_message(struct client *c, enum control_message id, char *text)
 {
-	size_t head = sizeof(struct qb_ipc_response_header);
+	size_t len = text ? strlen(text) : 0;
+	struct qb_ipc_request_header head = {
+		.id = (int32_t)id, .size = (int32_t)(sizeof(head) + len)};
+	struct iovec iov[2] = {{&head, sizeof(head)}, {text, len}};
+	ssize_t n;
 
-	if (n < (ssize_t)head)
-		return NULL;
-	return json_loadb(c->buffer + head, (size_t)n - head, 0, NULL);
+	do
+		n = qb_ipcc_sendv(c->conn, iov, text ? 2 : 1);
+	while (n == -EAGAIN);
+	return n >= 0;
 }
 
 static bool send_request(struct client *c, const char *verb, json_t *args)
 {
 	json_t *whole =
 		json_pack("{s:s,s:o}", "verb", verb, "args", args ? args : json_object());
-	char *text = json_dumps(whole, JSON_COMPACT);
-	size_t len = strlen(text);
-	struct qb_ipc_request_header head = {
-		.id = CONTROL_REQUEST, .size = (int32_t)(sizeof(head) + len)};
-	struct iovec iov[2] = {{&head, sizeof(head)}, {text, len}};
-	ssize_t n;
+	char *text = whole ? json_dumps(whole, JSON_COMPACT) : NULL;
+	bool sent = text && send_message(c, CONTROL_REQUEST, text);
 
-	do
-		n = qb_ipcc_sendv(c->conn, iov, 2);
-	while (n == -EAGAIN);
 	free(text);
 	json_decref(whole);
-	return n >= 0;
+	return sent;
 }
 
-json_t *client_ask(struct client *c, const char *verb, json_t *args, unsigned timeout_ms)
+/* Adds the text of a received message to c->text. The message's kind; 0: not one. */
+static int take_message(struct client *c, ssize_t n)
 {
-	if (!send_request(c, verb, args)) {
-		fprintf(stderr, "vipsec: vipsecd went away\n");
-		return NULL;
-	}
-	ssize_t n = qb_ipcc_recv(c->conn, c->buffer, sizeof(c->buffer), (int)timeout_ms);
-	json_t *reply = parse(c, n);
+	struct qb_ipc_response_header head;
+
+	if (n < (ssize_t)sizeof(head))
+		return 0;
+	memcpy(&head, c->buffer, sizeof(head));
+	size_t len = (size_t)n - sizeof(head);
+	char *text = realloc(c->text, c->len + len + 1);
+	if (!text)
+		abort();
+	memcpy(text + c->len, c->buffer + sizeof(head), len);
+	c->text = text;
+	c->len += len;
+	return head.id;
+}
+
+static json_t *receive(struct client *c)
+{
+	int kind;
+
+	c->len = 0;
+	do {
+		kind = take_message(
+			c, qb_ipcc_recv(c->conn, c->buffer, sizeof(c->buffer), -1));
+		if (kind == CONTROL_PART && !send_message(c, CONTROL_MORE, NULL))
+			return NULL;
+	} while (kind == CONTROL_PART);
+	return kind == CONTROL_REPLY ? json_loadb(c->text, c->len, 0, NULL) : NULL;
+}
+
+json_t *client_ask(struct client *c, const char *verb, json_t *args)
+{
+	json_t *reply = send_request(c, verb, args) ? receive(c) : NULL;
+
 	if (!reply)
-		fprintf(stderr, "vipsec: %s\n",
-			n == -ETIMEDOUT || n == -EAGAIN ? "vipsecd does not answer"
-							: "vipsecd went away");
+		fprintf(stderr, "vipsec: vipsecd went away\n");
 	return reply;
 }
 
 json_t *client_event(struct client *c)
 {
+	bound_by(0);
 	for (;;) {
 		ssize_t n = qb_ipcc_event_recv(c->conn, c->buffer, sizeof(c->buffer), -1);
 
 		if (n == -EAGAIN || n == -ETIMEDOUT || n == -EINTR)
 			continue;
-		return parse(c, n);
+		c->len = 0;
+		if (take_message(c, n) != CONTROL_EVENT)
+			return NULL;
+		return json_loadb(c->text, c->len, 0, NULL);
 	}
 }
 
@@ -136,7 +174,7 @@ int ask(const struct ctl *ctl, const char *verb, json_t *args, json_t **reply,
 		json_decref(args);
 		return EXIT_ABSENT;
 	}
-	*reply = client_ask(c, verb, args, ctl->timeout_ms);
+	*reply = client_ask(c, verb, args);
 	client_close(c);
 	if (!*reply)
 		return EXIT_ABSENT;

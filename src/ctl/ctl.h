@@ -24,7 +24,7 @@ enum {
 
 struct ctl {
 	bool json; /* --json: print the daemon's reply as it is */
-	unsigned timeout_ms;
+	unsigned timeout_ms; /* bounds the whole call, connecting included */
 	int argc; /* what follows the verb */
 	char **argv;
 };
@@ -33,12 +33,13 @@ struct ctl {
 
 struct client;
 
-/* NULL when there is no daemon; has already said so on stderr. */
+/* NULL when there is no daemon; has already said so on stderr. From here until the
+ * closing, or the first client_event(), timeout_ms may pass: then this process says that
+ * the daemon does not answer and exits with EXIT_ABSENT. */
 struct client *client_connect(unsigned timeout_ms);
 void client_close(struct client *c);
-/* Takes args over. The reply, or NULL when the daemon went away or is silent for
- * timeout_ms; has already said so. */
-json_t *client_ask(struct client *c, const char *verb, json_t *args, unsigned timeout_ms);
+/* Takes args over. The reply, or NULL when the daemon went away; has already said so. */
+json_t *client_ask(struct client *c, const char *verb, json_t *args);
 /* The next event; NULL when the daemon went away. Waits for ever. */
 json_t *client_event(struct client *c);
 

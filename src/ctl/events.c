@@ -14,9 +14,16 @@ static void print_one(const struct ctl *ctl, const json_t *event)
 	fflush(stdout);
 }
 
-static int follow(const struct ctl *ctl, struct client *c)
+/* A reader that is too slow loses events: their numbers tell. */
+static int follow(const struct ctl *ctl, struct client *c, json_int_t last)
 {
 	for (json_t *event; (event = client_event(c)) != NULL;) {
+		json_int_t number = number_of(event, "number");
+
+		if (number > last + 1)
+			fprintf(stderr, "vipsec: %lld events were lost\n",
+				(long long)(number - last - 1));
+		last = number;
 		print_one(ctl, event);
 		json_decref(event);
 	}
@@ -38,11 +45,19 @@ int verb_events(const struct ctl *ctl)
 	struct client *c = client_connect(ctl->timeout_ms);
 	if (!c)
 		return EXIT_ABSENT;
-	json_t *reply = client_ask(
-		c, "events", json_pack("{s:b}", "follow", following), ctl->timeout_ms);
+	json_t *reply = client_ask(c, "events", json_pack("{s:b}", "follow", following));
+	json_int_t last = 0;
+	int code = reply ? (int)number_of(reply, "code") : EXIT_ABSENT;
 	list = json_object_get(reply, "data");
-	json_array_foreach(list, i, event) print_one(ctl, event);
-	int code = !reply ? EXIT_ABSENT : following ? follow(ctl, c) : EXIT_FINE;
+	json_array_foreach(list, i, event)
+	{
+		print_one(ctl, event);
+		last = number_of(event, "number");
+	}
+	if (code != EXIT_FINE && reply)
+		fprintf(stderr, "vipsec: %s\n", text_of(reply, "error"));
+	else if (code == EXIT_FINE && following)
+		code = follow(ctl, c, last);
 	json_decref(reply);
 	client_close(c);
 	return code;

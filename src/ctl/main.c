@@ -45,6 +45,23 @@ static int run(struct ctl *ctl, const char *name)
 	return EXIT_WRONG;
 }
 
+/* Binding a VIP may take as long as duplicate address detection and the cluster do. */
+enum { TIMEOUT_MS = 20000, TIMEOUT_LONGEST_S = 3600 };
+
+static bool take_timeout(struct ctl *ctl, const char *text)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end || !(seconds >= 0.001) || seconds > TIMEOUT_LONGEST_S) {
+		fprintf(stderr, "vipsec: --timeout takes seconds, at most %d\n",
+			TIMEOUT_LONGEST_S);
+		return false;
+	}
+	ctl->timeout_ms = (unsigned)(seconds * 1000);
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -54,13 +71,14 @@ int main(int argc, char **argv)
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
-	struct ctl ctl = {.timeout_ms = 10000};
+	struct ctl ctl = {.timeout_ms = TIMEOUT_MS};
 
 	for (int c; (c = getopt_long(argc, argv, "+jt:hV", options, NULL)) != -1;) {
 		if (c == 'j') {
 			ctl.json = true;
 		} else if (c == 't') {
-			ctl.timeout_ms = (unsigned)(strtod(optarg, NULL) * 1000);
+			if (!take_timeout(&ctl, optarg))
+				return EXIT_WRONG;
 		} else if (c == 'V') {
 			puts(PACKAGE_STRING);
 			return EXIT_FINE;

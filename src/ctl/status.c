@@ -23,8 +23,34 @@ static void print_cluster(const json_t *status)
 		json_is_true(json_object_get(cluster, "bus_up"))
 			? ""
 			: text_of(cluster, "trouble"));
-	if (json_is_true(json_object_get(cluster, "config_differs")))
-		puts("WARNING: another member has a different configuration");
+}
+
+static void print_problems(const json_t *problems)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(problems, i, one)
+		printf("PROBLEM: %s\n", json_string_value(one));
+}
+
+/* What protected traffic tried to do in clear, and what block rules stopped. */
+static void print_guard(const json_t *vips)
+{
+	const json_t *vip;
+	size_t i;
+
+	json_array_foreach(vips, i, vip)
+	{
+		const json_t *g = json_object_get(vip, "guard");
+
+		printf("guard of %s: dropped in clear %lld in, %lld out; blocked %lld "
+		       "in, %lld out\n",
+			text_of(vip, "name"), (long long)number_of(g, "clear_in"),
+			(long long)number_of(g, "clear_out"),
+			(long long)number_of(g, "blocked_in"),
+			(long long)number_of(g, "blocked_out"));
+	}
 }
 
 static void print_tuning(const json_t *t)
@@ -59,8 +85,10 @@ int verb_status(const struct ctl *ctl)
 
 	if (data) {
 		print_cluster(data);
+		print_problems(json_object_get(data, "problems"));
 		print_tuning(json_object_get(data, "tuning"));
 		print_plane(json_object_get(data, "dataplane"));
+		print_guard(json_object_get(data, "vips"));
 		puts("virtual IPs:");
 		print_vips(json_object_get(data, "vips"));
 		puts("peers:");

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <qb/qbutil.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +158,20 @@ static void carry_event(struct daemon *d, struct effect *fx)
 
 	if (e)
 		command_event(d, e);
+}
+
+void daemon_tell(struct daemon *d, enum effect_severity severity, const char *kind,
+	const char *format, ...)
+{
+	struct effect fx = {.kind = FX_EVENT};
+	va_list args;
+
+	fx.u.event.severity = severity;
+	fx.u.event.kind = kind;
+	va_start(args, format);
+	vsnprintf(fx.u.event.text, sizeof(fx.u.event.text), format, args);
+	va_end(args);
+	carry_event(d, &fx);
 }
 
 static void carry_reply(struct daemon *d, struct effect *fx)

@@ -22,13 +22,16 @@ struct request {
 
 static void send_text(struct daemon *d, uint64_t client, json_t *whole, bool event)
 {
+	static const char sorry[] =
+		"{\"schema\":1,\"verb\":\"\",\"code\":1,"
+		"\"error\":\"no answer could be made\",\"data\":null}";
 	char *text = json_dumps(whole, JSON_COMPACT);
+	size_t len = text ? strlen(text) : 0;
 
-	if (text && event)
-		control_event(d->control, client, text, strlen(text));
-	else if (text && !control_reply(d->control, client, text, strlen(text)))
-		journal_say(EVENT_WARNING,
-			"an answer of %zu octets could not be delivered", strlen(text));
+	if (event && text)
+		(void)control_event(d->control, client, text, len);
+	else if (!event && (!text || !control_reply(d->control, client, text, len)))
+		(void)control_reply(d->control, client, sorry, sizeof(sorry) - 1);
 	free(text);
 	json_decref(whole);
 }
@@ -52,7 +55,10 @@ static const char *arg(const struct request *r, const char *name)
 
 static void on_status(const struct request *r)
 {
-	answer(r, report_health(r->d), NULL, report_status(r->d));
+	json_t *status = report_status(r->d);
+	bool well = json_array_size(json_object_get(status, "problems")) == 0;
+
+	answer(r, well ? 0 : 3, NULL, status);
 }
 
 static void on_show(const struct request *r)
@@ -109,6 +115,17 @@ static void add_event(void *ctx, const struct journal_entry *e)
 	json_array_append_new(ctx, journal_json(e));
 }
 
+/* As many followers as there are clients, each once. */
+static void follow(struct daemon *d, uint64_t client)
+{
+	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		if (d->followers[i] && d->followers[i] != client)
+			continue;
+		d->followers[i] = client;
+		return;
+	}
+}
+
 static void on_events(const struct request *r)
 {
 	json_t *list = json_array();
@@ -116,11 +133,7 @@ static void on_events(const struct request *r)
 
 	journal_each(r->d->journal, from > 0 ? (uint64_t)from : 1, add_event, list);
 	if (json_is_true(json_object_get(r->args, "follow")))
-		for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
-			if (!r->d->followers[i]) {
-				r->d->followers[i] = r->client;
-				break;
-			}
+		follow(r->d, r->client);
 	answer(r, 0, NULL, list);
 }
 
@@ -129,6 +142,12 @@ void command_event(struct daemon *d, const struct journal_entry *e)
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		if (d->followers[i])
 			send_text(d, d->followers[i], journal_json(e), true);
+}
+
+static void drop_look(struct look *l)
+{
+	json_decref(l->args);
+	*l = (struct look){0};
 }
 
 void command_gone(void *ctx, uint64_t client)
@@ -141,6 +160,9 @@ void command_gone(void *ctx, uint64_t client)
 	for (size_t i = 0; i < PENDING_MAX; i++)
 		if (d->pending[i].client == client)
 			d->pending[i].token = 0;
+	for (size_t i = 0; i < PENDING_MAX; i++)
+		if (d->looks[i].client == client)
+			drop_look(&d->looks[i]);
 }
 
 /* ---- changing ---------------------------------------------------------------------- */
@@ -369,8 +391,7 @@ void command_usage_known(struct daemon *d)
 		for (size_t v = 0; v < sizeof(verbs) / sizeof(verbs[0]); v++)
 			if (strcmp(verbs[v].name, l->verb) == 0)
 				verbs[v].run(&r);
-		json_decref(l->args);
-		l->client = 0;
+		drop_look(l);
 	}
 }
 

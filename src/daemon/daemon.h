@@ -66,6 +66,9 @@ struct daemon {
 	struct bus *bus; /* NULL: backend none */
 	struct quorum *quorum;
 	int bus_fd, quorum_fd; /* as polled; -1: none */
+	int guard_fd; /* tells when the guard's table goes; -1: none */
+	uint64_t refused; /* reports of PLANE_REFUSED */
+	uint64_t renew_ms; /* an SA that was refused is not begun anew before */
 	struct control *control;
 	struct store store; /* outlives the machine's restart */
 	struct store boot_store; /* of this boot only */
@@ -90,6 +93,9 @@ bool feed_config(struct daemon *d, const struct config_report *report);
 
 /* carry.c */
 void carry_all(struct daemon *d);
+/* An event of the daemon's own: logged, kept, and told to those who follow. */
+void daemon_tell(struct daemon *d, enum effect_severity severity, const char *kind,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* The guard follows the configuration, bound or not. False: the old one stays; see why. */
 bool carry_guard(const struct config *c, char *why, size_t why_cap);
 
@@ -101,13 +107,12 @@ void command_reply(struct daemon *d, uint64_t token, int code, const char *text)
 void command_event(struct daemon *d, const struct journal_entry *e);
 
 /* report.c: each returns a new JSON value. Times are milliseconds; ages, not instants. */
-json_t *report_status(struct daemon *d);
+json_t *report_status(struct daemon *d); /* degraded when its "problems" are not empty */
 json_t *report_vips(struct daemon *d);
-json_t *report_peers(struct daemon *d, const char *vip);
+json_t *report_rules(struct daemon *d);
+/* report_peers.c */
+json_t *report_peers(struct daemon *d, const char *vip); /* vip NULL: all */
 json_t *report_ikes(struct daemon *d);
 json_t *report_children(struct daemon *d);
-json_t *report_rules(struct daemon *d);
-/* 0 all is well, 3 degraded, 7 (one VIP asked for, not bound). */
-int report_health(struct daemon *d);
 
 #endif

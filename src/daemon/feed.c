@@ -4,6 +4,7 @@
  * stepped, and the effects are carried out before the next one. The node's one deadline
  * is one timerfd.
  */
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "port/announce.h"
 #include "port/clock.h"
 #include "port/files.h"
+#include "port/guard_watch.h"
 #include "port/sockets.h"
 #include "port/watch.h"
 
@@ -109,7 +111,7 @@ static void drain_watch(struct daemon *d)
 		if (w.kind > WATCH_PRESENT)
 			continue;
 		if (w.dad_failed)
-			journal_say(EVENT_ERROR,
+			daemon_tell(d, EVENT_ERROR, "address",
 				"duplicate address detection failed: another machine has "
 				"%s",
 				addr_format(&w.addr, text));
@@ -151,7 +153,32 @@ static int32_t on_sockets(int32_t fd, int32_t revents, void *data)
 
 /* ---- the data plane ------------------------------------------------------------------ */
 
-static bool event_of_report(const struct plane_report *r, struct node_event *ev)
+enum { REFUSED_AGAIN_MS = 10000 };
+
+/* An SA that the plane did not take looks as if it were up, and carries nothing: the node
+ * is told that it is spent, and begins anew. Once in a while only: what was refused for a
+ * lasting reason must not become a loop. */
+static bool on_refused(
+	struct daemon *d, const struct plane_report *r, struct node_event *ev)
+{
+	uint64_t now_ms = clock_now_ms();
+
+	d->refused++;
+	if (r->u.refused.id == 0)
+		daemon_tell(d, EVENT_ERROR, "plane-refused", "%s", r->u.refused.text);
+	else
+		daemon_tell(d, EVENT_ERROR, "plane-refused", "child SA %u: %s",
+			r->u.refused.id, r->u.refused.text);
+	if (r->u.refused.id == 0 || now_ms < d->renew_ms)
+		return false;
+	d->renew_ms = now_ms + REFUSED_AGAIN_MS;
+	ev->kind = NODE_NOTICE;
+	ev->u.notice = (struct esp_notice){.kind = ESP_SEQ_HARD, .id = r->u.refused.id};
+	return true;
+}
+
+static bool event_of_report(
+	struct daemon *d, const struct plane_report *r, struct node_event *ev)
 {
 	switch (r->kind) {
 	case PLANE_NOTICE:
@@ -175,9 +202,7 @@ static bool event_of_report(const struct plane_report *r, struct node_event *ev)
 		ev->u.datagram.bytes = span_of(r->u.ike.bytes, r->u.ike.len);
 		return true;
 	case PLANE_REFUSED:
-		journal_say(EVENT_ERROR, "the data plane refused child SA %u: %s",
-			r->u.refused.id, r->u.refused.text);
-		return false;
+		return on_refused(d, r, ev);
 	case PLANE_USAGE_END:
 		return false;
 	}
@@ -190,7 +215,7 @@ static void take_report(struct daemon *d, const struct plane_report *r)
 
 	if (r->kind == PLANE_USAGE_END)
 		command_usage_known(d);
-	else if (event_of_report(r, &ev))
+	else if (event_of_report(d, r, &ev))
 		feed(d, &ev);
 }
 
@@ -204,6 +229,34 @@ static int32_t on_plane(int32_t fd, int32_t revents, void *data)
 	while (!d->exiting && plane_next_report(d->plane, &r))
 		take_report(d, &r);
 	return 0;
+}
+
+/* ---- the guard ----------------------------------------------------------------------- */
+
+/* `nft flush ruleset`, say: back within a millisecond or two, and known to everybody. */
+static int32_t on_guard(int32_t fd, int32_t revents, void *data)
+{
+	struct daemon *d = data;
+	char why[256] = "";
+
+	(void)revents;
+	if (!guard_watch_gone(fd))
+		return 0;
+	bool back = carry_guard(node_config(d->node), why, sizeof(why));
+	daemon_tell(d, back ? EVENT_WARNING : EVENT_ERROR, "guard",
+		"the nftables table inet vipsec was taken away by somebody: %s",
+		back ? "it is there again" : why);
+	return 0;
+}
+
+static void watch_guard(struct daemon *d)
+{
+	d->guard_fd = guard_watch_open();
+	if (d->guard_fd < 0)
+		journal_say(EVENT_WARNING, "the guard's table cannot be watched: %s",
+			strerror(errno));
+	else
+		qb_loop_poll_add(d->loop, QB_LOOP_HIGH, d->guard_fd, POLLIN, d, on_guard);
 }
 
 /* ---- the cluster --------------------------------------------------------------------- */
@@ -380,6 +433,7 @@ bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap)
 	store_each(&d->store, restore_one, d); /* before the first activation is used */
 	store_each(&d->boot_store, restore_one, d);
 	activation_reserve(&d->activation);
+	watch_guard(d);
 	bool clustered = c->cluster.backend == BACKEND_COROSYNC;
 	const struct config *running = c;
 	take_config(d, c);
@@ -394,6 +448,8 @@ void feed_close(struct daemon *d)
 	bus_free(d->bus);
 	quorum_free(d->quorum);
 	close(d->timer_fd);
+	if (d->guard_fd >= 0)
+		close(d->guard_fd);
 	if (d->housekeeping_fd >= 0)
 		close(d->housekeeping_fd);
 	watch_close(d->watch);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "daemon/blackbox.h"
 #include "port/clock.h"
 
 static const struct {
@@ -30,16 +31,29 @@ int journal_level_of(const char *name)
 	return -1;
 }
 
+static int blackbox = -1; /* libqb's log is the process's, and so is its box */
+
+/* Our own lines from this priority on; of libqb's only what goes wrong: it has a dozen
+ * lines for each client that comes and goes. */
+static void set_filter(int32_t target, int priority)
+{
+	int theirs = priority < LOG_WARNING ? priority : LOG_WARNING;
+
+	qb_log_filter_ctl(
+		target, QB_LOG_FILTER_CLEAR_ALL, QB_LOG_FILTER_FILE, "*", LOG_TRACE);
+	qb_log_filter_ctl(
+		target, QB_LOG_FILTER_ADD, QB_LOG_FILTER_FILE, "*", (uint8_t)theirs);
+	qb_log_filter_ctl(target, QB_LOG_FILTER_ADD, QB_LOG_FILTER_FUNCTION,
+		"journal_add", (uint8_t)priority);
+	qb_log_filter_ctl(target, QB_LOG_FILTER_ADD, QB_LOG_FILTER_FUNCTION,
+		"journal_say", (uint8_t)priority);
+}
+
 void journal_set_level(int priority)
 {
-	for (int32_t target = 0; target < QB_LOG_TARGET_MAX; target++) {
-		if (target == QB_LOG_BLACKBOX)
-			continue;
-		qb_log_filter_ctl(target, QB_LOG_FILTER_CLEAR_ALL, QB_LOG_FILTER_FILE,
-			"*", LOG_TRACE);
-		qb_log_filter_ctl(target, QB_LOG_FILTER_ADD, QB_LOG_FILTER_FILE, "*",
-			(uint8_t)priority);
-	}
+	for (int32_t target = 0; target < QB_LOG_TARGET_MAX; target++)
+		if (target != blackbox)
+			set_filter(target, priority);
 }
 
 void journal_open_log(const struct options *o)
@@ -57,10 +71,9 @@ void journal_open_log(const struct options *o)
 		}
 	}
 	journal_set_level(o->log_level);
-	qb_log_ctl(QB_LOG_BLACKBOX, QB_LOG_CONF_SIZE, 256 * 1024);
-	qb_log_ctl(QB_LOG_BLACKBOX, QB_LOG_CONF_ENABLED, QB_TRUE);
-	qb_log_filter_ctl(
-		QB_LOG_BLACKBOX, QB_LOG_FILTER_ADD, QB_LOG_FILTER_FILE, "*", LOG_DEBUG);
+	blackbox = blackbox_open(o->state_dir);
+	if (blackbox >= 0)
+		set_filter(blackbox, LOG_DEBUG);
 }
 
 static void keep(struct journal *j, const struct effect *ev)

@@ -31,8 +31,8 @@ struct journal {
 	struct journal_entry ring[JOURNAL_KEEP];
 };
 
-/* Sets up libqb's log for the whole process: stderr, a file, or syslog; and the blackbox
- * (a ring of debug lines that the process keeps for post-mortems). */
+/* Sets up libqb's log for the whole process: stderr, a file, or syslog; and the black
+ * box. */
 void journal_open_log(const struct options *o);
 void journal_set_level(int priority); /* LOG_ERR .. LOG_DEBUG */
 /* "error", "warning", "notice", "info", "debug"; -1 when it is none of these. */

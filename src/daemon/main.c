@@ -25,10 +25,17 @@
 
 enum { EXIT_CONFIG = 78, EXIT_UNAVAILABLE = 69, EXIT_NOPERM = 77 };
 
+/* To whoever waits for the start; also to the log, once there is one. */
 static int refuse(int code, const char *why)
 {
 	fprintf(stderr, "vipsecd: %s\n", why);
 	return code;
+}
+
+static int refuse_logged(int code, const char *why)
+{
+	journal_say(EVENT_ERROR, "vipsecd does not start: %s", why);
+	return refuse(code, why);
 }
 
 static void report_line(void *ctx, const char *text)
@@ -55,8 +62,8 @@ static int32_t on_hangup(int32_t signal, void *data)
 
 	(void)signal;
 	if (!feed_config(data, &report))
-		journal_say(
-			EVENT_ERROR, "reload refused: the running configuration stays");
+		daemon_tell(data, EVENT_ERROR, "config",
+			"reload refused: the running configuration stays in force");
 	return 0;
 }
 
@@ -139,12 +146,12 @@ static int assemble(struct daemon *d, struct config *c)
 		!open_plane(d, c, why, sizeof(why))) {
 		control_free(d->control);
 		config_free(c);
-		return refuse(EXIT_UNAVAILABLE, why);
+		return refuse_logged(EXIT_UNAVAILABLE, why);
 	}
 	new_node(d);
 	take_signals(d);
 	if (!feed_open(d, c, why, sizeof(why)) || !privileges_drop(why, sizeof(why)))
-		return refuse(EXIT_UNAVAILABLE, why);
+		return refuse_logged(EXIT_UNAVAILABLE, why);
 	return 0;
 }
 
@@ -229,6 +236,7 @@ int main(int argc, char **argv)
 		return refuse(EXIT_CONFIG, why);
 	struct config *c = files_load_config(d.options.config, &report);
 	if (!c)
-		return refuse(EXIT_CONFIG, "the configuration is not usable, see above");
+		return refuse_logged(
+			EXIT_CONFIG, "the configuration is not usable, see above");
 	return run(&d, c, lock);
 }

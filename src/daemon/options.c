@@ -1,7 +1,9 @@
 /* daemon/options.c - getopt, help and defaults of vipsecd. */
 #include "daemon/options.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -49,6 +51,29 @@ static bool take(struct options *o, int c)
 	}
 }
 
+/* The daemon leaves its directory: what was said from here must mean the same there. Kept
+ * as long as the process lives. */
+static bool make_absolute(const char **path)
+{
+	char here[PATH_MAX], *whole;
+
+	if (!*path || **path == '/')
+		return true;
+	if (!getcwd(here, sizeof(here)) || asprintf(&whole, "%s/%s", here, *path) < 0) {
+		perror("vipsecd: the current directory");
+		return false;
+	}
+	*path = whole;
+	return true;
+}
+
+static bool make_all_absolute(struct options *o)
+{
+	return make_absolute(&o->config) && make_absolute(&o->log_file) &&
+	       make_absolute(&o->run_dir) && make_absolute(&o->state_dir) &&
+	       make_absolute(&o->key_log);
+}
+
 enum options_result options_parse(struct options *o, int argc, char **argv)
 {
 	*o = (struct options){
@@ -76,5 +101,5 @@ enum options_result options_parse(struct options *o, int argc, char **argv)
 			help);
 		return OPTIONS_WRONG;
 	}
-	return OPTIONS_RUN;
+	return make_all_absolute(o) ? OPTIONS_RUN : OPTIONS_WRONG;
 }

@@ -9,8 +9,8 @@
 
 struct options {
 	const char *config; /* -c, /etc/vipsec/vipsec.conf */
-	const char *run_dir; /* -r, /run/vipsec: pid file, blackbox */
-	const char *state_dir; /* -s, /var/lib/vipsec: peers, held VIPs, activation */
+	const char *run_dir; /* -r, /run/vipsec: pid file, held VIPs */
+	const char *state_dir; /* -s, /var/lib/vipsec: peers, activation, crash.log */
 	const char *log_file; /* -l; NULL: syslog */
 	const char *key_log; /* -k, in builds with --enable-key-log; NULL: none */
 	bool foreground; /* -f: do not detach, log to stderr */

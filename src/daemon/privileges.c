@@ -21,14 +21,19 @@ enum { NEEDED = sizeof(needed) / sizeof(needed[0]) };
 
 bool privileges_check(char *why, size_t why_cap)
 {
+	size_t used = 0;
+
+	why[0] = '\0';
 	for (int i = 0; i < NEEDED; i++) {
 		if (capng_have_capability(CAPNG_EFFECTIVE, needed[i].cap))
 			continue;
-		snprintf(why, why_cap, "%s is missing (for %s): start vipsecd as root",
-			needed[i].name, needed[i].use);
-		return false;
+		int n = snprintf(why + used, why_cap - used, "%s%s is missing (for %s)",
+			used ? ", " : "", needed[i].name, needed[i].use);
+		used += n > 0 && (size_t)n < why_cap - used ? (size_t)n : 0;
 	}
-	return true;
+	if (used)
+		snprintf(why + used, why_cap - used, ": start vipsecd as root");
+	return used == 0;
 }
 
 /* A takeover is a matter of milliseconds, also on a node that is busy: before the plane's
@@ -62,14 +67,20 @@ static void keep(unsigned cap)
 
 bool privileges_drop(char *why, size_t why_cap)
 {
+	bool may_lock = capng_have_capability(CAPNG_EFFECTIVE, CAP_IPC_LOCK);
+
 	capng_clear(CAPNG_SELECT_BOTH);
 	for (int i = 0; i < NEEDED; i++)
 		keep(needed[i].cap);
-	keep(CAP_IPC_LOCK); /* what is mapped later must be locked too */
+	if (may_lock)
+		keep(CAP_IPC_LOCK); /* what is mapped later must be locked too */
 	if (capng_apply(CAPNG_SELECT_BOTH) != 0) {
 		snprintf(why, why_cap, "privileges cannot be dropped");
 		return false;
 	}
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+		snprintf(why, why_cap, "no_new_privs cannot be set: %s", strerror(errno));
+		return false;
+	}
 	return true;
 }

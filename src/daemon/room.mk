@@ -1,7 +1,9 @@
 sbin_PROGRAMS += vipsecd
 vipsecd_SOURCES = src/daemon/main.c src/daemon/daemon.h src/daemon/feed.c \
 	src/daemon/activation.c src/daemon/activation.h \
-	src/daemon/carry.c src/daemon/command.c src/daemon/report.c \
+	src/daemon/blackbox.c src/daemon/blackbox.h \
+	src/daemon/carry.c src/daemon/command.c src/daemon/report.c src/daemon/report_peers.c \
+	src/daemon/values.c src/daemon/values.h \
 	src/daemon/journal.c src/daemon/journal.h src/daemon/lockfile.c \
 	src/daemon/lockfile.h src/daemon/options.c src/daemon/options.h \
 	src/daemon/privileges.c src/daemon/privileges.h src/daemon/ready.c \

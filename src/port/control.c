@@ -16,6 +16,8 @@
 struct client {
 	uint64_t id; /* 0: free slot */
 	qb_ipcs_connection_t *conn;
+	char *rest; /* of a reply in parts; NULL: none */
+	size_t rest_len, rest_at;
 };
 
 struct control {
@@ -88,6 +90,41 @@ static void on_created(qb_ipcs_connection_t *conn)
 	qb_ipcs_disconnect(conn);
 }
 
+/* libqb frames with one header type each way; both start with id and size. */
+static bool send_framed(
+	struct client *client, enum control_message id, const char *text, size_t len)
+{
+	struct qb_ipc_response_header head;
+	struct iovec iov[2] = {{&head, sizeof(head)}, {(void *)(uintptr_t)text, len}};
+
+	memset(&head, 0, sizeof(head));
+	head.id = (int32_t)id;
+	head.size = (int32_t)(sizeof(head) + len);
+	ssize_t n = id == CONTROL_EVENT ? qb_ipcs_event_sendv(client->conn, iov, 2)
+					: qb_ipcs_response_sendv(client->conn, iov, 2);
+	return n >= 0;
+}
+
+static void drop_rest(struct client *client)
+{
+	free(client->rest);
+	client->rest = NULL;
+}
+
+static bool send_part(struct client *client)
+{
+	size_t left = client->rest_len - client->rest_at;
+	bool last = left <= CONTROL_MESSAGE_MAX;
+	size_t n = last ? left : CONTROL_MESSAGE_MAX;
+	bool sent = send_framed(client, last ? CONTROL_REPLY : CONTROL_PART,
+		client->rest + client->rest_at, n);
+
+	client->rest_at += n;
+	if (last || !sent)
+		drop_rest(client);
+	return sent;
+}
+
 static int32_t on_message(qb_ipcs_connection_t *conn, void *data, size_t size)
 {
 	struct control *c = qb_ipcs_connection_service_context_get(conn);
@@ -97,9 +134,12 @@ static int32_t on_message(qb_ipcs_connection_t *conn, void *data, size_t size)
 	if (!client || size < sizeof(head))
 		return 0;
 	memcpy(&head, data, sizeof(head));
+	if (head.id == CONTROL_MORE && client->rest)
+		(void)send_part(client);
 	if (head.id != CONTROL_REQUEST || head.size < (int32_t)sizeof(head) ||
 		(size_t)head.size > size)
 		return 0;
+	drop_rest(client);
 	c->on.request(c->on.ctx, client->id, (const char *)data + sizeof(head),
 		(size_t)head.size - sizeof(head));
 	return 0;
@@ -114,6 +154,7 @@ static int32_t on_closed(qb_ipcs_connection_t *conn)
 		uint64_t id = client->id;
 
 		client->id = 0;
+		drop_rest(client);
 		c->on.gone(c->on.ctx, id);
 	}
 	return 0;
@@ -157,8 +198,9 @@ struct control *control_new(qb_loop_t *loop, const struct control_handlers *hand
 	qb_ipcs_enforce_buffer_size(c->service, CONTROL_MESSAGE_MAX + 4096);
 	int32_t err = qb_ipcs_run(c->service);
 	if (err < 0) {
-		snprintf(why, why_cap, "the control socket cannot be opened: %s",
-			strerror(-err));
+		snprintf(why, why_cap, "the control socket cannot be opened: %s%s",
+			strerror(-err),
+			err == -EADDRINUSE ? ": another vipsecd is running here" : "");
 		free(c);
 		return NULL;
 	}
@@ -169,44 +211,34 @@ void control_free(struct control *c)
 {
 	if (!c)
 		return;
+	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		drop_rest(&c->clients[i]);
 	qb_ipcs_destroy(c->service);
 	free(c);
 }
 
-/* libqb frames with one header type each way; both start with id and size. */
-static void frame(
-	struct qb_ipc_response_header *head, enum control_message id, size_t len)
-{
-	memset(head, 0, sizeof(*head));
-	head->id = (int32_t)id;
-	head->size = (int32_t)(sizeof(*head) + len);
-}
-
-static bool fits(struct control *c, uint64_t client, size_t len)
-{
-	return len <= CONTROL_MESSAGE_MAX && client_by_id(c, client);
-}
-
 bool control_reply(struct control *c, uint64_t client, const char *text, size_t len)
 {
-	struct qb_ipc_response_header head;
+	struct client *to = client_by_id(c, client);
 
-	if (!fits(c, client, len))
+	if (!to || len > CONTROL_REPLY_MAX)
 		return false;
-	frame(&head, CONTROL_REPLY, len);
-	struct iovec iov[2] = {{&head, sizeof(head)}, {NULL, len}};
-	memcpy(&iov[1].iov_base, &text, sizeof(text));
-	return qb_ipcs_response_sendv(client_by_id(c, client)->conn, iov, 2) >= 0;
+	if (len <= CONTROL_MESSAGE_MAX)
+		return send_framed(to, CONTROL_REPLY, text, len);
+	drop_rest(to);
+	to->rest = malloc(len);
+	if (!to->rest)
+		return false;
+	memcpy(to->rest, text, len);
+	to->rest_len = len;
+	to->rest_at = 0;
+	return send_part(to);
 }
 
 bool control_event(struct control *c, uint64_t client, const char *text, size_t len)
 {
-	struct qb_ipc_response_header head;
+	struct client *to = client_by_id(c, client);
 
-	if (!fits(c, client, len))
-		return false;
-	frame(&head, CONTROL_EVENT, len);
-	struct iovec iov[2] = {{&head, sizeof(head)}, {NULL, len}};
-	memcpy(&iov[1].iov_base, &text, sizeof(text));
-	return qb_ipcs_event_sendv(client_by_id(c, client)->conn, iov, 2) >= 0;
+	return to && len <= CONTROL_MESSAGE_MAX &&
+	       send_framed(to, CONTROL_EVENT, text, len);
 }

@@ -3,6 +3,9 @@
  * One JSON object goes in, one comes back; a connection may stay open and be told of
  * events. Only root may connect: the kernel's word on the peer's uid decides.
  *
+ * The rings between both are small, so that connecting is quick (their memory is locked
+ * here). A reply that does not fit comes in parts: the client asks for each further one.
+ *
  * Floor 5. Uses the libqb loop.
  */
 #ifndef VIPSEC_PORT_CONTROL_H
@@ -14,10 +17,20 @@
 #include <stdint.h>
 
 #define CONTROL_NAME "vipsec"
-enum { CONTROL_MESSAGE_MAX = 512 * 1024, CONTROL_CLIENTS_MAX = 64 };
+enum {
+	CONTROL_MESSAGE_MAX = 60 * 1024, /* text of one message */
+	CONTROL_REPLY_MAX = 64 << 20, /* text of one reply, all its parts */
+	CONTROL_CLIENTS_MAX = 64
+};
 
 /* How a message is framed on both sides: libqb's header, then the text without a NUL. */
-enum control_message { CONTROL_REQUEST = 1, CONTROL_REPLY = 2, CONTROL_EVENT = 3 };
+enum control_message {
+	CONTROL_REQUEST = 1,
+	CONTROL_REPLY = 2, /* the whole, or the last part */
+	CONTROL_EVENT = 3,
+	CONTROL_MORE = 4, /* the next part, please; without text */
+	CONTROL_PART = 5 /* of a reply that goes on */
+};
 
 struct control;
 
@@ -33,9 +46,10 @@ struct control_handlers {
 struct control *control_new(qb_loop_t *loop, const struct control_handlers *handlers,
 	char *why, size_t why_cap);
 void control_free(struct control *c);
-/* False when the client is gone or the text exceeds CONTROL_MESSAGE_MAX. */
+/* False when the client is gone or the text exceeds CONTROL_REPLY_MAX. */
 bool control_reply(struct control *c, uint64_t client, const char *text, size_t len);
-/* An event for one client that follows. A slow reader loses events, never delays us. */
+/* An event for one client that follows. A slow reader loses events, never delays us.
+ * False when it was lost, or exceeds CONTROL_MESSAGE_MAX. */
 bool control_event(struct control *c, uint64_t client, const char *text, size_t len);
 
 #endif

@@ -48,6 +48,7 @@ EXTRA_DIST += \
 	tests/lab/vlab/wire.py \
 	tests/cluster/t-agents.py \
 	tests/cluster/t-bare-vip.py \
+	tests/cluster/t-corosync.py \
 	tests/cluster/t-failover.py \
 	tests/cluster/t-recipe.py \
 	tests/cluster/t-split.py \

@@ -21,7 +21,12 @@
 #include "port/sockets.h"
 #include "port/watch.h"
 
-enum { HOUSEKEEPING_MS = 100 };
+enum {
+	HOUSEKEEPING_MS = 100,
+	/* Of one source at a time: a flood of datagrams must not keep the cluster, the
+	 * addresses and the agents' questions waiting. What is left calls again. */
+	AT_ONCE = 64
+};
 
 /* libqb's own timers spin through the last millisecond before they are due; a descriptor
  * does not, and CLOCK_BOOTTIME goes on while the machine sleeps. */
@@ -140,7 +145,8 @@ static int32_t on_sockets(int32_t fd, int32_t revents, void *data)
 
 	(void)fd;
 	(void)revents;
-	while (!d->exiting && sockets_next(d->sockets, &in)) {
+	for (int i = 0; i < AT_ONCE && !d->exiting && sockets_next(d->sockets, &in);
+		i++) {
 		struct node_event ev = {.kind = NODE_DATAGRAM};
 
 		ev.u.datagram.local = in.local;
@@ -226,7 +232,8 @@ static int32_t on_plane(int32_t fd, int32_t revents, void *data)
 
 	(void)fd;
 	(void)revents;
-	while (!d->exiting && plane_next_report(d->plane, &r))
+	for (int i = 0; i < AT_ONCE && !d->exiting && plane_next_report(d->plane, &r);
+		i++)
 		take_report(d, &r);
 	return 0;
 }

@@ -66,12 +66,11 @@ static bool report_gates(struct data *d)
 
 	for (uint16_t scope = 0; scope < SCOPE_MAX; scope++) {
 		struct plane_report r = {.kind = PLANE_GATE_CLOSED};
-		if (!d->gate_waits[scope])
-			continue;
 		r.u.gate.scope = scope;
 		r.u.gate.turn = d->gate_turns[scope];
-		d->gate_waits[scope] = !push(d, &r, REPORT_VITAL);
-		waits = waits || d->gate_waits[scope];
+		while (d->gate_waits[scope] > 0 && push(d, &r, REPORT_VITAL))
+			d->gate_waits[scope]--;
+		waits = waits || d->gate_waits[scope] > 0;
 	}
 	return waits;
 }
@@ -233,7 +232,7 @@ static void carry_out(struct data *d, struct order *o)
 		break;
 	case ORDER_GATE_CLOSED:
 		d->gate_turns[o->u.gate.scope] = o->u.gate.turn;
-		d->gate_waits[o->u.gate.scope] = true;
+		d->gate_waits[o->u.gate.scope]++;
 		break;
 	case ORDER_SA_ADD:
 		add_child(d, o);

@@ -39,7 +39,7 @@ struct data {
 	bool mtus_learned;
 	/* Answers for which the ring had no room yet. */
 	uint32_t gate_turns[SCOPE_MAX];
-	bool gate_waits[SCOPE_MAX];
+	unsigned gate_waits[SCOPE_MAX]; /* closings not told yet; each is told */
 	unsigned queries; /* of usage, not yet answered to the end */
 	uint32_t *ids; /* of the query being answered; NULL: none is */
 	size_t n_ids, next_id;

@@ -222,7 +222,11 @@ static bool pop(struct plane *p, struct plane_report *out)
 		return true;
 	/* Lower the flag first: what is pushed behind it raises it again. */
 	report_unwake(p->data.reports);
-	return report_pop(p->data.reports, out);
+	if (!report_pop(p->data.reports, out))
+		return false;
+	/* More may have come with it, and the reader may pause here. */
+	report_wake(p->data.reports);
+	return true;
 }
 
 bool plane_next_report(struct plane *p, struct plane_report *out)

@@ -122,7 +122,7 @@ static json_t *drops_json(const struct esp_counters *c)
 		{"no_sa", c->drop_no_sa}, {"gate", c->drop_gate},
 		{"malformed", c->drop_malformed}, {"unknown_spi", c->drop_unknown_spi},
 		{"forged", c->drop_forged}, {"replayed", c->drop_replayed},
-		{"selector", c->drop_selector}, {"clear", c->drop_clear},
+		{"selector", c->drop_selector}, {"refused", c->drop_refused},
 		{"too_big", c->drop_too_big}, {"reassembly", c->drop_reassembly},
 		{"seq_exhausted", c->drop_seq_exhausted}};
 	json_t *out = json_object();

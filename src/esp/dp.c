@@ -29,6 +29,7 @@ struct esp_dp *esp_dp_new(const struct entropy *e)
 	dp->memo_seed = entropy_u64(e) | 1;
 	dp->generation = 1;
 	reassembly_init(&dp->reassembly);
+	hold_init(&dp->hold);
 	return dp;
 }
 
@@ -85,6 +86,7 @@ void esp_dp_free(struct esp_dp *dp)
 	map_free(dp->by_id);
 	map_free(dp->by_spi);
 	reassembly_wipe(&dp->reassembly);
+	hold_wipe(&dp->hold);
 	free(dp);
 }
 
@@ -93,8 +95,11 @@ void esp_dp_policy(struct esp_dp *dp, uint16_t scope, struct spd *spd,
 {
 	assert(scope < SCOPE_MAX);
 	changed(dp);
-	if (spd == NULL)
+	dp->hold.due = true;
+	if (spd == NULL) {
 		scope_end(dp, &dp->scopes[scope]);
+		hold_drop_scope(&dp->hold, scope);
+	}
 	scope_policy(&dp->scopes[scope], spd, addrs, n_addrs);
 }
 
@@ -137,6 +142,7 @@ static void activate(struct esp_dp *dp, struct esp_sa *sa)
 	struct list *head = &dp->scopes[sa->scope].sas;
 
 	changed(dp);
+	dp->hold.due = true;
 	sa->active = true;
 	/* To the front: list_add() puts an item before the one it is given. */
 	list_del(&sa->in_scope);
@@ -232,6 +238,12 @@ void esp_dp_counters(const struct esp_dp *dp, struct esp_counters *out)
 {
 	*out = dp->count;
 	out->drop_reassembly = dp->reassembly.abandoned;
+	out->drop_no_sa += dp->hold.dropped;
+}
+
+size_t esp_dp_held(const struct esp_dp *dp)
+{
+	return dp->hold.n;
 }
 
 /* ---- notices -------------------------------------------------------------- */

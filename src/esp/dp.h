@@ -3,6 +3,7 @@
 #define VIPSEC_ESP_DP_H
 
 #include "base/map.h"
+#include "esp/hold.h"
 #include "esp/notices.h"
 #include "esp/reassembly.h"
 #include "esp/sa.h"
@@ -38,6 +39,7 @@ struct esp_dp {
 	struct esp_counters count;
 	struct notices notices;
 	struct reassembly reassembly;
+	struct hold hold;
 };
 
 /* The scope that has this address, or the host's; SCOPE_MAX: none. */

@@ -13,21 +13,29 @@
 
 enum { IPV6_NEXT_AT = 6 };
 
-static void acquire(struct esp_dp *dp, uint16_t scope, const struct flow *f,
-	const struct spd_entry *e, uint64_t now_ms)
+/* The packet waits for the SA that is asked for here. */
+static void acquire(struct esp_dp *dp, struct esp_packet *p, const struct flow *f,
+	const struct spd_entry *e, bool fragment, uint64_t now_ms)
 {
 	bool tunnel = e->mode == POLICY_TUNNEL && addr_is_set(&e->tunnel_to);
 	const struct esp_notice n = {
 		.kind = ESP_ACQUIRE,
-		.scope = scope,
+		.scope = p->scope,
 		.rule = e->rule,
 		.flow = *f,
 		.local.addr = f->local,
 		.remote.addr = tunnel ? e->tunnel_to : f->remote,
 	};
+	const struct hold_key key = {n.scope, n.rule, n.remote.addr};
 
 	if (!notice_acquire(&dp->notices, &n, now_ms))
 		dp->count.notices_lost++;
+	if (hold_put(&dp->hold, &key, span_of(p->at, p->len), fragment, now_ms)) {
+		dp->count.held++;
+		p->verdict = ESP_HELD;
+	} else {
+		dp->count.drop_no_sa++;
+	}
 }
 
 /* ---- sealing ---------------------------------------------------------------- */
@@ -192,20 +200,17 @@ static bool take(
 	return true;
 }
 
-static void outbound_one(
-	struct esp_dp *dp, struct esp_packet *p, uint64_t now_ms, uint32_t *turn)
+/* What the policy says of the packet. NULL: it is done; else the entry that wants an SA
+ * which is not there. */
+static const struct spd_entry *judge(struct esp_dp *dp, struct esp_packet *p,
+	const struct ip_packet *ip, const struct flow *f, uint64_t now_ms, uint32_t *turn)
 {
 	const struct spd_entry *entry = NULL;
 	struct esp_sa *sa = NULL;
-	struct ip_packet ip;
 
-	p->verdict = ESP_DROP;
-	if (!take(dp, p, &ip, now_ms))
-		return;
-	struct flow f = ip_packet_flow(&ip, true);
-	switch (select_outbound(dp, &f, &sa, &entry, &p->scope)) {
+	switch (select_outbound(dp, f, &sa, &entry, &p->scope)) {
 	case SELECT_SA:
-		send_on(dp, sa, p, &ip, now_ms, turn);
+		send_on(dp, sa, p, ip, now_ms, turn);
 		break;
 	case SELECT_NO_POLICY:
 		dp->count.drop_no_policy++;
@@ -214,10 +219,42 @@ static void outbound_one(
 		dp->count.drop_blocked++;
 		break;
 	case SELECT_NO_SA:
-		dp->count.drop_no_sa++;
-		acquire(dp, p->scope, &f, entry, now_ms);
-		break;
+		return entry;
 	}
+	return NULL;
+}
+
+static void outbound_one(
+	struct esp_dp *dp, struct esp_packet *p, uint64_t now_ms, uint32_t *turn)
+{
+	struct ip_packet ip;
+
+	p->verdict = ESP_DROP;
+	if (!take(dp, p, &ip, now_ms))
+		return;
+	struct flow f = ip_packet_flow(&ip, true);
+	const struct spd_entry *wants = judge(dp, p, &ip, &f, now_ms, turn);
+	if (wants != NULL)
+		acquire(dp, p, &f, wants, ip.fragment, now_ms);
+}
+
+/* False: it has to wait on. */
+static bool release_one(struct esp_dp *dp, struct held *h, struct esp_packet *p,
+	uint64_t now_ms, uint32_t *turn)
+{
+	struct ip_packet ip;
+
+	*p = (struct esp_packet){
+		.at = h->room + ESP_ROOM_BEFORE, .len = h->len, .verdict = ESP_DROP};
+	enum wire_err err = ip_packet_read(span_of(p->at, p->len), &ip);
+	assert(err == WIRE_OK); /* as when it was put away */
+	ip.fragment = h->fragment;
+	struct flow f = ip_packet_flow(&ip, true);
+	if (judge(dp, p, &ip, &f, now_ms, turn) != NULL)
+		return false;
+	hold_release(&dp->hold, h);
+	dp->count.released += p->verdict == ESP_SEND;
+	return true;
 }
 
 /* What was sealed while the gate moved does not leave. */
@@ -242,7 +279,29 @@ void esp_dp_outbound(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms)
 
 	assert(b->n <= ESP_BATCH_MAX && now_ms != 0);
 	reassembly_begin(&dp->reassembly, now_ms);
+	hold_begin(&dp->hold, now_ms);
 	for (unsigned i = 0; i < b->n; i++)
 		outbound_one(dp, &b->at[i], now_ms, &turns[i]);
+	ask_gates_again(dp, b, turns);
+}
+
+void esp_dp_release(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms)
+{
+	uint32_t turns[ESP_BATCH_MAX] = {0};
+
+	assert(now_ms != 0);
+	b->n = 0;
+	hold_begin(&dp->hold, now_ms);
+	if (!dp->hold.due)
+		return;
+	list_each_safe(item, &dp->hold.waiting)
+	{
+		struct held *h = list_entry(item, struct held, link);
+		if (b->n == ESP_BATCH_MAX)
+			break;
+		if (release_one(dp, h, &b->at[b->n], now_ms, &turns[b->n]))
+			b->n++;
+	}
+	dp->hold.due = b->n == ESP_BATCH_MAX;
 	ask_gates_again(dp, b, turns);
 }

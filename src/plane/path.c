@@ -220,6 +220,14 @@ void path_from_tun(struct data *d, uint64_t now_ms)
 	deliver(d, now_ms);
 }
 
+void path_release(struct data *d, uint64_t now_ms)
+{
+	do {
+		esp_dp_release(d->dp, &d->path->batch, now_ms);
+		deliver(d, now_ms);
+	} while (d->path->batch.n > 0);
+}
+
 /* ---- from the network ----------------------------------------------------------------- */
 
 static int receive(struct path *p, const struct local_socket *s)

@@ -18,6 +18,8 @@ void path_free(struct path *p);
 /* Each handles at most one batch. */
 void path_from_tun(struct data *d, uint64_t now_ms);
 void path_from_network(struct data *d, struct local_socket *s, uint64_t now_ms);
+/* Packets that waited for an SA; at once after orders, before anything else goes out. */
+void path_release(struct data *d, uint64_t now_ms);
 /* ICMP errors and local ones that the kernel queued on a socket. */
 void path_read_errors(struct data *d, const struct local_socket *s, uint64_t now_ms);
 

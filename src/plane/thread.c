@@ -23,6 +23,7 @@ enum {
 	RETRY_MS = 2, /* answers wait for room in the ring */
 	PUBLISH_MS = 20,
 	MTUS_LOOK_MS = 5000,
+	HELD_LOOK_MS = 250, /* packets that wait for an SA grow old */
 };
 
 uint64_t data_now_ms(void)
@@ -308,6 +309,8 @@ static int round_wait_ms(const struct data *d, bool answers_wait)
 		return RETRY_MS;
 	if (d->unpublished)
 		return PUBLISH_MS;
+	if (esp_dp_held(d->dp) > 0)
+		return HELD_LOOK_MS;
 	return d->mtus_learned ? MTUS_LOOK_MS : -1;
 }
 
@@ -328,6 +331,8 @@ static void round_of(struct data *d, int wait_ms)
 	for (int i = 0; i < n; i++)
 		if (events[i].data.ptr == &d->orders)
 			carry_out_orders(d);
+	if (esp_dp_held(d->dp) > 0)
+		path_release(d, now_ms);
 	for (int i = 0; i < n; i++)
 		serve(d, &events[i], now_ms);
 	report_notices(d);

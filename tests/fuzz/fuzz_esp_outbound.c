@@ -2,7 +2,8 @@
  *
  * Input: options (1 octet), then records of kind (1), length (2) and an IP packet. With
  * kind 1 its addresses are replaced by those that the policy protects, so that more than
- * the policy's refusal is tried; with kind 2 it starts a new call of the path as well.
+ * the policy's refusal is tried; with kind 2 it starts a new call of the path as well; with
+ * kind 3 the SA goes before it, or comes back.
  *
  * What is sealed must open at the other end and come out as it went in; an ICMP error
  * must be a packet with right sums for the sender.
@@ -84,13 +85,37 @@ static void check_batch(
 		if (p->verdict == ESP_INJECT)
 			check_answer(l, p);
 		if (p->verdict == ESP_HELD)
-			assert(readable && ip.fragment);
+			assert(readable);
 		if (p->verdict == ESP_SEND) {
 			assert(readable);
 			check_sent(l, p, span_of(plain[i], ip.total_len), !ip.fragment);
 		}
 	}
 	b->n = 0;
+}
+
+static void toggle_sa(struct lab *l)
+{
+	struct esp_child a = lab_child(l, true), b = lab_child(l, false);
+	struct esp_batch out;
+
+	if (esp_dp_delete(l->a.dp, LAB_ID) == ESP_OK) {
+		enum esp_err err = esp_dp_delete(l->b.dp, LAB_ID);
+		assert(err == ESP_OK);
+		return;
+	}
+	lab_add(&l->a, &a);
+	lab_add(&l->b, &b);
+	for (esp_dp_release(l->a.dp, &out, LAB_NOW); out.n > 0;
+		esp_dp_release(l->a.dp, &out, LAB_NOW)) {
+		for (unsigned i = 0; i < out.n; i++) {
+			assert(out.at[i].verdict != ESP_HELD);
+			if (out.at[i].verdict == ESP_SEND)
+				check_sent(
+					l, &out.at[i], span_of(out.at[i].at, 40), false);
+		}
+	}
+	assert(esp_dp_held(l->a.dp) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -110,8 +135,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if (!rd_ok(&r) || len > TEXT_MAX)
 			break;
-		if (kind == 2)
+		if (kind >= 2)
 			check_batch(&l, &b, plain, lens);
+		if (kind == 3)
+			toggle_sa(&l);
 		p = &b.at[b.n];
 		*p = (struct esp_packet){.at = lab_buffer(b.n), .len = len};
 		memcpy(p->at, text.at, len);

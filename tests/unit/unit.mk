@@ -100,6 +100,10 @@ UNIT_TESTS += tests/unit/test_esp_outbound
 tests_unit_test_esp_outbound_SOURCES = tests/unit/test_esp_outbound.c
 tests_unit_test_esp_outbound_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_esp_hold
+tests_unit_test_esp_hold_SOURCES = tests/unit/test_esp_hold.c
+tests_unit_test_esp_hold_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_esp_path_mtu
 tests_unit_test_esp_path_mtu_SOURCES = tests/unit/test_esp_path_mtu.c
 tests_unit_test_esp_path_mtu_LDADD = $(unit_ldadd)

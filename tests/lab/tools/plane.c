@@ -317,15 +317,17 @@ static int on_totals(char **w, int n)
 	plane_totals(plane, &t);
 	printf("totals reads=%lu writes=%lu sends=%lu errors=%lu dropped=%lu "
 	       "children=%zu "
-	       "sealed=%lu opened=%lu gate=%lu no_sa=%lu no_policy=%lu too_big=%lu "
+	       "sealed=%lu opened=%lu gate=%lu no_sa=%lu released=%lu no_policy=%lu "
+	       "too_big=%lu "
 	       "icmp=%lu "
 	       "reassembled=%lu replayed=%lu forged=%lu selector=%lu unknown=%lu "
 	       "malformed=%lu\n",
 		t.tun_reads, t.tun_writes, t.sends, t.send_errors, t.reports_dropped,
 		t.children, t.esp.sealed, t.esp.opened, t.esp.drop_gate, t.esp.drop_no_sa,
-		t.esp.drop_no_policy, t.esp.drop_too_big, t.esp.icmp_too_big_made,
-		t.esp.reassembled, t.esp.drop_replayed, t.esp.drop_forged,
-		t.esp.drop_selector, t.esp.drop_unknown_spi, t.esp.drop_malformed);
+		t.esp.released, t.esp.drop_no_policy, t.esp.drop_too_big,
+		t.esp.icmp_too_big_made, t.esp.reassembled, t.esp.drop_replayed,
+		t.esp.drop_forged, t.esp.drop_selector, t.esp.drop_unknown_spi,
+		t.esp.drop_malformed);
 	return 0;
 }
 

@@ -109,7 +109,7 @@ def body(tap):
             one_rule("client", 'proposal "small"; ' + secure()), ("proposal",))
     refused(tap, "no matching selector", one_rule(
         "server", secure(), f'from vip "web" port {PROTECTED + 9} to any proto udp mirrored'),
-        one_rule("client", secure()), ("selector",))
+        one_rule("client", secure()), ("selector", "no rule covers"))
     with Lab() as lab:
         pair = Pair(lab)
         checks(tap, pair.c)

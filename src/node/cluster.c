@@ -133,6 +133,7 @@ void on_members(struct node *n, const uint8_t *members, size_t count)
 	forget_asking(n);
 	if (!cluster_is_clustered(n))
 		return;
+	places_on_members(n, &before);
 	if (!cluster_is_up(n)) {
 		if (was_up)
 			node_tell(n, EVENT_ERROR, "bus-lost", NULL, NULL, 0,

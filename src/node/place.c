@@ -236,9 +236,27 @@ void place_see(
 	};
 
 	p->seen = seen;
+	if (seen == NODE_ADDR_GONE)
+		p->started = p->stray = false;
 	place_event(n, s, p, as[seen]);
 	if (is_held(n, &p->addr))
 		place_event(n, s, p, PLACE_STOP);
+}
+
+/* An address that was here already when another member owned it and was lost has not been
+ * put here by the cluster after fencing: its owner may still be alive and sending. */
+void places_on_members(struct node *n, const struct claims *before)
+{
+	for (unsigned i = 0; i < n->n_scopes; i++) {
+		for (unsigned k = 0; k < n->scopes[i].n_places; k++) {
+			struct place *p = &n->scopes[i].places[k];
+			uint8_t owner = claims_owner(before, &p->addr);
+			if (owner != 0 && owner != n->params.member &&
+				!claims_is_member(&n->claims, owner) &&
+				p->seen != NODE_ADDR_GONE && !p->started)
+				p->stray = true;
+		}
+	}
 }
 
 static bool may_own(const struct node *n, const struct scope *s)
@@ -258,7 +276,8 @@ static bool wants_claim(
 {
 	return (p->state == VIP_WAITING || p->state == VIP_MUTE) &&
 	       p->seen == NODE_ADDR_PRESENT && !p->leaving && s->gate_closings == 0 &&
-	       (s->bind == BIND_ADDRESS || p->started) && !n->closing && may_own(n, s);
+	       (s->bind == BIND_ADDRESS || p->started) && !p->stray && !n->closing &&
+	       may_own(n, s);
 }
 
 /* May a bound place go on? After a change of the membership the table is empty until our
@@ -341,6 +360,11 @@ void place_reason(const struct node *n, const struct scope *s, const struct plac
 				: "not connected to the cluster (is corosync up?)");
 	else if (owner != 0 && owner != n->params.member)
 		snprintf(out, cap, "%s: member %u holds the claim", a, owner);
+	else if (p->stray)
+		snprintf(out, cap,
+			"%s was here before its owner was lost: start it when that is "
+			"fenced",
+			a);
 	else if (s->bind == BIND_AGENT && !p->started)
 		snprintf(out, cap, "%s: bind agent, and no agent has bound it", a);
 	else if (p->leaving || s->gate_closings > 0)

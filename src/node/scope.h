@@ -7,6 +7,7 @@
 #ifndef VIPSEC_NODE_SCOPE_H
 #define VIPSEC_NODE_SCOPE_H
 
+#include "node/claim.h"
 #include "node/node.h"
 #include "node/view.h"
 
@@ -17,7 +18,8 @@ struct place {
 	enum node_addr_state seen;
 	enum vip_state state; /* assigned by place_event() alone */
 	uint64_t since_ms;
-	bool started; /* bind agent: told to */
+	bool started; /* told to, since the address is there */
+	bool stray; /* was here before its owner was lost: only a start binds it */
 	bool asked; /* our CLAIM is on its way */
 	bool returning; /* our RELEASE is on its way */
 	bool owns; /* we hold the claim and owe its RELEASE */
@@ -85,6 +87,8 @@ void place_event(
 	struct node *n, struct scope *s, struct place *p, enum place_happening what);
 void place_see(
 	struct node *n, struct scope *s, struct place *p, enum node_addr_state seen);
+/* before: the claims of the last membership. */
+void places_on_members(struct node *n, const struct claims *before);
 /* Says RELEASE; the claim counts as lost until it has come round. */
 void place_return_claim(struct node *n, struct place *p);
 bool place_serves(const struct place *p); /* BOUND or RELEASING */

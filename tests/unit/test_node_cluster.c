@@ -206,11 +206,53 @@ static void newcomer_learns_claims_and_peers(void **state)
 	lab_run(l, 100);
 	assert_int_equal(lab_vip(l, M1, 0), VIP_BOUND);
 	assert_int_equal(lab_vip(l, M2, 0), VIP_WAITING);
+	lab_address(l, M2, VIP, NODE_ADDR_GONE);
+	lab_kill(l, M1);
+	lab_group(l, TWO);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 20);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_BOUND);
+	assert_int_equal(lab_up(l, M2), 1);
+	lab_free(l);
+}
+
+/* The address on two nodes, and the owner is lost: it may live and send until it is fenced,
+ * so the other waits for the cluster's word. */
+static void a_stray_address_waits_for_the_start(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 2);
+
+	(void)state;
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 10);
+	lab_group(l, TWO); /* M1 is frozen, or cut off */
+	lab_run(l, 5000);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_WAITING);
+	assert_int_equal(lab_count(l, M2, "send"), 0);
+	lab_kill(l, M1);
+	lab_command(l, M2, NODE_BIND, "mail");
+	lab_run(l, 20);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_BOUND);
+	assert_int_equal(lab_up(l, M2), 1);
+	lab_free(l);
+}
+
+/* A move in which the old owner dies before its RELEASE: the new one had its start. */
+static void a_started_address_is_no_stray(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 2);
+
+	(void)state;
+	l->hold_acks = true;
+	lab_address(l, M1, VIP, NODE_ADDR_GONE);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_command(l, M2, NODE_BIND, "mail");
+	lab_run(l, 10);
 	lab_kill(l, M1);
 	lab_group(l, TWO);
 	lab_run(l, 20);
 	assert_int_equal(lab_vip(l, M2, 0), VIP_BOUND);
-	assert_int_equal(lab_up(l, M2), 1);
+	assert_int_equal(l->node[M2].reply_code, 0);
 	lab_free(l);
 }
 
@@ -375,6 +417,8 @@ int main(void)
 		cmocka_unit_test(crash_is_taken_over_by_calling),
 		cmocka_unit_test(wait_calls_nobody),
 		cmocka_unit_test(newcomer_learns_claims_and_peers),
+		cmocka_unit_test(a_stray_address_waits_for_the_start),
+		cmocka_unit_test(a_started_address_is_no_stray),
 		cmocka_unit_test(killed_daemon_comes_back),
 		cmocka_unit_test(healed_partition_has_one_owner),
 		cmocka_unit_test(release_waits_for_the_gate),

@@ -110,15 +110,14 @@ static struct voice *voice_of(struct sim *s, const struct addr *a)
 	return NULL;
 }
 
-/* Both halves of a cluster of two have quorum, and somebody has put the address on the
- * wrong one by hand before the fencing: there is nobody whom a node could ask. */
+/* Somebody has put the address on a node by hand that does not see the other, which is
+ * not fenced yet: there is nobody whom the node could ask. */
 static bool is_excused(const struct sim *s, const struct voice *v, int me)
 {
 	const struct resource *r = &s->pm.vips[(v - s->check.voices) / 2];
-	unsigned it = (unsigned)v->speaks, i = (unsigned)me;
 
-	return (r->stray == me || r->stray == v->speaks) && bus_is_quorate(s, it) &&
-	       bus_is_quorate(s, i) && !bus_sees(s, i, it);
+	return (r->stray == me || r->stray == v->speaks) &&
+	       !bus_sees(s, (unsigned)me, (unsigned)v->speaks);
 }
 
 static void check_voice(struct sim *s, const struct machine *m, const struct packet *p)
@@ -146,6 +145,7 @@ void check_bound(struct sim *s, const struct machine *m, const struct addr *a)
 	if (!v || !sim_is_node(s, m))
 		return;
 	v->superseded[m->index] = false;
+	s->check.not_ours_ms[m->index][(v - s->check.voices) / 2] = s->world.now_ms;
 	int *last = &s->check.bound[v - s->check.voices];
 	s->counts.bindings++;
 	if (*last != NOWHERE && *last != (int)m->index)

@@ -212,6 +212,38 @@ static void tune(struct sim *s)
 			chance(&s->faults.dice, 5000) ? "1" : "0");
 }
 
+/* The other of the machine's two configuration files. */
+static void reload(struct sim *s)
+{
+	struct machine *m = &s->machines[roll(&s->faults.dice, s->n_machines)];
+
+	s->counts.reloads++;
+	machine_reload(s, m,
+		sim_is_node(s, m) ? scenario_node_text(&s->sc, !m->edited)
+				  : scenario_peer_text(&s->sc, m->index - s->sc.n_nodes,
+					    !m->edited));
+}
+
+static void up_or_down(struct sim *s)
+{
+	struct machine *m =
+		chance(&s->faults.dice, 5000) ? some_node(s) : &s->machines[any_peer(s)];
+
+	s->counts.orders++;
+	if (m->node)
+		machine_command(s, m, chance(&s->faults.dice, 7000) ? NODE_DOWN : NODE_UP,
+			sim_is_node(s, m) ? pm_vip_name(any_vip(s)) : "host", "", "");
+}
+
+static void hush(struct sim *s)
+{
+	unsigned peer = any_peer(s) - s->sc.n_nodes;
+
+	s->counts.hushes++;
+	s->traffic.talks[peer].hushed_ms =
+		world_later(&s->world, roll_between(&s->faults.dice, 500, 12000));
+}
+
 /* ---- the table ------------------------------------------------------------------------------------ */
 
 static const struct trouble {
@@ -232,6 +264,9 @@ static const struct trouble {
 	{reboot_peer, 8},
 	{nat_reset, 4},
 	{tune, 4},
+	{reload, 4},
+	{up_or_down, 4},
+	{hush, 5},
 };
 
 static void on_trouble(struct sim *s, struct action *a)
@@ -301,6 +336,8 @@ void faults_end(struct sim *s)
 		machine_freeze(s, &s->machines[i], false);
 		machine_daemon_stop(s, &s->machines[i], false);
 	}
+	for (unsigned i = 0; i < s->sc.n_peers; i++)
+		s->traffic.talks[i].hushed_ms = 0;
 	bus_changed(s);
 	trace(s, "the faults are over");
 }

@@ -77,6 +77,9 @@ static void print_summary(const struct jobs *j)
 	SAY(reboots);
 	SAY(nat_resets);
 	SAY(tunes);
+	SAY(reloads);
+	SAY(orders);
+	SAY(hushes);
 	SAY(claims);
 	SAY(bindings);
 	SAY(takeovers);
@@ -116,7 +119,7 @@ static void work(const struct jobs *j, int fd, uint64_t first)
 		run_seed(seed_at(j, i), j->sabotage, false, &r.outcome);
 		tell(fd, &r);
 	}
-	_exit(0);
+	exit(0); /* a sanitizer has its say then */
 }
 
 /* ---- around them ------------------------------------------------------------------------------ */
@@ -142,7 +145,8 @@ static void start_job(struct jobs *j, struct job *job)
 	job->fd = ends[0];
 }
 
-/* Its end: if it was at a seed, that seed has ended it. */
+/* Its end: if it was at a seed, that seed has ended it. Else the status is that of a
+ * sanitizer, and the seed the last. */
 static void end_job(struct jobs *j, struct job *job)
 {
 	int status = 0;
@@ -150,13 +154,15 @@ static void end_job(struct jobs *j, struct job *job)
 	waitpid(job->pid, &status, 0);
 	close(job->fd);
 	job->fd = -1;
-	if (!job->busy)
+	if (!job->busy && status == 0)
 		return;
 	struct outcome o = {.seed = seed_at(j, job->next), .failed = true};
 	snprintf(o.why, sizeof(o.why), "the simulator ended with %s %d",
 		WIFSIGNALED(status) ? "signal" : "status",
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	take_outcome(j, &o);
+	if (!job->busy)
+		return;
 	job->next += j->n_jobs;
 	start_job(j, job);
 }

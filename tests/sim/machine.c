@@ -218,6 +218,22 @@ void machine_daemon_start(struct sim *s, struct machine *m)
 		bus_join(s, m);
 }
 
+/* The daemon takes what is new in its file; one that is not there reads it later. */
+void machine_reload(struct sim *s, struct machine *m, char *config_text)
+{
+	struct node_event ev = {.kind = NODE_CONFIG};
+
+	free(m->config_text);
+	m->config_text = config_text;
+	m->edited = !m->edited;
+	if (!machine_serves(m))
+		return;
+	trace(s, "%s: the configuration is loaded again", m->name);
+	machine_guard_up(m, load_config(s, m));
+	ev.u.config = load_config(s, m);
+	machine_feed(s, m, &ev);
+}
+
 void machine_daemon_kill(struct sim *s, struct machine *m)
 {
 	if (!m->node)
@@ -371,6 +387,24 @@ static void on_command(struct sim *s, struct action *a)
 	machine_feed(s, &s->machines[a->who], &ev);
 }
 
+static const char *command_word(enum node_event_kind kind)
+{
+	switch (kind) {
+	case NODE_BIND:
+		return "bind";
+	case NODE_UNBIND:
+		return "unbind";
+	case NODE_UP:
+		return "up";
+	case NODE_DOWN:
+		return "down";
+	case NODE_TUNE:
+		return "tune";
+	default:
+		return "shutdown";
+	}
+}
+
 void machine_command(struct sim *s, struct machine *m, enum node_event_kind kind,
 	const char *vip, const char *key, const char *value)
 {
@@ -380,12 +414,7 @@ void machine_command(struct sim *s, struct machine *m, enum node_event_kind kind
 	snprintf(c->vip, sizeof(c->vip), "%s", vip);
 	snprintf(c->key, sizeof(c->key), "%s", key);
 	snprintf(c->value, sizeof(c->value), "%s", value);
-	trace(s, "%s: command %s %s %s %s", m->name,
-		kind == NODE_BIND     ? "bind"
-		: kind == NODE_UNBIND ? "unbind"
-		: kind == NODE_TUNE   ? "tune"
-				      : "shutdown",
-		vip, key, value);
+	trace(s, "%s: command %s %s %s %s", m->name, command_word(kind), vip, key, value);
 	world_at(s, s->world.now_ms,
 		(struct action){
 			.run = on_command, .who = m->index, .tag = m->lives, .own = c});

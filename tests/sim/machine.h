@@ -49,6 +49,7 @@ struct machine {
 	char name[16];
 	uint8_t member;
 	char *config_text;
+	bool edited; /* which of its two texts that is */
 	struct config *guard; /* whose rules the guard holds; NULL: none since boot */
 	struct spd *guard_spd[VIPS_MAX + 1];
 	struct disk_file disk[DISK_FILES];
@@ -82,6 +83,7 @@ void machine_power_on(struct sim *s, struct machine *m);
 void machine_power_off(struct sim *s, struct machine *m);
 void machine_freeze(struct sim *s, struct machine *m, bool frozen);
 void machine_daemon_start(struct sim *s, struct machine *m);
+void machine_reload(struct sim *s, struct machine *m, char *config_text);
 void machine_daemon_kill(struct sim *s, struct machine *m); /* SIGKILL */
 void machine_daemon_stop(struct sim *s, struct machine *m, bool stopped); /* SIGSTOP */
 /* The machine stands still: the action waits with it, or is lost with it. */
@@ -94,7 +96,7 @@ void machine_addr_set(struct sim *s, struct machine *m, const struct addr *a,
 	enum node_addr_state state);
 bool machine_has_addr(const struct machine *m, const struct addr *a, bool usable);
 bool machine_has_socket(const struct machine *m, const struct addr *a);
-/* BIND, UNBIND, SHUTDOWN, TUNE. */
+/* BIND, UNBIND, UP, DOWN, TUNE, SHUTDOWN. */
 void machine_command(struct sim *s, struct machine *m, enum node_event_kind kind,
 	const char *vip, const char *key, const char *value);
 

@@ -412,7 +412,7 @@ static void monitor_vip(struct sim *s, unsigned vip, struct machine *m)
 		return;
 	}
 	if (machine_serves(m) && node_look_vip(m->node, (uint16_t)vip, &view) &&
-		view.state == VIP_HELD)
+		view.state != VIP_BOUND && view.state != VIP_RELEASING)
 		machine_command(s, m, NODE_BIND, pm_vip_name(vip), "", "");
 }
 

@@ -20,11 +20,12 @@ static void build(struct sim *s)
 
 	for (unsigned i = 0; i < s->sc.n_nodes; i++) {
 		snprintf(name, sizeof(name), "node%u", i + 1);
-		machine_init(s, i, name, scenario_node_text(&s->sc));
+		machine_init(s, i, name, scenario_node_text(&s->sc, false));
 	}
 	for (unsigned i = 0; i < s->sc.n_peers; i++) {
 		snprintf(name, sizeof(name), "peer%u", i);
-		machine_init(s, s->sc.n_nodes + i, name, scenario_peer_text(&s->sc, i));
+		machine_init(
+			s, s->sc.n_nodes + i, name, scenario_peer_text(&s->sc, i, false));
 	}
 	s->n_machines = s->sc.n_nodes + s->sc.n_peers;
 	net_init(s);

@@ -64,6 +64,9 @@ static void draw_cluster(struct scenario *sc, struct stream *d)
 	sc->peer_nlbs = chance(d, 3000);
 	sc->idle_ms = idle[pick][0];
 	sc->idle_failover_ms = idle[pick][1];
+	sc->idle_lifetime_ms = chance(d, 1500) ? roll_between(d, 1500, 6000) : 0;
+	sc->child_ms = chance(d, 1500) ? roll_between(d, 4000, 15000) : 0;
+	sc->bind_agent = chance(d, 1000);
 	sc->token_ms = roll_between(d, 300, 1200);
 	sc->fencing = chance(d, 9200);
 	sc->dad_ms = chance(d, 5000) ? 0 : roll_between(d, 200, 1000);
@@ -121,25 +124,32 @@ static void say(struct text *t, const char *format, ...)
 	va_end(args);
 }
 
-static void say_head(struct text *t, const struct scenario *sc, unsigned nlbs)
+static void say_head(
+	struct text *t, const struct scenario *sc, unsigned nlbs, bool edited)
 {
 	say(t,
 		"tuning { nlbs-flags %u; idle-timeout %llums; "
-		"idle-timeout-failover %llums; }\n",
+		"idle-timeout-failover %llums; ",
 		nlbs, (unsigned long long)sc->idle_ms,
 		(unsigned long long)sc->idle_failover_ms);
+	if (sc->idle_lifetime_ms != 0)
+		say(t, "idle-lifetime %llums; ",
+			(unsigned long long)sc->idle_lifetime_ms);
+	say(t, "delete-wait %ums; }\n", edited ? 120 : 150);
 	say(t, "secret \"lab\" { psk file \"/secret\"; }\n"
-	       "proposal \"fast\" { ike aes128gcm16-sha256-x25519; esp aes128gcm16; }\n"
-	       "filter-action \"transport\" "
+	       "proposal \"fast\" { ike aes128gcm16-sha256-x25519; esp aes128gcm16; ");
+	if (sc->child_ms != 0)
+		say(t, "lifetime child %llums; ", (unsigned long long)sc->child_ms);
+	say(t, "}\nfilter-action \"transport\" "
 	       "{ negotiate require; proposal \"fast\"; mode transport; }\n");
 }
 
-static void say_vip(struct text *t, unsigned vip)
+static void say_vip(struct text *t, const struct scenario *sc, unsigned vip, bool edited)
 {
 	const char *name = vip == 0 ? "mail" : "web";
 
-	say(t, "vip \"%s\" { address 192.0.2.%u, 2001:db8::%u; }\n", name, 10 + vip,
-		10 + vip);
+	say(t, "vip \"%s\" { address 192.0.2.%u, 2001:db8::%u; bind %s; }\n", name,
+		10 + vip, 10 + vip, sc->bind_agent ? "agent" : "address");
 	say(t,
 		"filter-list \"near %s\" {\n"
 		"from vip \"%s\" port %d to 198.51.100.0/24 proto udp mirrored;\n"
@@ -154,33 +164,42 @@ static void say_vip(struct text *t, unsigned vip)
 		"filter-list \"open %s\" "
 		"{ from vip \"%s\" port %d to any proto udp mirrored; }\n",
 		name, name, OPEN_PORT);
+	if (edited)
+		say(t,
+			"filter-list \"more %s\" "
+			"{ from vip \"%s\" port 9 to any proto udp mirrored; }\n",
+			name, name);
 	say(t,
 		"policy \"%s\" {\n"
 		"rule \"near\" { match \"near %s\"; action \"transport\"; "
-		"auth psk \"lab\"; }\n"
+		"auth psk \"lab\"; }\n",
+		name, name);
+	if (edited)
+		say(t, "rule \"more\" { match \"more %s\"; action permit; }\n", name);
+	say(t,
 		"rule \"far\" { match \"far %s\"; action \"tunnel\"; "
 		"auth psk \"lab\" local-id \"%s.example\" remote-id any; }\n"
 		"rule \"open\" { match \"open %s\"; action permit; }\n"
 		"rule \"rest\" { match any; action block; }\n}\n"
 		"assign policy \"%s\" to vip \"%s\";\n",
-		name, name, name, name, name, name, name);
+		name, name, name, name, name);
 }
 
-char *scenario_node_text(const struct scenario *sc)
+char *scenario_node_text(const struct scenario *sc, bool edited)
 {
 	struct text t = {.at = mem_new(1, TEXT_MAX)};
 
 	say(&t, "cluster { name \"sim\"; backend corosync; takeover %s; }\n",
 		sc->wait ? "wait" : "reinitiate");
-	say_head(&t, sc, sc->nlbs);
+	say_head(&t, sc, sc->nlbs, edited);
 	say(&t, "filter-action \"tunnel\" "
 		"{ negotiate require; proposal \"fast\"; mode tunnel; }\n");
 	for (unsigned v = 0; v < sc->n_vips; v++)
-		say_vip(&t, v);
+		say_vip(&t, sc, v, edited);
 	return t.at;
 }
 
-char *scenario_peer_text(const struct scenario *sc, unsigned n)
+char *scenario_peer_text(const struct scenario *sc, unsigned n, bool edited)
 {
 	struct text t = {.at = mem_new(1, TEXT_MAX)};
 	bool tunnel = sc->kind[n] == PEER_TUNNEL || sc->kind[n] == PEER_NAT;
@@ -189,7 +208,7 @@ char *scenario_peer_text(const struct scenario *sc, unsigned n)
 
 	addr_format(&vip, to);
 	say(&t, "cluster { backend none; }\n");
-	say_head(&t, sc, sc->peer_nlbs);
+	say_head(&t, sc, sc->peer_nlbs, edited);
 	say(&t,
 		"filter-action \"tunnel\" { negotiate require; proposal \"fast\"; "
 		"mode tunnel to %s; }\n",

@@ -32,6 +32,8 @@ struct scenario {
 	bool wait; /* takeover wait */
 	unsigned nlbs, peer_nlbs; /* nlbs-flags there and here */
 	uint64_t idle_ms, idle_failover_ms; /* idle-timeout, idle-timeout-failover */
+	uint64_t idle_lifetime_ms, child_ms; /* of SAs; 0: as it comes */
+	bool bind_agent;
 	uint64_t token_ms; /* until a membership without the lost node stands */
 	bool fencing;
 	uint64_t dad_ms; /* of an IPv6 address */
@@ -45,9 +47,10 @@ struct scenario {
 };
 
 void scenario_draw(struct scenario *sc, uint64_t seed, enum sabotage sabotage);
-/* The configuration file of a cluster node or of the n-th peer. Heap. */
-char *scenario_node_text(const struct scenario *sc);
-char *scenario_peer_text(const struct scenario *sc, unsigned n);
+/* The configuration file of a cluster node or of the n-th peer. Heap. An edited one says
+ * something else, too. */
+char *scenario_node_text(const struct scenario *sc, bool edited);
+char *scenario_peer_text(const struct scenario *sc, unsigned n, bool edited);
 
 struct addr vip_addr(unsigned vip, bool v6);
 struct addr peer_addr(const struct scenario *sc, unsigned n);

@@ -18,6 +18,7 @@ struct counts {
 	uint64_t crashes, partitions, cuts, pauses, freezes, moves, kills, pulls,
 		restarts;
 	uint64_t strays, bursts, reboots, nat_resets, tunes, fences, memberships;
+	uint64_t reloads, orders, hushes;
 	uint64_t claims, bindings, takeovers, mutes, children, crossings;
 	uint64_t app_sent, app_answered, clear_sent, clear_answered, sealed, datagrams;
 	uint64_t lost, duplicated, replays_tried, spoofs_tried, guarded;

@@ -103,8 +103,11 @@ static void on_ask(struct sim *s, struct action *a)
 {
 	struct traffic *t = &s->traffic;
 
-	ask(s, a->who, APP_SECURED);
-	if (chance(&t->dice, OPEN_IN_10000))
+	bool hushed = t->talks[a->who].hushed_ms > s->world.now_ms;
+
+	if (!hushed)
+		ask(s, a->who, APP_SECURED);
+	if (!hushed && chance(&t->dice, OPEN_IN_10000))
 		ask(s, a->who, APP_OPEN);
 	if (chance(&t->dice, SPOOF_IN_10000))
 		spoof(s, a->who);

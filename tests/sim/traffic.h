@@ -21,6 +21,7 @@ struct app { /* one question; ids count from 1 */
 struct talk { /* of one peer */
 	uint64_t answered_ms; /* when the last secured answer came */
 	uint64_t last_ms; /* when the newest answered question was sent */
+	uint64_t hushed_ms; /* it asks nothing until then */
 	uint64_t back_ms; /* first answer to a question sent since the mark; 0: none */
 };
 

@@ -12,7 +12,7 @@
 
 struct machine;
 
-enum { BUS_QUEUE = 64 };
+enum { BUS_QUEUE = 1024 };
 
 struct bus_message {
 	uint8_t *bytes;

@@ -110,14 +110,15 @@ static struct voice *voice_of(struct sim *s, const struct addr *a)
 	return NULL;
 }
 
-/* Somebody has put the address on a node by hand that does not see the other, which is
- * not fenced yet: there is nobody whom the node could ask. */
+/* Somebody has put the address on a node by hand, and one of the two does not see the
+ * other, which is not fenced yet: there is nobody whom the node could ask. */
 static bool is_excused(const struct sim *s, const struct voice *v, int me)
 {
 	const struct resource *r = &s->pm.vips[(v - s->check.voices) / 2];
 
 	return (r->stray == me || r->stray == v->speaks) &&
-	       !bus_sees(s, (unsigned)me, (unsigned)v->speaks);
+	       (!bus_sees(s, (unsigned)me, (unsigned)v->speaks) ||
+		       !bus_sees(s, (unsigned)v->speaks, (unsigned)me));
 }
 
 static void check_voice(struct sim *s, const struct machine *m, const struct packet *p)

@@ -28,6 +28,7 @@ struct check {
 	uint64_t not_ours_ms[NODES_MAX][VIPS_MAX]; /* since then; 0: it is ours */
 	uint64_t quiet_ms; /* since when; 0: not yet */
 	int bound[2 * VIPS_MAX]; /* by voice: node that bound it last */
+	uint64_t said_ms[PEERS_PER_RUN]; /* worst case, as the peers' daemons say */
 	size_t kept_max;
 };
 

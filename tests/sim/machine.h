@@ -17,7 +17,7 @@
 
 struct packet;
 
-enum { DISK_FILES = 8, LOCAL_ADDRS = 8, CHILDREN_MAX = 256, WAITING_MAX = 512 };
+enum { DISK_FILES = 8, LOCAL_ADDRS = 8, CHILDREN_MAX = 1024, WAITING_MAX = 4096 };
 
 struct disk_file {
 	char name[64];

@@ -30,7 +30,7 @@ struct mapping {
 	uint16_t port;
 };
 
-enum { NAT_MAPPINGS = 128, NEIGHBOURS = 2 * VIPS_MAX };
+enum { NAT_MAPPINGS = 1024, NEIGHBOURS = 2 * VIPS_MAX };
 
 struct net {
 	struct stream dice;

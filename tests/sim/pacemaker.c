@@ -332,16 +332,22 @@ static void fence(struct sim *s, unsigned node)
 		(struct action){.run = on_fence, .who = node});
 }
 
+static bool has_some(const struct machine *m, unsigned vip)
+{
+	const struct addr four = vip_addr(vip, false), six = vip_addr(vip, true);
+
+	return machine_has_addr(m, &four, false) || machine_has_addr(m, &six, false);
+}
+
 /* Two homes, after halves without fencing have met again: all but one stop. */
 static void tidy(struct sim *s, unsigned ring)
 {
 	for (unsigned v = 0; v < s->sc.n_vips; v++) {
 		for (unsigned i = 0; i < s->sc.n_nodes; i++) {
-			const struct addr four = vip_addr(v, false);
 			struct machine *m = &s->machines[i];
 			if (!(ring & 1u << i) || s->pm.vips[v].home == (int)i ||
 				s->pm.vips[v].stray == (int)i || m->frozen ||
-				!machine_has_addr(m, &four, false))
+				!has_some(m, v))
 				continue;
 			if (machine_serves(m))
 				machine_command(

@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { TEXT_MAX = 4096 };
+enum { TEXT_MAX = 4096, MANY = 8 };
 
 /* ---- addresses -------------------------------------------------------------------------- */
 
@@ -65,7 +65,7 @@ static void draw_cluster(struct scenario *sc, struct stream *d)
 	sc->idle_ms = idle[pick][0];
 	sc->idle_failover_ms = idle[pick][1];
 	sc->idle_lifetime_ms = chance(d, 1500) ? roll_between(d, 1500, 6000) : 0;
-	sc->child_ms = chance(d, 1500) ? roll_between(d, 4000, 15000) : 0;
+	sc->child_ms = chance(d, 800) ? roll_between(d, 10000, 20000) : 0;
 	sc->bind_agent = chance(d, 1000);
 	sc->token_ms = roll_between(d, 300, 1200);
 	sc->fencing = chance(d, 9200);
@@ -74,9 +74,13 @@ static void draw_cluster(struct scenario *sc, struct stream *d)
 
 static void draw_peers(struct scenario *sc, struct stream *d)
 {
-	sc->n_peers = chance(d, 1000) ? PEERS_PER_RUN : 1 + roll(d, 4);
+	sc->n_peers = chance(d, 1000) ? MANY : 1 + roll(d, 4);
+	sc->crowd = chance(d, 50);
+	if (sc->crowd)
+		sc->n_peers = PEERS_PER_RUN;
 	for (unsigned i = 0; i < sc->n_peers; i++) {
-		sc->kind[i] = (enum peer_kind)roll(d, PEER_NAT + 1);
+		sc->kind[i] =
+			sc->crowd ? PEER_NAT : (enum peer_kind)roll(d, PEER_NAT + 1);
 		sc->vip_of[i] = i % sc->n_vips;
 	}
 }

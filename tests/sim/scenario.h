@@ -6,7 +6,7 @@
 #include "base/addr.h"
 #include "config/config.h"
 
-enum { NODES_MAX = 3, PEERS_PER_RUN = 8, MACHINES_MAX = NODES_MAX + PEERS_PER_RUN };
+enum { NODES_MAX = 3, PEERS_PER_RUN = 100, MACHINES_MAX = NODES_MAX + PEERS_PER_RUN };
 enum { VIPS_MAX = 2 };
 enum { APP_PORT = 5001, OPEN_PORT = 5002, CLIENT_PORT = 6000 };
 
@@ -27,6 +27,7 @@ enum peer_kind {
 
 struct scenario {
 	unsigned n_nodes, n_peers, n_vips;
+	bool crowd; /* as many as can be, all behind NAT */
 	enum peer_kind kind[PEERS_PER_RUN];
 	unsigned vip_of[PEERS_PER_RUN];
 	bool wait; /* takeover wait */

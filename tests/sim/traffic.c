@@ -14,7 +14,13 @@
 #include <stdlib.h>
 
 enum { MARK = 0x73696d75, APPS_FIRST = 1024, DATA_MIN = 10, DATA_MAX = 200 };
-enum { ASK_MIN_MS = 30, ASK_MAX_MS = 190, OPEN_IN_10000 = 1000, SPOOF_IN_10000 = 200 };
+enum {
+	ASK_MIN_MS = 30,
+	ASK_MAX_MS = 190,
+	OPEN_IN_10000 = 1000,
+	SPOOF_IN_10000 = 200,
+	CROWD_SLOWER = 8
+};
 
 void traffic_free(struct sim *s)
 {
@@ -111,9 +117,8 @@ static void on_ask(struct sim *s, struct action *a)
 		ask(s, a->who, APP_OPEN);
 	if (chance(&t->dice, SPOOF_IN_10000))
 		spoof(s, a->who);
-	world_at(s,
-		world_later(&s->world, roll_between(&t->dice, ASK_MIN_MS, ASK_MAX_MS)),
-		*a);
+	uint64_t in = roll_between(&t->dice, ASK_MIN_MS, ASK_MAX_MS);
+	world_at(s, world_later(&s->world, s->sc.crowd ? in * CROWD_SLOWER : in), *a);
 }
 
 void traffic_init(struct sim *s)

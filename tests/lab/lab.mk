@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	tests/lab/demo \
 	tests/lab/t-agents-states.py \
 	tests/lab/t-daemon-control.py \
+	tests/lab/t-daemon-schema.py \
 	tests/lab/t-daemon-start.py \
 	tests/lab/t-decrypt.py \
 	tests/lab/t-knob.py \

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""The JSON that vipsec prints has the members that docs/PROTOCOL.md tells of, and no others.
+test-timeout: 60
+"""
+
+import json
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from vlab import vipsec
+from vlab.core import SOURCE, Lab, now_ms
+from vlab.pair import CLIENT4, PROTECTED, VIP4, Pair
+from vlab.probes import Prober, Stream
+from vlab.tap import check, main
+
+
+def documented():
+    """Heading -> set of members."""
+    tables, name = {}, None
+    with open(f"{SOURCE}/docs/PROTOCOL.md") as file:
+        for line in file:
+            heading = re.match(r"### (.+)$", line)
+            row = re.match(r"\| ([a-z_]+) \| ", line)
+            if line.startswith("#"):
+                name = heading and heading.group(1)
+            elif row and name and "| member | type |" not in line:
+                tables.setdefault(name, set()).add(row.group(1))
+    return tables
+
+
+def same(tables, name, value):
+    check(set(value) == tables[name],
+          f"{name}: said and not documented {sorted(set(value) - tables[name])}, "
+          f"documented and not said {sorted(tables[name] - set(value))}")
+
+
+def objects(ctl):
+    """(name, object) of everything that can be asked for."""
+    status = ctl.json("status")["data"]
+    yield "reply", ctl.json("status")
+    yield "status", status
+    for name in ("cluster", "tuning", "dataplane", "config"):
+        yield name, status[name]
+    yield "drops", status["dataplane"]["drops"]
+    yield "ike counters", status["ike"]
+    yield "vip", ctl.json("vip", "status", "web")["data"]
+    for name, what in (("vip", "vip"), ("peer", "peers"), ("ike", "ike"), ("child", "child"),
+                       ("rule", "rule")):
+        yield name, ctl.rows(what)[0]
+    yield "address", ctl.rows("vip")[0]["addresses"][0]
+    yield "guard", ctl.rows("vip")[0]["guard"]
+    yield "verdict", ctl.json("explain", CLIENT4, VIP4, "udp", str(PROTECTED))["data"][0]
+    yield "event", json.loads(ctl.ctl("--json", "events").stdout.splitlines()[0])
+    yield "checked", ctl.json("check")["data"]
+    yield "messages", ctl.json("reload")["data"]
+    yield "text", ctl.json("tune", "nlbs-flags", "0")["data"]
+    yield "text", ctl.json("vip", "bind", "web")["data"]
+
+
+def body(tap):
+    tables = documented()
+    with Lab() as lab:
+        pair = Pair(lab)
+        pair.start_server()
+        pair.add_vip(families=(4,))
+        pair.wait_bound()
+        pair.start_client()
+        prober = Prober(lab, [Stream(1, pair.c, VIP4, PROTECTED, 20)])
+        prober.wait_reply(1, now_ms(), 15)
+        seen = set()
+        for name, value in objects(pair.server):
+            seen.add(name)
+            with tap.case(f"{name}: its members are the documented ones"):
+                same(tables, name, value)
+        with tap.case("every documented object was seen"):
+            check(seen == set(tables), set(tables) ^ seen)
+        with tap.case("schema 1, whatever is asked"):
+            for words in (["status"], ["show", "ike"], ["check"], ["explain", "::1", "::2", "6"],
+                          ["vip", "status", "none"], ["tune", "none", "1"]):
+                check(pair.server.json(*words)["schema"] == 1, words)
+        with tap.case("what makes no sense says so for scripts, too"):
+            answer = pair.server.json("explain", CLIENT4, "::1", "udp", "1")
+            check(answer["code"] == 1 and answer["error"], answer)
+        prober.close()
+
+
+if __name__ == "__main__":
+    main(body, vipsec.missing_programs)

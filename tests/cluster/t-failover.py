@@ -43,7 +43,7 @@ def body(tap):
         with tap.case("the death of the daemon does not interrupt the clear stream"):
             check(entry["clear_outage_ms"] < 500, f"{entry['clear_outage_ms']} ms")
 
-        with tap.case("giving up is never final: a VIP away for 15 s is called again"):
+        with tap.case("quirk 4: giving up is never final; a VIP away for 15 s is called again"):
             cluster = scene.cluster
             node = cluster.any_up()
             node.run(["crm_resource", "-r", "vip-group", "--meta", "-p", "target-role",

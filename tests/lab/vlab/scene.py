@@ -97,7 +97,7 @@ class Scene:
         streams = [Stream(PROTECTED, self.peers[0].host, VIP, PORT_PROTECTED),
                    Stream(CLEAR, self.peers[0].host, VIP, PORT_CLEAR, 2, mark)]
         for number, peer in enumerate(self.peers[1:], 1):
-            streams.append(Stream(MORE + number, peer.host, VIP, PORT_PROTECTED, 20))
+            streams.append(Stream(MORE + number, peer.host, VIP, PORT_PROTECTED, 50))
         return streams
 
     def protected_streams(self):

@@ -26,6 +26,7 @@
 #include "plane/device.h"
 #include "plane/sockaddr.h"
 #include "plane/thread.h"
+#include "plane/toobig.h"
 
 enum {
 	PACKET_MAX = 65536,
@@ -378,6 +379,19 @@ void path_read_errors(struct data *d, const struct local_socket *s, uint64_t now
 			continue;
 		children_path_mtu(
 			d->children, &s->local->addr, &remote, s->udp, octets, now_ms);
+		d->mtus_learned = true;
+	}
+}
+
+void path_read_toobig(struct data *d, uint64_t now_ms)
+{
+	struct toobig t;
+
+	for (unsigned i = 0; i < ERRORS_AT_ONCE && toobig_next(d->toobig_fd, &t); i++) {
+		if (!data_find_local(d, &t.local))
+			continue;
+		children_path_mtu(
+			d->children, &t.local, &t.remote, t.encap, t.octets, now_ms);
 		d->mtus_learned = true;
 	}
 }

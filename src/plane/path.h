@@ -20,6 +20,8 @@ void path_from_tun(struct data *d, uint64_t now_ms);
 void path_from_network(struct data *d, struct local_socket *s, uint64_t now_ms);
 /* Packets that waited for an SA; at once after orders, before anything else goes out. */
 void path_release(struct data *d, uint64_t now_ms);
+/* ICMP errors for path MTU that the packet socket saw. */
+void path_read_toobig(struct data *d, uint64_t now_ms);
 /* ICMP errors and local ones that the kernel queued on a socket. */
 void path_read_errors(struct data *d, const struct local_socket *s, uint64_t now_ms);
 

@@ -13,5 +13,6 @@ src_plane_libvipsec_plane_a_SOURCES = \
 	src/plane/sources.c src/plane/sources.h \
 	src/plane/steering.c src/plane/steering.h \
 	src/plane/thread.c src/plane/thread.h \
+	src/plane/toobig.c src/plane/toobig.h \
 	src/plane/tun.c
 src_plane_libvipsec_plane_a_CFLAGS = $(AM_CFLAGS) $(NL_CFLAGS) -pthread

@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include "plane/thread.h"
+#include "plane/toobig.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -293,6 +294,10 @@ static void serve(struct data *d, const struct epoll_event *ev, uint64_t now_ms)
 		path_from_tun(d, now_ms);
 		return;
 	}
+	if (ev->data.ptr == &d->toobig_fd) {
+		path_read_toobig(d, now_ms);
+		return;
+	}
 	struct local_socket *s = ev->data.ptr;
 	/* An order of this very round may have unbound it. */
 	if (!still_bound(d, s))
@@ -368,11 +373,18 @@ int data_init(struct data *d, const struct entropy *e)
 	list_init(&d->listening);
 	d->children = children_new(d->dp, e);
 	d->path = path_new();
+	d->toobig_fd = -1;
 	d->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (d->epoll < 0)
 		return errno;
 	int err = watch(d, order_queue_fd(d->orders), &d->orders);
-	return err != 0 ? err : watch(d, d->tun_fd, &d->tun_fd);
+	if (err == 0)
+		err = watch(d, d->tun_fd, &d->tun_fd);
+	/* Without the privilege the sockets' own error queues have to do. */
+	d->toobig_fd = toobig_open();
+	if (err == 0 && d->toobig_fd >= 0)
+		err = watch(d, d->toobig_fd, &d->toobig_fd);
+	return err;
 }
 
 void data_wipe(struct data *d)
@@ -381,6 +393,8 @@ void data_wipe(struct data *d)
 	{
 		unbind_local(d, list_entry(item, struct local, listening));
 	}
+	if (d->toobig_fd >= 0)
+		close(d->toobig_fd);
 	if (d->epoll >= 0)
 		close(d->epoll);
 	children_free(d->children);

@@ -31,6 +31,7 @@ struct data {
 	struct snapshot *snapshot;
 	struct list listening; /* struct local */
 	int tun_fd, epoll;
+	int toobig_fd; /* -1: none, the error queues have to do */
 	bool stop;
 	bool reported; /* something was pushed: wake the reader */
 	uint64_t published_ms; /* when the snapshot was taken */

@@ -24,6 +24,7 @@ EXTRA_DIST += \
 	tests/lab/t-moves.py \
 	tests/lab/t-nat.py \
 	tests/lab/t-pair.py \
+	tests/lab/t-plane-paths.py \
 	tests/lab/t-plane.py \
 	tests/lab/t-refusals.py \
 	tests/lab/t-strongswan.py \

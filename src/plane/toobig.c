@@ -1,0 +1,141 @@
+/* plane/toobig.c - RFC 792 and RFC 1191 4: type 3, code 4, the next hop's MTU, and the
+ * header and first octets of the packet that did not fit.
+ *
+ * Such an error is not authentic. children.c holds it to SAs that send from there to there,
+ * never goes below the minimum, and forgets it in time (RFC 4301 8.2). IPv6 has no
+ * rp_filter: there the error queues are enough.
+ */
+#include "config.h"
+
+#include "plane/toobig.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/iana.h"
+#include "wire/reader.h"
+
+enum {
+	UNREACHABLE = 3,
+	FRAGMENTATION_NEEDED = 4,
+	HEADER_MIN = 20,
+	OFFSET_MASK = 0x1fff,
+	READ_MAX = 256
+};
+
+/* ICMP, not a later fragment, type and code as above, quoting ESP or UDP. */
+static const struct sock_filter only_too_big[] = {
+	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 9),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IP_ICMP, 0, 9),
+	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 6),
+	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, OFFSET_MASK, 7, 0),
+	BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0), /* the header's length */
+	BPF_STMT(BPF_LD | BPF_H | BPF_IND, 0),
+	BPF_JUMP(
+		BPF_JMP | BPF_JEQ | BPF_K, UNREACHABLE << 8 | FRAGMENTATION_NEEDED, 0, 4),
+	BPF_STMT(BPF_LD | BPF_B | BPF_IND, 8 + 9),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IP_ESP, 1, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IP_UDP, 0, 1),
+	BPF_STMT(BPF_RET | BPF_K, READ_MAX),
+	BPF_STMT(BPF_RET | BPF_K, 0),
+};
+
+/* The filter comes before the protocol: nothing slips in between. */
+static bool set_up(int fd)
+{
+	struct sock_filter program[sizeof(only_too_big) / sizeof(only_too_big[0])];
+	struct sock_fprog filter = {
+		.len = sizeof(program) / sizeof(program[0]), .filter = program};
+	struct sockaddr_ll name = {
+		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP)};
+
+	memcpy(program, only_too_big, sizeof(program));
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) ==
+		       0 &&
+	       bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0;
+}
+
+int toobig_open(void)
+{
+	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0 || set_up(fd))
+		return fd;
+	int err = errno;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+/* Reads one IPv4 header and leaves r behind it. */
+static bool read_header(
+	struct reader *r, uint8_t *proto, struct addr *src, struct addr *dst)
+{
+	uint8_t version = rd_u8(r);
+	size_t len = (size_t)(version & 0x0f) * 4;
+
+	rd_skip(r, 8); /* from the class to the time to live */
+	*proto = rd_u8(r);
+	rd_u16(r); /* checksum */
+	struct span from = rd_bytes(r, 4), to = rd_bytes(r, 4);
+	if (!rd_ok(r) || version >> 4 != 4 || len < HEADER_MIN)
+		return false;
+	*src = addr_from_bytes(from.at, from.len);
+	*dst = addr_from_bytes(to.at, to.len);
+	rd_skip(r, len - HEADER_MIN);
+	return rd_ok(r);
+}
+
+static bool read_quoted(
+	struct reader *r, const struct addr *reader_is, struct toobig *out)
+{
+	uint8_t proto;
+
+	if (!read_header(r, &proto, &out->local, &out->remote.addr) ||
+		!addr_equal(&out->local, reader_is))
+		return false;
+	out->encap = proto == IP_UDP;
+	out->remote.port = 0;
+	if (!out->encap)
+		return proto == IP_ESP;
+	uint16_t from = rd_u16(r);
+	out->remote.port = rd_u16(r);
+	return rd_ok(r) && from == IKE_NATT_PORT;
+}
+
+bool toobig_parse(struct span packet, struct toobig *out)
+{
+	struct reader r = rd_over(packet);
+	struct addr router, us;
+	uint8_t proto;
+
+	if (!read_header(&r, &proto, &router, &us) || proto != IP_ICMP)
+		return false;
+	uint8_t type = rd_u8(&r), code = rd_u8(&r);
+	rd_skip(&r, 4); /* checksum, unused */
+	out->octets = rd_u16(&r);
+	return rd_ok(&r) && type == UNREACHABLE && code == FRAGMENTATION_NEEDED &&
+	       out->octets != 0 && read_quoted(&r, &us, out);
+}
+
+bool toobig_next(int fd, struct toobig *out)
+{
+	uint8_t bytes[READ_MAX];
+	struct sockaddr_ll name;
+	socklen_t len;
+	ssize_t n;
+
+	do {
+		len = sizeof(name);
+		n = recvfrom(fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&name, &len);
+		if (n < 0)
+			return false;
+	} while (name.sll_pkttype != PACKET_HOST ||
+		 !toobig_parse(span_of(bytes, (size_t)n), out));
+	return true;
+}

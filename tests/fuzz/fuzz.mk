@@ -63,3 +63,8 @@ tests_fuzz_fuzz_cluster_msg_LDADD = $(fuzz_ldadd)
 FUZZ_TARGETS += tests/fuzz/fuzz_node
 tests_fuzz_fuzz_node_SOURCES = tests/fuzz/fuzz_node.c $(fuzz_main)
 tests_fuzz_fuzz_node_LDADD = $(fuzz_ldadd)
+
+# --- plane
+FUZZ_TARGETS += tests/fuzz/fuzz_toobig
+tests_fuzz_fuzz_toobig_SOURCES = tests/fuzz/fuzz_toobig.c $(fuzz_main)
+tests_fuzz_fuzz_toobig_LDADD = src/plane/libvipsec_plane.a $(fuzz_ldadd) $(NL_LIBS)

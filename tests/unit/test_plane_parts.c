@@ -1,0 +1,232 @@
+/* test_plane_parts.c - the plane's small parts: ranges as prefixes, the ring of reports,
+ * ICMP errors for path MTU.
+ */
+#include "unit.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "plane/cover.h"
+#include "plane/report.h"
+#include "plane/toobig.h"
+
+/* ---- ranges ------------------------------------------------------------------------ */
+
+static struct ts range(const char *lo, const char *hi)
+{
+	struct ts t = {.lo = unit_addr(lo), .hi = unit_addr(hi), .port_hi = UINT16_MAX};
+
+	return t;
+}
+
+/* "10.0.0.0/8 10.1.0.0/16": what the range is made of. */
+static const char *cover_text(const struct ts *t, char *out, size_t cap)
+{
+	static struct prefix parts[COVER_MAX];
+	size_t n = cover_range(t, parts), len = 0;
+	char text[ADDR_TEXT_MAX];
+
+	out[0] = '\0';
+	for (size_t i = 0; i < n && len < cap; i++)
+		len += (size_t)snprintf(out + len, cap - len, "%s%s/%u", i > 0 ? " " : "",
+			addr_format(&parts[i].addr, text), parts[i].bits);
+	return out;
+}
+
+static void assert_cover(const char *lo, const char *hi, const char *want)
+{
+	struct ts t = range(lo, hi);
+	char text[1024];
+
+	assert_string_equal(cover_text(&t, text, sizeof(text)), want);
+}
+
+static void a_prefix_is_one(void **state)
+{
+	(void)state;
+	assert_cover("0.0.0.0", "255.255.255.255", "0.0.0.0/0");
+	assert_cover("192.0.2.0", "192.0.2.255", "192.0.2.0/24");
+	assert_cover("192.0.2.7", "192.0.2.7", "192.0.2.7/32");
+	assert_cover("255.255.255.255", "255.255.255.255", "255.255.255.255/32");
+	assert_cover("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "::/0");
+	assert_cover("2001:db8::10", "2001:db8::10", "2001:db8::10/128");
+}
+
+static void a_range_is_the_fewest_prefixes(void **state)
+{
+	(void)state;
+	assert_cover("192.0.2.1", "192.0.2.6",
+		"192.0.2.1/32 192.0.2.2/31 192.0.2.4/31 192.0.2.6/32");
+	assert_cover("10.0.0.0", "10.2.255.255", "10.0.0.0/15 10.2.0.0/16");
+	assert_cover("128.0.0.0", "255.255.255.254",
+		"128.0.0.0/2 192.0.0.0/3 224.0.0.0/4 240.0.0.0/5 248.0.0.0/6 252.0.0.0/7 "
+		"254.0.0.0/8 255.0.0.0/9 255.128.0.0/10 255.192.0.0/11 255.224.0.0/12 "
+		"255.240.0.0/13 255.248.0.0/14 255.252.0.0/15 255.254.0.0/16 "
+		"255.255.0.0/17 "
+		"255.255.128.0/18 255.255.192.0/19 255.255.224.0/20 255.255.240.0/21 "
+		"255.255.248.0/22 255.255.252.0/23 255.255.254.0/24 255.255.255.0/25 "
+		"255.255.255.128/26 255.255.255.192/27 255.255.255.224/28 "
+		"255.255.255.240/29 "
+		"255.255.255.248/30 255.255.255.252/31 255.255.255.254/32");
+}
+
+static void the_worst_range_fits(void **state)
+{
+	struct ts t = range("::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe");
+	static struct prefix parts[COVER_MAX];
+
+	(void)state;
+	assert_int_equal(cover_range(&t, parts), COVER_MAX);
+}
+
+/* ---- reports ------------------------------------------------------------------------- */
+
+static size_t push_until_full(struct report_ring *r, enum report_weight w)
+{
+	struct plane_report rep = {.kind = PLANE_USAGE_END};
+	size_t n = 0;
+
+	while (report_push(r, &rep, w))
+		n++;
+	return n;
+}
+
+static void reports_keep_their_order_and_wake_the_reader(void **state)
+{
+	struct report_ring *r = report_new();
+	struct pollfd p = {.fd = report_fd(r), .events = POLLIN};
+	struct plane_report rep = {.kind = PLANE_GATE_CLOSED};
+
+	(void)state;
+	assert_int_equal(poll(&p, 1, 0), 0);
+	for (uint32_t turn = 1; turn <= 3; turn++) {
+		rep.u.gate.turn = turn;
+		assert_true(report_push(r, &rep, REPORT_VITAL));
+	}
+	report_wake(r);
+	assert_int_equal(poll(&p, 1, 0), 1);
+	for (uint32_t turn = 1; turn <= 3; turn++) {
+		assert_true(report_pop(r, &rep));
+		assert_int_equal(rep.u.gate.turn, turn);
+	}
+	assert_false(report_pop(r, &rep));
+	report_unwake(r);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	report_free(r);
+}
+
+/* Strangers fill their share; an answer and an acknowledgement still find room. */
+static void what_strangers_cause_leaves_room(void **state)
+{
+	struct report_ring *r = report_new();
+
+	(void)state;
+	assert_true(push_until_full(r, REPORT_LIGHT) > 0);
+	assert_true(push_until_full(r, REPORT_ANSWER) > 0);
+	assert_true(push_until_full(r, REPORT_VITAL) >= SCOPE_MAX);
+	report_free(r);
+}
+
+static void a_ring_works_on_when_it_was_full(void **state)
+{
+	struct report_ring *r = report_new();
+	struct plane_report rep = {.kind = PLANE_USAGE_END};
+	size_t n;
+
+	(void)state;
+	for (int round = 0; round < 5; round++) {
+		n = push_until_full(r, REPORT_VITAL);
+		assert_true(n > 0);
+		while (report_pop(r, &rep))
+			n--;
+		assert_int_equal(n, 0);
+	}
+	report_free(r);
+}
+
+/* ---- ICMP errors ------------------------------------------------------------------------ */
+
+#define ROUTER_TO_US "45000000 0001 0000 40 01 0000 cb007101 c000020a"
+#define TOO_BIG "03 04 0000 0000 053c"
+#define OURS(proto) "45000000 0001 4000 40 " proto " 0000 c000020a c6336407"
+
+static bool parse(const char *hex, struct toobig *out)
+{
+	uint8_t bytes[256];
+
+	return toobig_parse(unit_hex(hex, bytes, sizeof(bytes)), out);
+}
+
+static void an_error_for_esp_is_read(void **state)
+{
+	struct toobig t;
+	struct addr us = unit_addr("192.0.2.10"), peer = unit_addr("198.51.100.7");
+
+	(void)state;
+	assert_true(parse(ROUTER_TO_US TOO_BIG OURS("32") "01020304 00000007", &t));
+	assert_int_equal(t.octets, 1340);
+	assert_false(t.encap);
+	assert_true(addr_equal(&t.local, &us));
+	assert_true(addr_equal(&t.remote.addr, &peer));
+}
+
+static void an_error_for_esp_in_udp_is_read(void **state)
+{
+	struct toobig t;
+
+	(void)state;
+	assert_true(parse(ROUTER_TO_US TOO_BIG OURS("11") "1194 ee48 0064 0000", &t));
+	assert_true(t.encap);
+	assert_int_equal(t.remote.port, 61000);
+}
+
+static void other_icmp_is_not_taken_for_it(void **state)
+{
+	struct toobig t;
+
+	(void)state;
+	/* host unreachable; no size; UDP of another port; TCP; quotes another's packet */
+	assert_false(parse(
+		ROUTER_TO_US "03 01 0000 0000 053c" OURS("32") "01020304 00000007", &t));
+	assert_false(parse(
+		ROUTER_TO_US "03 04 0000 0000 0000" OURS("32") "01020304 00000007", &t));
+	assert_false(parse(ROUTER_TO_US TOO_BIG OURS("11") "0035 ee48 0064 0000", &t));
+	assert_false(parse(ROUTER_TO_US TOO_BIG OURS("06") "1194 ee48 0064 0000", &t));
+	assert_false(parse(ROUTER_TO_US TOO_BIG
+		"45000000 0001 4000 40 32 0000 c000020b c6336407 01020304 00000007",
+		&t));
+}
+
+static void a_cut_off_error_is_skipped(void **state)
+{
+	uint8_t bytes[256];
+	struct span whole =
+		unit_hex(ROUTER_TO_US TOO_BIG OURS("11") "1194 ee48 0064 0000", bytes,
+			sizeof(bytes));
+	struct toobig t;
+
+	(void)state;
+	/* The ports are the last that is read: four octets from the end. */
+	for (size_t len = 0; len < whole.len - 4; len++)
+		assert_false(toobig_parse(span_of(whole.at, len), &t));
+	assert_true(toobig_parse(whole, &t));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_prefix_is_one),
+		cmocka_unit_test(a_range_is_the_fewest_prefixes),
+		cmocka_unit_test(the_worst_range_fits),
+		cmocka_unit_test(reports_keep_their_order_and_wake_the_reader),
+		cmocka_unit_test(what_strangers_cause_leaves_room),
+		cmocka_unit_test(a_ring_works_on_when_it_was_full),
+		cmocka_unit_test(an_error_for_esp_is_read),
+		cmocka_unit_test(an_error_for_esp_in_udp_is_read),
+		cmocka_unit_test(other_icmp_is_not_taken_for_it),
+		cmocka_unit_test(a_cut_off_error_is_skipped),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -28,6 +28,13 @@ def answered(pair, address, port, size=0, interval=2):
         prober.close()
 
 
+def sent_again(host):
+    """How many SYNs of this host were not answered in time."""
+    rows = [line.split() for line in host.out("cat /proc/net/netstat").splitlines()]
+    names, values = [row for row in rows if row[0] == "TcpExt:"]
+    return int(values[names.index("TCPSynRetrans")])
+
+
 def traffic(tap, pair):
     for name, (vip, _) in FAMILIES.items():
         watch = Tap(pair.switch.host, vip, [PROTECTED], ["p-s", "p-c"], esp=True)
@@ -44,8 +51,11 @@ def traffic(tap, pair):
         with tap.case(f"{name}: a datagram of 4,000 octets goes both ways"):
             answered(pair, vip, PROTECTED, 4000, 20)
         with tap.case(f"{name}: a TCP client that connects without binding gets 1 MB back"):
+            before = sent_again(pair.c)
             words = tcp_round_trip(pair.c, vip, 7003, 1 << 20)
             check(words[0] == "same", words)
+        with tap.case(f"{name}: its first packet has waited for the SA that it asked for"):
+            check(sent_again(pair.c) == before, "the SYN was sent again")
         watch.close()
 
 

@@ -154,6 +154,9 @@ enum esp_err esp_dp_add(struct esp_dp *dp, const struct esp_child *c)
 	assert(c->scope < SCOPE_MAX && c->spi_in != 0 && c->spi_out != 0);
 	assert(c->key_in.len == aead_keymat_len(c->alg));
 	assert(c->key_out.len == aead_keymat_len(c->alg));
+	/* Without rules there would be nothing to judge what comes out of it. */
+	if (!dp->scopes[c->scope].in_use)
+		return ESP_NOT_FOUND;
 	if (by_id(dp, c->id) != NULL || dp_by_spi(dp, c->spi_in) != NULL)
 		return ESP_EXISTS;
 

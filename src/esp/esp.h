@@ -143,6 +143,7 @@ void esp_dp_policy(struct esp_dp *dp, uint16_t scope, struct spd *spd,
 /* Lives as long as the dataplane; closed until opened. */
 struct esp_gate *esp_dp_gate(struct esp_dp *dp, uint16_t scope);
 
+/* ESP_NOT_FOUND: the scope has no policy. */
 enum esp_err esp_dp_add(struct esp_dp *dp, const struct esp_child *c) ESP_CHECKED;
 enum esp_err esp_dp_delete(struct esp_dp *dp, uint32_t id) ESP_CHECKED;
 /* The outgoing half takes over its rule's traffic (of two, the newest active one sends). */

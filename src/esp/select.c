@@ -99,7 +99,8 @@ static bool policy_admits(
 	const struct esp_dp *dp, const struct flow *f, const struct esp_sa *sa)
 {
 	const struct spd *spd = dp->scopes[sa->scope].spd;
-	const struct spd_entry *e = spd == NULL ? NULL : spd_lookup(spd, POLICY_IN, f);
+	assert(spd != NULL); /* its SAs end with it */
+	const struct spd_entry *e = spd_lookup(spd, POLICY_IN, f);
 
 	if (e == NULL || e->action == POLICY_PERMIT)
 		return true;

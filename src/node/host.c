@@ -187,10 +187,10 @@ static void take_rule(
 	proposals_of(n->config, rule, &conn->proposals);
 }
 
-static bool host_narrow(void *ctx, struct ike_conn *conn, enum policy_mode asked,
+/* Rule and selectors into conn. False: none of our rules fits. */
+static bool narrow(const struct node *n, struct ike_conn *conn, enum policy_mode asked,
 	const struct ts_list *ours, const struct ts_list *theirs)
 {
-	const struct node *n = ctx;
 	const struct scope *s = scope_of(n, &conn->path);
 	struct ts_list local = *ours, remote = *theirs;
 
@@ -217,6 +217,12 @@ static bool host_narrow(void *ctx, struct ike_conn *conn, enum policy_mode asked
 		return true;
 	}
 	return false;
+}
+
+static bool host_narrow(void *ctx, struct ike_conn *conn, enum policy_mode asked,
+	const struct ts_list *ours, const struct ts_list *theirs)
+{
+	return narrow(ctx, conn, asked, ours, theirs) && !overlap_refuses(ctx, conn);
 }
 
 static uint32_t host_new_spi(void *ctx)

@@ -164,6 +164,10 @@ static bool judge_age(struct node *n, struct session *s)
 	uint64_t used = larger(
 		s->child_since_ms, larger(s->usage.last_in_ms, s->usage.last_out_ms));
 
+	if (s->displaced) {
+		session_delete(n, s, END_DISPLACED);
+		return true;
+	}
 	if (s->expires_ms <= n->now_ms) {
 		session_delete(n, s, END_RENEW);
 		return true;

@@ -50,7 +50,15 @@ struct peer {
 	char reason[160];
 };
 
-enum session_end { END_NONE, END_IDLE, END_RENEW, END_ORDER, END_LEAVING, END_DEAD };
+enum session_end {
+	END_NONE,
+	END_IDLE,
+	END_RENEW,
+	END_ORDER,
+	END_LEAVING,
+	END_DISPLACED,
+	END_DEAD
+};
 
 struct session {
 	struct list link; /* node.sessions */
@@ -59,6 +67,7 @@ struct session {
 	uint32_t ike;
 	struct ike_child child; /* without keys; id 0: none */
 	bool active, peer_nlbs;
+	bool displaced; /* another peer has its selectors: overlap.c */
 	enum session_end end; /* why we delete it */
 	struct esp_usage usage;
 	uint64_t usage_ms; /* when it was reported; 0: never */
@@ -141,6 +150,13 @@ void idle_settle(struct node *n);
 uint64_t idle_due_ms(const struct node *n);
 uint64_t idle_timeout_of(const struct node *n, const struct session *s);
 void idle_query_soon(struct node *n, uint64_t in_ms);
+
+/* ---- overlap.c: two peers with the same selectors --------------------------------- */
+
+/* Another one, who is alive, has what conn would get. Tells why. */
+bool overlap_refuses(struct node *n, const struct ike_conn *conn);
+/* The others let go what winner has got. */
+void overlap_displace(struct node *n, const struct session *winner);
 
 /* ---- spi.c ------------------------------------------------------------------------- */
 

@@ -14,6 +14,7 @@ src_node_libvipsec_node_a_SOURCES = \
 	src/node/idle.c \
 	src/node/node.c src/node/node.h \
 	src/node/notice.c \
+	src/node/overlap.c \
 	src/node/peer.c src/node/peer.h \
 	src/node/place.c \
 	src/node/relation.c \

@@ -163,6 +163,7 @@ void session_child_up(struct node *n, const struct ike_child *c)
 	dial_succeeded(n, s->peer);
 	directory_note(n, s->peer);
 	idle_touch(n, s);
+	overlap_displace(n, s);
 	const struct scope *scope = &n->scopes[s->peer->scope];
 	node_tell(n, EVENT_NOTICE, "child-up", scope, &s->peer->remote, s->ike,
 		"rule %s: protected (%s, SPI in %08x out %08x, %s)",
@@ -253,6 +254,7 @@ static const char *end_text(enum session_end end, enum ike_close close)
 		[END_RENEW] = "its lifetime is over",
 		[END_ORDER] = "by order",
 		[END_LEAVING] = "the address is leaving this node",
+		[END_DISPLACED] = "another peer has its traffic selectors now",
 		[END_DEAD] = "the peer does not answer",
 	};
 

@@ -549,12 +549,24 @@ static void unknown_ids_are_not_found(void **state)
 	assert_int_equal(esp_dp_usage(l.a.dp, 99, &u), ESP_NOT_FOUND);
 }
 
+/* One without any rule. */
+static void give_policy(uint16_t scope, uint8_t last)
+{
+	struct addr own = lab_addr(false, last);
+	struct spd *spd = spd_new();
+	const struct spd_entry *x, *y;
+
+	assert_int_equal(spd_seal(spd, &x, &y), POLICY_OK);
+	esp_dp_policy(l.a.dp, scope, spd, &own, 1);
+}
+
 static void a_scope_ends_with_its_sas(void **state)
 {
 	struct esp_child c;
 
 	(void)state;
 	open_lab((struct lab_options){0});
+	give_policy(1, 60);
 	for (uint32_t id = 100; id < 110; id++) {
 		c = another(id);
 		c.scope = id % 2;
@@ -567,8 +579,21 @@ static void a_scope_ends_with_its_sas(void **state)
 	assert_int_equal(esp_dp_count_scope(l.a.dp, 1), 5);
 	assert_int_equal(esp_dp_count(l.a.dp), 5);
 	/* their numbers are free again */
+	give_policy(0, 61);
 	c = lab_child(&l, true);
 	lab_add(&l.a, &c);
+}
+
+/* Nothing would judge what comes out of it. */
+static void no_sa_without_a_policy(void **state)
+{
+	struct esp_child c;
+
+	(void)state;
+	open_lab((struct lab_options){0});
+	esp_dp_policy(l.a.dp, 0, NULL, NULL, 0);
+	c = another(100);
+	assert_int_equal(esp_dp_add(l.a.dp, &c), ESP_NOT_FOUND);
 }
 
 /* The host's scope has every address that no virtual IP has. */
@@ -680,6 +705,7 @@ int main(void)
 		TEST(ids_and_spis_are_unique),
 		TEST(unknown_ids_are_not_found),
 		TEST(a_scope_ends_with_its_sas),
+		TEST(no_sa_without_a_policy),
 		TEST(the_host_is_the_rest),
 		TEST(clear_traffic_is_judged_like_the_guard_does),
 		TEST(neighbour_discovery_stays_clear),

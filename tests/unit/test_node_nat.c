@@ -2,6 +2,8 @@
 #include "node_conf.h"
 #include "node_lab.h"
 
+#include "base/iana.h"
+
 #define TUNNEL_SERVER(cluster)                                                         \
 	cluster "vip \"mail\" { address 192.0.2.10; }\n" SECRET                        \
 		"filter-list \"mail\" { from vip \"mail\" port 143 to any proto tcp "  \
@@ -160,6 +162,83 @@ static void a_new_address_is_called_with_selectors_for_it(void **state)
 	lab_free(l);
 }
 
+/* ---- two peers with the same inner addresses (RFC 3948 5.1, 5.2) */
+
+#define SITE(vip, name)                                                                  \
+	ALONE "vip \"gw\" { address " vip "; }\n" SECRET                                 \
+	      "filter-list \"net\" { from 10.1.0.0/16 to 192.0.2.10 port 143 proto tcp " \
+	      "mirrored; }\n"                                                            \
+	      "filter-action \"esp\" { negotiate require; mode tunnel to 192.0.2.10; "   \
+	      "}\n"                                                                      \
+	      "policy \"p\" { rule \"net\" { match \"net\"; action \"esp\"; auth psk "   \
+	      "\"lab\" local-id \"" name "\" remote-id \"mail.example\"; } }\n"          \
+	      "assign policy \"p\" to vip \"gw\";\n"
+
+enum { FIRST = 1, SECOND = 2 };
+
+static void site_calls(struct lab *l, unsigned site)
+{
+	struct node_event ev = {.kind = NODE_NOTICE};
+
+	ev.u.notice.kind = ESP_ACQUIRE;
+	ev.u.notice.flow = (struct flow){.local = unit_addr("10.1.0.5"),
+		.remote = unit_addr(VIP),
+		.proto = IP_TCP,
+		.ports_known = true,
+		.remote_port = 143};
+	lab_step(l, site, &ev);
+	lab_run(l, 200);
+}
+
+static struct lab *first_site_is_up(void)
+{
+	struct lab *l = lab_new();
+
+	lab_start(l, M1, TUNNEL_SERVER(ALONE));
+	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
+	lab_start(l, FIRST, SITE("198.51.100.1", "first.example"));
+	lab_address(l, FIRST, "198.51.100.1", NODE_ADDR_PRESENT);
+	lab_start(l, SECOND, SITE("198.51.100.2", "second.example"));
+	lab_address(l, SECOND, "198.51.100.2", NODE_ADDR_PRESENT);
+	site_calls(l, FIRST);
+	assert_int_equal(lab_up(l, M1), 1);
+	return l;
+}
+
+static void selectors_of_a_living_peer_are_not_given_away(void **state)
+{
+	struct lab *l = first_site_is_up();
+
+	(void)state;
+	for (unsigned i = 0; i < 60; i++) {
+		lab_usage(l, M1)->last_in_ms = l->now_ms;
+		lab_run(l, 1000);
+	}
+	site_calls(l, SECOND);
+	assert_int_equal(lab_up(l, M1), 1);
+	assert_int_equal(lab_up(l, FIRST), 1);
+	assert_int_equal(lab_up(l, SECOND), 0);
+	assert_int_equal(lab_count(l, M1, "event selectors-taken"), 1);
+	lab_free(l);
+}
+
+/* It came back under another name, or is gone: the newcomer gets them, alone. */
+static void selectors_of_a_silent_peer_go_over(void **state)
+{
+	struct lab *l = first_site_is_up();
+
+	(void)state;
+	lab_run(l, 60000);
+	site_calls(l, SECOND);
+	assert_int_equal(lab_up(l, SECOND), 1);
+	assert_int_equal(lab_up(l, M1), 1);
+	assert_int_equal(l->node[M1].n_child, 1);
+	assert_true(addr_equal(&l->node[M1].child[0].c.remote.addr,
+		&(struct addr){ADDR_V4, {198, 51, 100, 2}}));
+	assert_int_equal(lab_up(l, FIRST), 0);
+	lab_free(l);
+}
+
 /* The mapping is gone and cannot be called: the client's own packets bring it back. */
 static void a_lost_mapping_needs_the_client(void **state)
 {
@@ -209,6 +288,8 @@ int main(void)
 		cmocka_unit_test(a_lost_mapping_needs_the_client),
 		cmocka_unit_test(a_client_that_comes_back_leaves_no_ghost),
 		cmocka_unit_test(a_new_address_is_called_with_selectors_for_it),
+		cmocka_unit_test(selectors_of_a_living_peer_are_not_given_away),
+		cmocka_unit_test(selectors_of_a_silent_peer_go_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

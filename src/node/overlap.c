@@ -1,0 +1,92 @@
+/* node/overlap.c - two peers of one rule that claim the same traffic.
+ *
+ * A rule for any peer lets each name its own selectors, and traffic takes the newest SA
+ * that has them. Two clients behind one NAT in transport mode, two sites with the same
+ * private network, or a peer with keys and bad intentions would get each other's packets.
+ * RFC 3948 5.2: such connections MUST be kept apart, by disallowing them or otherwise.
+ *
+ * Who has been heard from in the last ten seconds keeps what he has, and the newcomer is
+ * refused (TS_UNACCEPTABLE). Else the newcomer gets it, and the other's SA is deleted: he
+ * may have moved, and come back under another name. So one peer at a time has an address.
+ */
+#include "node/core.h"
+
+enum { HEARD_MS = 10000 };
+
+static bool lists_overlap(const struct ts_list *a, const struct ts_list *b)
+{
+	struct ts common;
+
+	for (unsigned i = 0; i < a->n; i++)
+		for (unsigned k = 0; k < b->n; k++)
+			if (ts_intersect(&a->at[i], &b->at[k], &common))
+				return true;
+	return false;
+}
+
+struct claimant {
+	uint16_t scope;
+	uint32_t rule;
+	const struct identity *id;
+	const struct ts_list *local, *remote;
+};
+
+static bool collides(const struct session *s, const struct claimant *c)
+{
+	return s->child.id != 0 && s->end == END_NONE && s->peer->scope == c->scope &&
+	       s->child.rule == c->rule && !identity_equal(&s->peer->remote_id, c->id) &&
+	       lists_overlap(&s->child.remote_ts, c->remote) &&
+	       lists_overlap(&s->child.local_ts, c->local);
+}
+
+/* As far as we can know: the last report may be a few seconds old. */
+static bool is_alive(const struct node *n, const struct session *s)
+{
+	uint64_t known_ms = s->usage_ms > 0 ? s->usage_ms : s->child_since_ms;
+	uint64_t heard_ms = s->usage.last_in_ms;
+
+	if (heard_ms < s->child_since_ms)
+		heard_ms = s->child_since_ms;
+	return heard_ms + (n->now_ms - known_ms) + HEARD_MS > n->now_ms;
+}
+
+bool overlap_refuses(struct node *n, const struct ike_conn *conn)
+{
+	const struct claimant c = {conn->path.scope, conn->rule, &conn->remote_id,
+		&conn->local_ts, &conn->remote_ts};
+	char holder[IDENTITY_TEXT_MAX];
+
+	list_each(item, &n->sessions)
+	{
+		const struct session *s = list_entry(item, struct session, link);
+		if (!collides(s, &c) || !is_alive(n, s))
+			continue;
+		if (rate_allow(&n->strangers, n->now_ms))
+			node_tell(n, EVENT_WARNING, "selectors-taken",
+				&n->scopes[c.scope], &conn->path.remote, 0,
+				"rule %s: refused, its traffic selectors are those of "
+				"%s, "
+				"which is alive: give each peer its own addresses",
+				n->config->rules[c.rule].name,
+				identity_format(&s->peer->remote_id, holder));
+		return true;
+	}
+	return false;
+}
+
+void overlap_displace(struct node *n, const struct session *winner)
+{
+	const struct claimant c = {winner->peer->scope, winner->child.rule,
+		&winner->peer->remote_id, &winner->child.local_ts,
+		&winner->child.remote_ts};
+
+	list_each(item, &n->sessions)
+	{
+		struct session *s = list_entry(item, struct session, link);
+		if (s == winner || !collides(s, &c))
+			continue;
+		/* We are inside a callback of the engine: deleted by idle.c, at once. */
+		s->displaced = true;
+		idle_touch(n, s);
+	}
+}

@@ -76,5 +76,6 @@ int verb_reload(const struct ctl *ctl);
 int verb_check(const struct ctl *ctl);
 int verb_explain(const struct ctl *ctl);
 int verb_log(const struct ctl *ctl);
+int verb_ping(const struct ctl *ctl);
 
 #endif

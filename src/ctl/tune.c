@@ -1,4 +1,5 @@
-/* ctl/tune.c - `vipsec tune nlbs-flags 1`, reload and log level: changes while running. */
+/* ctl/tune.c - `vipsec tune nlbs-flags 1`, ping, reload and log level: one question, or
+ * one change while running. */
 #include <string.h>
 
 #include "ctl/ctl.h"
@@ -23,6 +24,11 @@ int verb_reload(const struct ctl *ctl)
 		fprintf(stderr, "%s\n", json_string_value(line));
 	json_decref(reply);
 	return code;
+}
+
+int verb_ping(const struct ctl *ctl)
+{
+	return ask_and_say(ctl, "ping", NULL);
 }
 
 int verb_log(const struct ctl *ctl)

@@ -112,7 +112,7 @@ static void carry_usage_query(struct daemon *d, struct effect *fx)
 static void carry_cluster_send(struct daemon *d, struct effect *fx)
 {
 	if (d->bus && !bus_send(d->bus, span_of(fx->u.blob.bytes, fx->u.blob.len)))
-		journal_say(EVENT_WARNING, "a message to the cluster could not be sent");
+		journal_say(EVENT_DEBUG, "a message to the cluster could not be sent");
 }
 
 enum { RESERVE_AFTER_MS = 2000 }; /* when the takeover that used one is over */

@@ -262,6 +262,12 @@ static void on_reload(const struct request *r)
 		json_pack("{s:o}", "messages", lines));
 }
 
+/* The agents' question: is somebody at work? Costs the same with any number of peers. */
+static void on_ping(const struct request *r)
+{
+	answer(r, 0, NULL, NULL);
+}
+
 static void on_log(const struct request *r)
 {
 	const char *name = arg(r, "level");
@@ -348,6 +354,7 @@ static const struct {
 	{"tune", on_tune, false},
 	{"reload", on_reload, false},
 	{"log", on_log, false},
+	{"ping", on_ping, false},
 };
 
 /* What shows counters is answered when the data thread has told them: false when there

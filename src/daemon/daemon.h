@@ -1,7 +1,7 @@
 /* daemon/daemon.h - what vipsecd is made of, and how its files call each other.
  *
- * main.c assembles, feed.c turns the world into events, carry.c turns effects into the
- * world, command.c answers `vipsec`, report.c puts views into JSON.
+ * main.c assembles, feed.c and feed_cluster.c turn the world into events, carry.c turns
+ * effects into the world, command.c answers `vipsec`, report.c puts views into JSON.
  *
  * Floor 6. One thread (the data path has its own, behind plane.h).
  */
@@ -88,6 +88,9 @@ void feed(struct daemon *d, struct node_event *ev); /* sets the time */
  * the addresses that are here. */
 bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap);
 void feed_close(struct daemon *d);
+/* feed_cluster.c: the group and the quorum. Leaving does nothing without a cluster. */
+void feed_join_cluster(struct daemon *d, const char *name);
+void feed_leave_cluster(struct daemon *d);
 /* Reads the configuration file anew. False: the running one stays; errors in report. */
 bool feed_config(struct daemon *d, const struct config_report *report);
 

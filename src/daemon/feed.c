@@ -9,11 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "daemon/timer.h"
 #include "port/announce.h"
 #include "port/clock.h"
 #include "port/files.h"
@@ -21,44 +20,9 @@
 #include "port/sockets.h"
 #include "port/watch.h"
 
-enum {
-	HOUSEKEEPING_MS = 100,
-	/* Of one source at a time: a flood of datagrams must not keep the cluster, the
-	 * addresses and the agents' questions waiting. What is left calls again. */
-	AT_ONCE = 64
-};
-
-/* libqb's own timers spin through the last millisecond before they are due; a descriptor
- * does not, and CLOCK_BOOTTIME goes on while the machine sleeps. */
-static int new_timer(void)
-{
-	int fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-
-	if (fd < 0)
-		abort();
-	return fd;
-}
-
-/* at_ms UINT64_MAX: never */
-static void arm(int fd, uint64_t at_ms, uint64_t every_ms)
-{
-	struct itimerspec t = {0};
-
-	if (at_ms != UINT64_MAX) {
-		t.it_value.tv_sec = (time_t)(at_ms / 1000);
-		t.it_value.tv_nsec = (long)(at_ms % 1000) * 1000000;
-		t.it_interval.tv_sec = (time_t)(every_ms / 1000);
-		t.it_interval.tv_nsec = (long)(every_ms % 1000) * 1000000;
-	}
-	timerfd_settime(fd, TFD_TIMER_ABSTIME, &t, NULL);
-}
-
-static bool rang(int fd)
-{
-	uint64_t times;
-
-	return read(fd, &times, sizeof(times)) == sizeof(times);
-}
+/* Of one source at a time: a flood of datagrams must not keep the cluster, the addresses
+ * and the agents' questions waiting. What is left calls again. */
+enum { AT_ONCE = 64 };
 
 static int32_t on_timer(int32_t fd, int32_t revents, void *data)
 {
@@ -66,7 +30,7 @@ static int32_t on_timer(int32_t fd, int32_t revents, void *data)
 	struct node_event ev = {.kind = NODE_TICK};
 
 	(void)revents;
-	if (rang(fd)) {
+	if (timer_rang(fd)) {
 		d->due_ms = UINT64_MAX;
 		feed(d, &ev);
 	}
@@ -80,7 +44,7 @@ static void set_timer(struct daemon *d)
 	if (due == d->due_ms)
 		return;
 	d->due_ms = due;
-	arm(d->timer_fd, due ? due : 1, 0);
+	timer_arm(d->timer_fd, due ? due : 1, 0);
 }
 
 void feed(struct daemon *d, struct node_event *ev)
@@ -266,107 +230,6 @@ static void watch_guard(struct daemon *d)
 		qb_loop_poll_add(d->loop, QB_LOOP_HIGH, d->guard_fd, POLLIN, d, on_guard);
 }
 
-/* ---- the cluster --------------------------------------------------------------------- */
-
-static void on_members(void *ctx, const uint8_t *members, size_t n)
-{
-	struct node_event ev = {.kind = NODE_MEMBERS};
-
-	ev.u.members.members = members;
-	ev.u.members.n = n;
-	feed(ctx, &ev);
-}
-
-static void on_message(void *ctx, uint8_t from, struct span bytes)
-{
-	struct node_event ev = {.kind = NODE_MESSAGE};
-
-	ev.u.message.from = from;
-	ev.u.message.bytes = bytes;
-	feed(ctx, &ev);
-}
-
-static void on_quorum(void *ctx, bool quorate)
-{
-	struct node_event ev = {.kind = NODE_QUORUM};
-
-	ev.u.quorate = quorate;
-	feed(ctx, &ev);
-}
-
-static int32_t on_bus_readable(int32_t fd, int32_t revents, void *data)
-{
-	struct daemon *d = data;
-
-	(void)fd;
-	(void)revents;
-	bus_drain(d->bus);
-	return 0;
-}
-
-static int32_t on_quorum_readable(int32_t fd, int32_t revents, void *data)
-{
-	struct daemon *d = data;
-
-	(void)fd;
-	(void)revents;
-	quorum_drain(d->quorum);
-	return 0;
-}
-
-static void repoll(struct daemon *d, int *polled, int fd, qb_loop_poll_dispatch_fn fn)
-{
-	if (*polled >= 0)
-		qb_loop_poll_del(d->loop, *polled);
-	*polled = fd;
-	if (fd >= 0)
-		qb_loop_poll_add(d->loop, QB_LOOP_HIGH, fd, POLLIN, d, fn);
-}
-
-static void on_bus_fd(void *ctx, int fd)
-{
-	struct daemon *d = ctx;
-
-	repoll(d, &d->bus_fd, fd, on_bus_readable);
-}
-
-static void on_quorum_fd(void *ctx, int fd)
-{
-	struct daemon *d = ctx;
-
-	repoll(d, &d->quorum_fd, fd, on_quorum_readable);
-}
-
-/* The ports' own housekeeping: connecting again, sending what was held up. */
-static int32_t on_housekeeping(int32_t fd, int32_t revents, void *data)
-{
-	struct daemon *d = data;
-
-	(void)revents;
-	if (rang(fd)) {
-		bus_tick(d->bus);
-		quorum_tick(d->quorum);
-	}
-	return 0;
-}
-
-static void join_cluster(struct daemon *d, const struct config *c)
-{
-	struct bus_handlers bus = {.members = on_members,
-		.message = on_message,
-		.fd_changed = on_bus_fd,
-		.ctx = d};
-	struct quorum_handlers quorum = {
-		.changed = on_quorum, .fd_changed = on_quorum_fd, .ctx = d};
-
-	d->quorum = quorum_new(&quorum);
-	d->bus = bus_new(c->cluster.name, &bus);
-	d->housekeeping_fd = new_timer();
-	arm(d->housekeeping_fd, clock_now_ms() + HOUSEKEEPING_MS, HOUSEKEEPING_MS);
-	qb_loop_poll_add(
-		d->loop, QB_LOOP_MED, d->housekeeping_fd, POLLIN, d, on_housekeeping);
-}
-
 /* ---- the configuration --------------------------------------------------------------- */
 
 static bool same_cluster(const struct config *a, const struct config *b)
@@ -421,7 +284,7 @@ bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap)
 
 	d->bus_fd = d->quorum_fd = -1;
 	d->housekeeping_fd = -1;
-	d->timer_fd = new_timer();
+	d->timer_fd = timer_new();
 	d->due_ms = UINT64_MAX;
 	d->sockets = sockets_new(DAEMON_MARK);
 	d->announcer = announcer_new();
@@ -446,19 +309,16 @@ bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap)
 	take_config(d, c);
 	drain_watch(d);
 	if (clustered)
-		join_cluster(d, running);
+		feed_join_cluster(d, running->cluster.name);
 	return true;
 }
 
 void feed_close(struct daemon *d)
 {
-	bus_free(d->bus);
-	quorum_free(d->quorum);
+	feed_leave_cluster(d);
 	close(d->timer_fd);
 	if (d->guard_fd >= 0)
 		close(d->guard_fd);
-	if (d->housekeeping_fd >= 0)
-		close(d->housekeeping_fd);
 	watch_close(d->watch);
 	sockets_free(d->sockets);
 	announcer_free(d->announcer);

@@ -1,5 +1,6 @@
 sbin_PROGRAMS += vipsecd
-vipsecd_SOURCES = src/daemon/main.c src/daemon/daemon.h src/daemon/feed.c \
+vipsecd_SOURCES = src/daemon/main.c src/daemon/daemon.h src/daemon/feed.c src/daemon/feed_cluster.c \
+	src/daemon/timer.c src/daemon/timer.h \
 	src/daemon/activation.c src/daemon/activation.h \
 	src/daemon/blackbox.c src/daemon/blackbox.h \
 	src/daemon/carry.c src/daemon/command.c src/daemon/report.c src/daemon/report_peers.c \

@@ -208,8 +208,12 @@ static void flush(struct bus *b)
 
 bool bus_send(struct bus *b, struct span bytes)
 {
-	if (!b->connected || b->queued + bytes.len > QUEUE_MAX_OCTETS)
+	if (!b->connected || b->broken != CS_OK)
 		return false;
+	if (b->queued + bytes.len > QUEUE_MAX_OCTETS) {
+		b->broken = CS_ERR_QUEUE_FULL; /* others miss a message: begin anew */
+		return false;
+	}
 	struct waiting *w = malloc(sizeof(*w) + bytes.len);
 	if (!w)
 		abort();

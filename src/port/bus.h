@@ -35,7 +35,8 @@ void bus_drain(struct bus *b);
 /* Reconnects, and sends again what back-pressure held up. */
 void bus_tick(struct bus *b);
 /* Queued when corosync pushes back; false when the queue (1 MiB) is full or there is no
- * connection: the message is dropped, and the caller may count on a membership change. */
+ * connection: the message is dropped, the group is left and joined again by bus_tick(), and
+ * so the caller can count on a change of membership. */
 bool bus_send(struct bus *b, struct span bytes);
 /* Why there is no connection; "" when there is one. */
 const char *bus_trouble(const struct bus *b);

@@ -207,3 +207,10 @@ UNIT_TESTS += tests/unit/test_plane_parts
 tests_unit_test_plane_parts_SOURCES = tests/unit/test_plane_parts.c
 tests_unit_test_plane_parts_LDADD = src/plane/libvipsec_plane.a $(unit_ldadd) $(NL_LIBS) \
 	-lpthread
+
+# --- daemon
+UNIT_TESTS += tests/unit/test_daemon_activation
+tests_unit_test_daemon_activation_SOURCES = tests/unit/test_daemon_activation.c \
+	src/daemon/activation.c src/daemon/store.c
+tests_unit_test_daemon_activation_CFLAGS = -D_GNU_SOURCE $(AM_CFLAGS)
+tests_unit_test_daemon_activation_LDADD = $(unit_ldadd)

@@ -18,6 +18,7 @@ EXTRA_DIST += \
 	tests/lab/t-daemon-control.py \
 	tests/lab/t-daemon-schema.py \
 	tests/lab/t-daemon-start.py \
+	tests/lab/t-any.py \
 	tests/lab/t-decrypt.py \
 	tests/lab/t-knob.py \
 	tests/lab/t-lab.py \

@@ -116,7 +116,8 @@ static bool is_excused(const struct sim *s, const struct voice *v, int me)
 {
 	const struct resource *r = &s->pm.vips[(v - s->check.voices) / 2];
 
-	return (r->stray == me || r->stray == v->speaks) &&
+	return r->strayed_ms > s->world.now_ms &&
+	       (r->strayed == me || r->strayed == v->speaks) &&
 	       (!bus_sees(s, (unsigned)me, (unsigned)v->speaks) ||
 		       !bus_sees(s, (unsigned)v->speaks, (unsigned)me));
 }
@@ -232,12 +233,6 @@ static void on_look(struct sim *s, struct action *a)
 	for (unsigned i = 0; i < s->sc.n_nodes; i++)
 		for (unsigned v = 0; v < s->sc.n_vips; v++)
 			look_at_vip(s, &s->machines[i], v);
-	for (unsigned i = 0; i < s->n_machines; i++) {
-		const struct machine *m = &s->machines[i];
-		size_t kept = m->node ? node_count_kept(m->node) : 0;
-		if (kept > s->check.kept_max)
-			s->check.kept_max = kept;
-	}
 	world_at(s, world_later(&s->world, LOOK_MS), *a);
 }
 

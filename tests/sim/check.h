@@ -29,7 +29,6 @@ struct check {
 	uint64_t quiet_ms; /* since when; 0: not yet */
 	int bound[2 * VIPS_MAX]; /* by voice: node that bound it last */
 	uint64_t said_ms[PEERS_PER_RUN]; /* worst case, as the peers' daemons say */
-	size_t kept_max;
 };
 
 void check_init(struct sim *s);

@@ -11,7 +11,10 @@ enum {
 	STILL_MS = 5000, /* no handshake for so long */
 	PAUSE_MS = 18000, /* the longest pause between calls, jitter included */
 	CALL_MS = 8000, /* a call that nobody answers */
-	ROOM_MS = 2000
+	ROOM_MS = 2000,
+	/* What a node may keep, as it counts itself: records, SAs, indices. */
+	KEPT_ANYHOW = 16,
+	KEPT_EACH = 6
 };
 
 static bool take_worst(const struct peer_view *p, void *ctx)
@@ -96,6 +99,16 @@ static void check_count(struct sim *s, const struct machine *m, unsigned peers)
 			esp_dp_count(m->dp), peers);
 }
 
+static void check_kept(struct sim *s, const struct machine *m)
+{
+	size_t peers = sim_is_node(s, m) ? s->sc.n_peers : 1;
+	size_t kept = node_count_kept(m->node);
+
+	if (kept > KEPT_ANYHOW + KEPT_EACH * peers)
+		violation(
+			s, "8: %s keeps %zu things for %zu peers", m->name, kept, peers);
+}
+
 static unsigned peers_of(const struct sim *s, const struct machine *m)
 {
 	unsigned n = 0;
@@ -113,10 +126,12 @@ void check_end(struct sim *s)
 		check_back(s, i);
 	for (unsigned i = 0; i < s->n_machines && !s->world.failed; i++) {
 		struct machine *m = &s->machines[i];
-		if (!m->node)
+		if (!m->node) {
 			violation(s, "7: %s has no daemon", m->name);
-		else
-			check_count(s, m, sim_is_node(s, m) ? peers_of(s, m) : 1);
+			return;
+		}
+		check_count(s, m, sim_is_node(s, m) ? peers_of(s, m) : 1);
+		check_kept(s, m);
 	}
 	if (s->sc.child_ms == 0 && s->net.init_ms + STILL_MS > s->world.now_ms)
 		violation(s, "7: somebody is still shaking hands");

@@ -18,7 +18,8 @@ enum {
 	OFF_MIN_MS = 1500,
 	OFF_MAX_MS = 4000,
 	SLEEPS_IN_10000 = 3000, /* the controller, a whole second, after a loss */
-	QUIT_MS = 4000
+	QUIT_MS = 4000,
+	STRAY_LASTS_MS = 2000 /* what it has caused */
 };
 
 const char *pm_vip_name(unsigned vip)
@@ -275,6 +276,8 @@ void pm_stray(struct sim *s, unsigned vip, unsigned node, bool there)
 	if (!there && r->stray != (int)node)
 		return;
 	r->stray = there ? (int)node : NOWHERE;
+	r->strayed = (int)node;
+	r->strayed_ms = there ? UINT64_MAX : world_later(&s->world, STRAY_LASTS_MS);
 	if (there)
 		s->counts.strays++;
 	if (r->home != (int)node)

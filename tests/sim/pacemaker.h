@@ -20,6 +20,8 @@ struct resource { /* the group of one VIP */
 	int home; /* where it is, or begins to be */
 	int next; /* where it shall be after the stop; NOWHERE: anywhere */
 	int stray; /* where its address is besides; NOWHERE: nowhere */
+	int strayed; /* where that was last */
+	uint64_t strayed_ms; /* and until when it counts */
 	unsigned turn; /* steps of an older turn do nothing */
 	uint64_t since_ms;
 };

@@ -44,6 +44,41 @@ static void address_that_goes_ends_everything(void **state)
 	lab_free(l);
 }
 
+/* IKE_SA_INIT is answered; then nothing more comes. */
+static bool only_the_first_call(struct lab *l, unsigned from, const struct ike_path *path)
+{
+	(void)path;
+	return from == SERVER || l->node[CLIENT].sent == 1;
+}
+
+static bool count_one(const struct ike_info *sa, void *ctx)
+{
+	(void)sa;
+	++*(unsigned *)ctx;
+	return true;
+}
+
+/* Half a handshake is nothing to keep for a VIP that has gone elsewhere. */
+static void address_that_goes_ends_half_a_call(void **state)
+{
+	struct lab *l = bound(SERVER_CONF);
+	unsigned before = 0, after = 0;
+
+	(void)state;
+	l->filter = only_the_first_call;
+	lab_start(l, CLIENT, CLIENT_CONF);
+	lab_address(l, CLIENT, CLIENT_ADDR, NODE_ADDR_PRESENT);
+	lab_acquire(l, CLIENT, 0, CLIENT_ADDR, VIP, 143);
+	lab_run(l, 20);
+	node_each_ike(l->node[SERVER].node, count_one, &before);
+	assert_int_equal(before, 1);
+	lab_address(l, SERVER, VIP, NODE_ADDR_GONE);
+	lab_run(l, 50);
+	node_each_ike(l->node[SERVER].node, count_one, &after);
+	assert_int_equal(after, 0);
+	lab_free(l);
+}
+
 /* Nothing reaches an address that is gone. */
 static bool only_from_server(struct lab *l, unsigned from, const struct ike_path *path)
 {
@@ -285,6 +320,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(address_that_goes_ends_everything),
+		cmocka_unit_test(address_that_goes_ends_half_a_call),
 		cmocka_unit_test(stop_then_address_gone_sends_three_deletes),
 		cmocka_unit_test(stop_with_address_left_there),
 		cmocka_unit_test(no_delete_for_a_peer_long_silent),

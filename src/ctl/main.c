@@ -22,7 +22,7 @@ static const struct verb {
 	{"check", verb_check, "[FILE]", "is this configuration right?"},
 	{"explain", verb_explain, "SRC DST PROTO [SPORT] DPORT",
 		"which rule decides, and why"},
-	{"ping", verb_ping, "", "does the daemon answer?"},
+	{"ping", verb_ping, "", "do the daemon and its data path answer?"},
 	{"log", verb_log, "level LEVEL", "error, warning, notice, info or debug"},
 };
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };

@@ -82,12 +82,13 @@ void print_vips(const json_t *vips)
 	json_array_foreach(vips, i, vip) print_vip(vip);
 }
 
-static const char *worst_of(const json_t *peer)
+/* How long it may take to have the peer back, whatever happens. */
+static void print_worst(const json_t *peer)
 {
-	const json_t *worst = json_object_get(peer, "worst_recovery_ms");
-
-	return json_is_integer(worst) ? age_of(peer, "worst_recovery_ms")
-				      : "until the peer calls";
+	if (json_is_integer(json_object_get(peer, "worst_recovery_ms")))
+		printf("back within %s at worst\n", age_of(peer, "worst_recovery_ms"));
+	else
+		printf("cannot be called: back when it calls\n");
 }
 
 void print_peers(const json_t *peers)
@@ -103,12 +104,11 @@ void print_peers(const json_t *peers)
 		if (json_object_get(p, "suite"))
 			printf("    IKE %s  ESP %s  age %s\n", text_of(p, "suite"),
 				text_of(p, "esp"), age_of(p, "age_ms"));
-		printf("    in %s (last %s)  out %s (last %s)  idle timeout %s  back "
-		       "within "
-		       "%s\n",
+		printf("    in %s (last %s)  out %s (last %s)  idle timeout %s  ",
 			bytes_text(number_of(p, "bytes_in")), age_of(p, "last_in_ms"),
 			bytes_text(number_of(p, "bytes_out")), age_of(p, "last_out_ms"),
-			age_of(p, "idle_timeout_ms"), worst_of(p));
+			age_of(p, "idle_timeout_ms"));
+		print_worst(p);
 		if (strcmp(text_of(p, "reason"), "-") != 0)
 			printf("    %s\n", text_of(p, "reason"));
 	}

@@ -262,7 +262,8 @@ static void on_reload(const struct request *r)
 		json_pack("{s:o}", "messages", lines));
 }
 
-/* The agents' question: is somebody at work? Costs the same with any number of peers. */
+/* The agents' question: is somebody at work? Answered when the data thread has answered
+ * us: one that hangs must not pass for serving. */
 static void on_ping(const struct request *r)
 {
 	answer(r, 0, NULL, NULL);
@@ -354,7 +355,7 @@ static const struct {
 	{"tune", on_tune, false},
 	{"reload", on_reload, false},
 	{"log", on_log, false},
-	{"ping", on_ping, false},
+	{"ping", on_ping, true},
 };
 
 /* What shows counters is answered when the data thread has told them: false when there

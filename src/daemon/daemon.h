@@ -50,6 +50,7 @@ struct daemon {
 	struct node *node;
 	struct effects fx;
 	bool stepping; /* inside node_step or its effects: nothing may feed another event */
+	bool closing; /* NODE_SHUTDOWN was fed */
 	bool exiting; /* FX_EXIT was carried out */
 	uint8_t member;
 	uint32_t failover_ms;

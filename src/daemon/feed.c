@@ -254,7 +254,9 @@ bool feed_config(struct daemon *d, const struct config_report *report)
 
 	if (!c)
 		return false;
-	if (!same_cluster(node_config(d->node), c))
+	if (d->closing)
+		snprintf(why, sizeof(why), "the daemon is about to end");
+	else if (!same_cluster(node_config(d->node), c))
 		snprintf(why, sizeof(why),
 			"cluster name or backend changed: restart vipsecd for that");
 	else if (carry_guard(c, why, sizeof(why))) {

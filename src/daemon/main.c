@@ -47,12 +47,17 @@ static void report_line(void *ctx, const char *text)
 
 /* ---- signals -------------------------------------------------------------------------- */
 
+/* Once: the node ends in its own time, and an impatient hand has SIGKILL. */
 static int32_t on_stop(int32_t signal, void *data)
 {
+	struct daemon *d = data;
 	struct node_event ev = {.kind = NODE_SHUTDOWN};
 
 	(void)signal;
-	feed(data, &ev);
+	if (!d->closing) {
+		d->closing = true;
+		feed(d, &ev);
+	}
 	return 0;
 }
 

@@ -196,6 +196,12 @@ def exits(tap, pair):
         check("vipsec" in pair.s.out("nft list tables"), "the table")
         check(not pair.s.out("cat /run/vipsec/vipsecd.pid"), "recorded as stopped")
         wait_until(lambda: "code 69" in pair.s.log("follow.log"), 5, "the follower's end")
+    with tap.case("signals that come while it ends change nothing"):
+        pair.start_server()
+        pair.wait_bound()
+        pair.s.run("p=$(pidof vipsecd); kill -TERM $p; kill -HUP $p; kill -TERM $p; kill -INT $p")
+        pair.server.process.wait(timeout=10)
+        check(pair.server.process.returncode == 0, f"status {pair.server.process.returncode}")
     with tap.case("on-exit open: no trace stays"):
         pair.start_server(conf=server_conf(tuning={"on-exit": "open"}))
         pair.wait_bound()

@@ -31,7 +31,14 @@ class ByHand:
             raise LabError(f"vlab-plane on {self.host.name} ended: {self.lines[-5:]}")
         *whole, self.rest = (self.rest + data).split(b"\n")
         self.lines += [line.decode("utf-8", "replace") for line in whole]
+        self._heed_sanitizer()
         return True
+
+    def _heed_sanitizer(self):
+        """In a sanitized build what it finds comes among the lines: never pass over it."""
+        for at, line in enumerate(self.lines):
+            if re.search(r"Sanitizer: |runtime error: ", line):
+                raise LabError(f"{self.host.name}: " + " | ".join(self.lines[at:at + 25]))
 
     def take(self, pattern, timeout=10):
         """The first reported line that matches, taken out; LabTimeout."""
@@ -97,8 +104,10 @@ class ByHand:
         return out
 
     def kill(self):
-        """SIGKILL: nothing is closed in good order. The pid seen here is that of the
-        helper that entered the namespace and became the program."""
+        """SIGKILL: nothing is closed in good order. What was said before is read first,
+        since a sanitizer may have said it."""
+        while self._read(0):
+            pass
         self.host.signal("vlab-plane", 9)
         self.child.wait(timeout=10)
         self.child.stdin.close()

@@ -52,7 +52,7 @@ void on_bind(struct node *n, const struct node_event *ev)
 	}
 	for (unsigned i = 0; i < s->n_places; i++) {
 		s->places[i].started = true;
-		s->places[i].stray = false;
+		s->places[i].stray = 0;
 		place_event(n, s, &s->places[i], PLACE_START);
 	}
 	n->binds[n->n_binds++] = (struct waiting_bind){

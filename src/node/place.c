@@ -236,8 +236,10 @@ void place_see(
 	};
 
 	p->seen = seen;
-	if (seen == NODE_ADDR_GONE)
-		p->started = p->stray = false;
+	if (seen == NODE_ADDR_GONE) {
+		p->started = false;
+		p->stray = 0;
+	}
 	place_event(n, s, p, as[seen]);
 	if (is_held(n, &p->addr))
 		place_event(n, s, p, PLACE_STOP);
@@ -254,7 +256,7 @@ void places_on_members(struct node *n, const struct claims *before)
 			if (owner != 0 && owner != n->params.member &&
 				!claims_is_member(&n->claims, owner) &&
 				p->seen != NODE_ADDR_GONE && !p->started)
-				p->stray = true;
+				p->stray = owner;
 		}
 	}
 }
@@ -303,6 +305,9 @@ static void place_settle(struct node *n, struct scope *s, struct place *p)
 	if (p->leaving)
 		release_finish(n, s, p);
 	uint8_t owner = claims_owner(&n->claims, &p->addr);
+	if (owner == 0 && n->claims.complete && claims_is_member(&n->claims, p->stray))
+		p->stray =
+			0; /* the lost owner is back, and says that it owns it no more */
 	if (owner != 0 && owner != n->params.member)
 		p->asked = false; /* ours is void: ask again when it is free */
 	if (!wants_claim(n, s, p))

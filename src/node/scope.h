@@ -19,7 +19,7 @@ struct place {
 	enum vip_state state; /* assigned by place_event() alone */
 	uint64_t since_ms;
 	bool started; /* told to, since the address is there */
-	bool stray; /* was here before its owner was lost: only a start binds it */
+	uint8_t stray; /* was here before this member, its owner, was lost; 0: no */
 	bool asked; /* our CLAIM is on its way */
 	bool returning; /* our RELEASE is on its way */
 	bool owns; /* we hold the claim and owe its RELEASE */

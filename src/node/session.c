@@ -317,19 +317,20 @@ void session_closed(
 		dial_failed(n, p, why);
 }
 
+/* Each SA follows its own evidence: of two, one may have moved before the other. */
 void session_moved(struct node *n, struct session *s, const struct endpoint *remote)
 {
 	static const struct identity same = {0};
 
+	if (s->child.id != 0 && !endpoint_equal(&s->child.path.remote, remote)) {
+		struct effect *f = effects_add(n->out, FX_SA_MOVE, s->peer->scope);
+		f->u.move.id = s->child.id;
+		f->u.move.remote = *remote;
+		s->child.path.remote = *remote;
+	}
 	if (endpoint_equal(&s->peer->remote, remote))
 		return;
 	directory_forget(n, s->peer);
 	peer_rename(n, s->peer, remote, &same);
-	s->child.path.remote = *remote;
-	if (s->child.id != 0) {
-		struct effect *f = effects_add(n->out, FX_SA_MOVE, s->peer->scope);
-		f->u.move.id = s->child.id;
-		f->u.move.remote = *remote;
-	}
 	directory_note(n, s->peer);
 }

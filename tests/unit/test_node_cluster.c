@@ -237,6 +237,24 @@ static void a_stray_address_waits_for_the_start(void **state)
 	lab_free(l);
 }
 
+static void a_stray_is_none_when_its_owner_is_back_without_it(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 2);
+
+	(void)state;
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 10);
+	lab_kill(l, M1);
+	lab_group(l, TWO);
+	lab_run(l, 1000);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_WAITING);
+	lab_restart(l, M1, MEMBER_CONF); /* fenced, and up again without the address */
+	lab_group(l, ONE | TWO);
+	lab_run(l, 20);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_BOUND);
+	lab_free(l);
+}
+
 /* A move in which the old owner dies before its RELEASE: the new one had its start. */
 static void a_started_address_is_no_stray(void **state)
 {
@@ -418,6 +436,7 @@ int main(void)
 		cmocka_unit_test(wait_calls_nobody),
 		cmocka_unit_test(newcomer_learns_claims_and_peers),
 		cmocka_unit_test(a_stray_address_waits_for_the_start),
+		cmocka_unit_test(a_stray_is_none_when_its_owner_is_back_without_it),
 		cmocka_unit_test(a_started_address_is_no_stray),
 		cmocka_unit_test(killed_daemon_comes_back),
 		cmocka_unit_test(healed_partition_has_one_owner),

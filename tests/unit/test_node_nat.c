@@ -239,6 +239,30 @@ static void selectors_of_a_silent_peer_go_over(void **state)
 	lab_free(l);
 }
 
+/* Two SAs for a moment (both called), and the mapping changes: each is moved by its own
+ * packets, also when the other one went ahead. */
+static void each_sa_is_moved_by_its_own_packets(void **state)
+{
+	struct lab *l = behind_nat(TUNNEL_SERVER(WEB), 1);
+	struct node_event ev = {.kind = NODE_NOTICE};
+
+	(void)state;
+	lab_command(l, CLIENT, NODE_DOWN, "host");
+	lab_run(l, 1000);
+	lab_command(l, M1, NODE_UP, "mail");
+	lab_command(l, CLIENT, NODE_UP, "host");
+	lab_run(l, 10);
+	assert_int_equal(l->node[M1].n_child, 2);
+	ev.u.notice.kind = ESP_MAPPING;
+	ev.u.notice.remote = (struct endpoint){.addr = l->outside, .port = 34500};
+	for (unsigned i = 0; i < 2; i++) {
+		ev.u.notice.id = l->node[M1].child[i].c.id;
+		lab_step(l, M1, &ev);
+	}
+	assert_int_equal(lab_count(l, M1, "sa-move"), 2);
+	lab_free(l);
+}
+
 /* The mapping is gone and cannot be called: the client's own packets bring it back. */
 static void a_lost_mapping_needs_the_client(void **state)
 {
@@ -285,6 +309,7 @@ int main(void)
 		cmocka_unit_test(taken_over_through_the_nat),
 		cmocka_unit_test(client_behind_nat_keeps_the_mapping_alive),
 		cmocka_unit_test(a_new_mapping_is_followed),
+		cmocka_unit_test(each_sa_is_moved_by_its_own_packets),
 		cmocka_unit_test(a_lost_mapping_needs_the_client),
 		cmocka_unit_test(a_client_that_comes_back_leaves_no_ghost),
 		cmocka_unit_test(a_new_address_is_called_with_selectors_for_it),

@@ -1,6 +1,7 @@
 # Every kind of test adds its own fragment, and the fragments add to these lists:
 #   UNIT_TESTS     cmocka programs, tests/unit/test_*
 #   THREAD_TESTS   those of check_PROGRAMS that have threads: run under ThreadSanitizer too
+#   SLOW_TESTS     those of UNIT_TESTS that are too long for valgrind, 30 times slower
 #   FUZZ_TARGETS   tests/fuzz/fuzz_NAME, with tests/fuzz/corpus/NAME
 #   TOOL_TESTS     scripts that test tools/ and tests/run
 #   BENCHMARKS     programs of check_PROGRAMS that print figures
@@ -14,6 +15,9 @@ include tests/lab/lab.mk
 
 TOOL_TESTS += tests/tools/t-check-floors.py tests/tools/t-check-state.sh tests/tools/t-run.py \
 	tests/tools/t-examples.sh tests/tools/t-links.py
+
+# A day of calling, second by second.
+SLOW_TESTS = tests/unit/test_node_dial
 
 # Overridable on the command line: make sim SEEDS=10000 FROM=1; make fuzz SECONDS=60.
 SEEDS = 10000
@@ -57,7 +61,7 @@ check-san: check-programs
 		--env TSAN_OPTIONS=halt_on_error=1 $(THREAD_TESTS) \
 		--as memcheck --in . --jobs $(TEST_JOBS) --require valgrind --wrap \
 		"valgrind -q --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99" \
-		$(filter-out $(THREAD_TESTS),$(UNIT_TESTS))
+		$(filter-out $(THREAD_TESTS) $(SLOW_TESTS),$(UNIT_TESTS))
 
 # Real daemons in network namespaces, without a cluster.
 check-lab: all check-programs

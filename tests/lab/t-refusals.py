@@ -10,8 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from vlab import vipsec
 from vlab.core import Lab, now_ms, wait_until
-from vlab.pair import (CLIENT4, PEER_AUTH, PROTECTED, SERVER_AUTH, VIP4, Pair, client_conf,
-                       server_conf)
+from vlab.pair import (CLIENT4, PEER_AUTH, PROTECTED, SERVER_AUTH, VIP4, Pair, server_conf)
 from vlab.probes import Prober, Stream
 from vlab.tap import check, main
 from vlab.vipsec import Rule, conf_text, secure

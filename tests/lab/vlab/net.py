@@ -1,7 +1,5 @@
 """Links: a host that is a switch, cables from it to other hosts, and a NAT router."""
 
-from .core import wait_until
-
 
 class Switch:
     """A host full of bridges. The port of HOST on it is called p-HOST (or as told)."""
@@ -49,9 +47,3 @@ table ip nat {
 }
 """)
     return router
-
-
-def wait_for_path(host, address, timeout=10):
-    """Waits until ADDRESS answers ping from host."""
-    wait_until(lambda: host.ok(["ping", "-c1", "-W1", address]), timeout,
-               f"{address} to answer {host.name}")

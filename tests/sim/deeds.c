@@ -156,6 +156,7 @@ static void do_order(struct sim *s, struct machine *m, struct order *o)
 	default:
 		assert(false);
 	}
+	machine_release(s, m);
 	if (err != ESP_OK)
 		trace(s, "%s: order %d is too late", m->name, (int)fx->kind);
 }

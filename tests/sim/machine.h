@@ -113,6 +113,8 @@ void machine_guard_down(struct machine *m);
 enum policy_action machine_guard_says(const struct machine *m, enum policy_direction d,
 	const struct endpoint *src, const struct endpoint *dst);
 /* An application sends a UDP datagram. */
+/* What waited for an SA and need not any more goes out. */
+void machine_release(struct sim *s, struct machine *m);
 void machine_app_send(struct sim *s, struct machine *m, const struct endpoint *src,
 	const struct endpoint *dst, struct span payload);
 /* Something came from the network; p stays the caller's. */

@@ -129,6 +129,18 @@ static void into_tun(struct sim *s, struct machine *m, const struct endpoint *sr
 	machine_notices(s, m);
 }
 
+void machine_release(struct sim *s, struct machine *m)
+{
+	struct esp_batch b;
+
+	do {
+		esp_dp_release(m->dp, &b, s->world.now_ms);
+		for (unsigned i = 0; i < b.n; i++)
+			if (b.at[i].verdict == ESP_SEND)
+				send_sealed(s, m, &b.at[i]);
+	} while (b.n > 0);
+}
+
 void machine_app_send(struct sim *s, struct machine *m, const struct endpoint *src,
 	const struct endpoint *dst, struct span data)
 {

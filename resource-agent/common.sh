@@ -42,7 +42,8 @@ read_record() {
 }
 
 # Is the recorded process the one that wrote the record, and alive? A pid alone may belong
-# to somebody else by now; a zombie does no work.
+# to somebody else by now. A zombie does no work, but while it has threads that are still
+# ending it holds its lock and its sockets.
 daemon_alive() {
 	read_record || return 1
 	[ -r "/proc/$daemon_pid/stat" ] || return 1
@@ -50,7 +51,14 @@ daemon_alive() {
 	stat_line=${stat_line##*) }
 	# shellcheck disable=SC2086 # the fields are wanted one by one
 	set -- $stat_line
-	[ "$1" != Z ] && [ "$1" != X ] && [ "${20}" = "$daemon_start" ]
+	[ "${20}" = "$daemon_start" ] || return 1
+	case $1 in
+	X) return 1 ;;
+	Z)
+		set -- "/proc/$daemon_pid/task"/*
+		[ $# -gt 1 ]
+		;;
+	esac
 }
 
 # stopped: no record, or the daemon ended by itself and emptied it.

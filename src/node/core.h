@@ -90,6 +90,7 @@ struct node {
 	uint8_t *journal; /* REPLICA_CHUNK_MAX octets, not sent yet */
 	size_t journal_len;
 	uint64_t journal_due_ms, store_due_ms; /* 0: nothing to send, nothing to store */
+	uint64_t journal_sent_ms; /* last */
 
 	struct rate strangers; /* events that anybody can cause */
 };

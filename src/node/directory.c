@@ -1,7 +1,8 @@
 /* node/directory.c - our peers as records: for the other members, and for the disk.
  *
- * Whoever owns an address says who its peers are. A change is journalled for 20 ms or
- * until there is much of it, then sent; a newcomer gets everything. On disk lies one
+ * Whoever owns an address says who its peers are. A change is sent at once, since a crash
+ * may be next; those that follow within 20 ms, or until there is much of them, go
+ * together. A newcomer gets everything. On disk lies one
  * snapshot of all, rewritten at most five times a second, and less often when it is large. With
  * `takeover wait` nothing is shared and nothing is kept.
  *
@@ -47,6 +48,7 @@ static void flush_journal(struct node *n)
 		cluster_send_journal(n, span_of(n->journal, n->journal_len));
 	n->journal_len = 0;
 	n->journal_due_ms = 0;
+	n->journal_sent_ms = n->now_ms;
 }
 
 static struct writer journal_open(struct node *n)
@@ -63,7 +65,7 @@ static void journal_close(struct node *n, const struct peer *p, const struct wri
 		return;
 	n->journal_len += wr_span(w).len;
 	if (n->journal_due_ms == 0)
-		n->journal_due_ms = n->now_ms + JOURNAL_MS;
+		n->journal_due_ms = n->journal_sent_ms + JOURNAL_MS;
 }
 
 void directory_note(struct node *n, struct peer *p)

@@ -289,11 +289,21 @@ def find_program(build, name):
 
 
 def agent_farm(lab):
-    """The OCF agents of the machine and ours, where there are any."""
+    """The OCF agents of the machine and ours, where there are any.
+
+    Ours are copied: a build below somebody's home is not for everybody to read, and
+    ocf-tester asks for the meta-data as nobody.
+    """
     agents = agent_dir(lab.build)
     if not os.path.isdir(OCF_AGENTS):
         return []
-    return [lab.farm(OCF_AGENTS, links={"vipsec": agents} if agents else {})]
+    if not agents:
+        return [lab.farm(OCF_AGENTS)]
+    copy = f"{lab.dir}/agents"
+    os.makedirs(copy, mode=0o755, exist_ok=True)
+    for name in ("daemon", "vip", ".vipsec-common.sh"):
+        shutil.copy(f"{agents}/{name}", f"{copy}/{name}")
+    return [lab.farm(OCF_AGENTS, links={"vipsec": copy})]
 
 
 def agent_dir(build):

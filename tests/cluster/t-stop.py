@@ -10,9 +10,13 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lab"))
 
 from vlab import vipsec
-from vlab.core import Lab, now_ms
+from vlab.core import Lab, now_ms, wait_until
 from vlab.scene import PROTECTED, Scene
 from vlab.tap import check, main
+
+
+def answers(node):
+    return vipsec.Vipsec(node).ctl("ping").returncode == 0
 
 
 def body(tap):
@@ -34,7 +38,9 @@ def body(tap):
                 check(scene.leaks(start, now_ms()) == (0, 0), "nothing in clear")
             with tap.case(f"the node of the {what} daemon serves again"):
                 cluster.cleanup()
+                wait_until(lambda: answers(cluster.nodes[old]), 40, f"a daemon on {old}")
                 cluster.clear_move()
+                cluster.settle()
                 start = cluster.move(old)
                 scene.wait_flowing(40, old, start)
                 cluster.clear_move()

@@ -107,7 +107,7 @@ class Lab:
         dirs and files are made empty, as places to mount on; links is name -> target.
         Made once for each path and variant. The answer is a pair for Host(binds=...).
         """
-        place = f"{self.dir}/farm/{path.strip('/').replace('/', '-')}{variant}"
+        place = f"{self.dir}/shown/{path.strip('/').replace('/', '-')}{variant}"
         original = place + ".orig"
         if not os.path.exists(place):
             os.makedirs(original)

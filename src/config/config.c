@@ -27,6 +27,7 @@ static struct config *config_new(void)
 		.idle_timeout_failover_ms = 60 * 1000,
 		.idle_lifetime_ms = 60 * 60 * 1000,
 		.delete_wait_ms = 150,
+		.nlbs_present = true,
 		.replay_window = 1024,
 		.on_exit = EXIT_CLOSED,
 	};

@@ -35,6 +35,7 @@ struct config_cluster {
 
 struct config_tuning {
 	bool nlbs_flags; /* false */
+	bool nlbs_present; /* true: the peers of a cluster's VIP are told that it is one */
 	uint64_t idle_timeout_ms; /* 5m */
 	uint64_t idle_timeout_failover_ms; /* 1m */
 	uint64_t idle_lifetime_ms; /* 1h */

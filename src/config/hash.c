@@ -69,6 +69,7 @@ static void mix_settings(struct config *c)
 	mix_number(c, c->cluster.takeover);
 	mix_number(c, c->cluster.failover_time_ms);
 	mix_number(c, c->tuning.nlbs_flags);
+	mix_number(c, c->tuning.nlbs_present);
 	mix_number(c, c->tuning.idle_timeout_ms);
 	mix_number(c, c->tuning.idle_timeout_failover_ms);
 	mix_number(c, c->tuning.idle_lifetime_ms);

@@ -82,6 +82,17 @@ static void read_nlbs_flags(
 		d->c->tuning.nlbs_flags = flags == 1;
 }
 
+static void read_nlbs_present(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	static const char *const words[] = {"no", "yes"};
+	int choice = arg_choice(a, words, COUNT_OF(words));
+
+	(void)s, (void)into;
+	if (choice >= 0 && arg_end(a))
+		d->c->tuning.nlbs_present = choice == 1;
+}
+
 static void read_idle_timeout(
 	struct draft *d, const struct stmt *s, struct args *a, void *into)
 {
@@ -140,6 +151,7 @@ void read_tuning(struct draft *d, const struct stmt *s, struct args *a, void *in
 {
 	static const struct keyword table[] = {
 		{"nlbs-flags", .read = read_nlbs_flags},
+		{"nlbs-present", .read = read_nlbs_present},
 		{"idle-timeout", .read = read_idle_timeout},
 		{"idle-timeout-failover", .read = read_idle_timeout_failover},
 		{"idle-lifetime", .read = read_idle_lifetime},

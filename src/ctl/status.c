@@ -55,10 +55,13 @@ static void print_guard(const json_t *vips)
 
 static void print_tuning(const json_t *t)
 {
+	bool quiet = json_is_false(json_object_get(t, "nlbs_present"));
+
 	printf("tuning: nlbs-flags %d, idle-timeout %s, idle-timeout-failover %s, "
-	       "idle-lifetime %s\n",
+	       "idle-lifetime %s%s\n",
 		(int)number_of(t, "nlbs_flags"), age_of(t, "idle_timeout_ms"),
-		age_of(t, "idle_timeout_failover_ms"), age_of(t, "idle_lifetime_ms"));
+		age_of(t, "idle_timeout_failover_ms"), age_of(t, "idle_lifetime_ms"),
+		quiet ? ", nlbs-present no" : "");
 }
 
 static void print_plane(const json_t *p)

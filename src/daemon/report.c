@@ -92,10 +92,11 @@ json_t *report_rules(struct daemon *d)
 
 static json_t *tuning_json(const struct config_tuning *t)
 {
-	return json_pack("{s:i,s:I,s:I,s:I,s:I,s:i,s:s}", "nlbs_flags",
-		t->nlbs_flags ? 1 : 0, "idle_timeout_ms", (json_int_t)t->idle_timeout_ms,
-		"idle_timeout_failover_ms", (json_int_t)t->idle_timeout_failover_ms,
-		"idle_lifetime_ms", (json_int_t)t->idle_lifetime_ms, "delete_wait_ms",
+	return json_pack("{s:i,s:b,s:I,s:I,s:I,s:I,s:i,s:s}", "nlbs_flags",
+		t->nlbs_flags ? 1 : 0, "nlbs_present", t->nlbs_present, "idle_timeout_ms",
+		(json_int_t)t->idle_timeout_ms, "idle_timeout_failover_ms",
+		(json_int_t)t->idle_timeout_failover_ms, "idle_lifetime_ms",
+		(json_int_t)t->idle_lifetime_ms, "delete_wait_ms",
 		(json_int_t)t->delete_wait_ms, "replay_window", (int)t->replay_window,
 		"on_exit", t->on_exit == EXIT_OPEN ? "open" : "closed");
 }

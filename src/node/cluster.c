@@ -19,6 +19,11 @@ bool cluster_is_clustered(const struct node *n)
 	return n->config && n->config->cluster.backend == BACKEND_COROSYNC;
 }
 
+bool cluster_says_nlbs(const struct node *n, const struct scope *s)
+{
+	return !s->is_host && cluster_is_clustered(n) && n->config->tuning.nlbs_present;
+}
+
 bool cluster_is_up(const struct node *n)
 {
 	return claims_is_member(&n->claims, n->params.member);

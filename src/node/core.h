@@ -123,6 +123,8 @@ void tuning_refresh(struct node *n);
 /* ---- cluster.c -------------------------------------------------------------- */
 
 bool cluster_is_clustered(const struct node *n);
+/* Are the peers of this scope told, by NLBS_PRESENT, that we are a cluster? */
+bool cluster_says_nlbs(const struct node *n, const struct scope *s);
 bool cluster_is_up(const struct node *n); /* we are a member of the group */
 void on_members(struct node *n, const uint8_t *members, size_t count);
 void on_message(struct node *n, uint8_t from, struct span bytes);

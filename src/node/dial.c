@@ -92,7 +92,7 @@ static void conn_of(const struct node *n, const struct peer *p, struct ike_conn 
 	c->local_ts = p->local_ts;
 	c->remote_ts = p->remote_ts;
 	c->force_encap = n->config->dataplane.encap == ENCAP_FORCE;
-	c->nlbs = !s->is_host && cluster_is_clustered(n);
+	c->nlbs = cluster_says_nlbs(n, s);
 	c->no_contact = contact_elsewhere(n, s);
 	c->urgent = p->urgent;
 	c->give_up_ms = GIVE_UP_MS;

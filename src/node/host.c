@@ -50,7 +50,7 @@ static bool host_accept(void *ctx, const struct ike_path *path, struct ike_answe
 	}
 	out->proposals.esn = true;
 	out->force_encap = n->config->dataplane.encap == ENCAP_FORCE;
-	out->nlbs = !s->is_host && cluster_is_clustered(n);
+	out->nlbs = cluster_says_nlbs(n, s);
 	return true;
 }
 
@@ -140,7 +140,7 @@ static bool host_authenticate(void *ctx, const struct ike_path *path,
 			out->psk = a->psk;
 			proposals_of(n->config, out->rule, &out->proposals);
 			out->mode = r->mode;
-			out->nlbs = !s->is_host && cluster_is_clustered(n);
+			out->nlbs = cluster_says_nlbs(n, s);
 			out->no_contact = contact_elsewhere(n, s);
 			return true;
 		}

@@ -25,6 +25,9 @@
 
 #define SERVER_CONF SERVER_WITH(ALONE, "address 192.0.2.10;")
 #define MEMBER_CONF SERVER_WITH(WEB, "address 192.0.2.10;")
+/* The peers are not told that it is a cluster. */
+#define MEMBER_QUIET_CONF \
+	SERVER_WITH("tuning { nlbs-present no; }\n" WEB, "address 192.0.2.10;")
 #define MEMBER_WAIT_CONF SERVER_WITH(WEB_WAIT, "address 192.0.2.10;")
 #define CLIENT_CONF CLIENT_WITH("")
 

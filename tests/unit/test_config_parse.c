@@ -34,6 +34,7 @@ static void an_empty_file_has_the_documented_defaults(void **state)
 	assert_int_equal(c->cluster.backend, BACKEND_NONE);
 	assert_int_equal(c->cluster.takeover, TAKEOVER_REINITIATE);
 	assert_false(c->tuning.nlbs_flags);
+	assert_true(c->tuning.nlbs_present);
 	assert_int_equal(c->tuning.idle_timeout_ms, 300000);
 	assert_int_equal(c->tuning.idle_timeout_failover_ms, 60000);
 	assert_int_equal(c->tuning.idle_lifetime_ms, 3600000);
@@ -77,7 +78,8 @@ static void settings_are_taken_over(void **state)
 	struct config *c = accepted(
 		"cluster { name \"web\"; backend corosync; takeover wait; failover-time "
 		"3s; }"
-		"tuning { nlbs-flags 1; idle-timeout 10m; idle-timeout-failover 30s;"
+		"tuning { nlbs-flags 1; nlbs-present no; idle-timeout 10m;"
+		" idle-timeout-failover 30s;"
 		" idle-lifetime 2h; delete-wait 0s; replay-window 4096; on-exit open; }"
 		"dataplane { udp-encap force; }"
 		"vip \"a\" { address 192.0.2.1, 2001:db8::1; bind agent; }");
@@ -87,6 +89,7 @@ static void settings_are_taken_over(void **state)
 	assert_int_equal(c->cluster.takeover, TAKEOVER_WAIT);
 	assert_int_equal(c->cluster.failover_time_ms, 3000);
 	assert_true(c->tuning.nlbs_flags);
+	assert_false(c->tuning.nlbs_present);
 	assert_int_equal(c->tuning.idle_timeout_ms, 600000);
 	assert_int_equal(c->tuning.idle_timeout_failover_ms, 30000);
 	assert_int_equal(c->tuning.idle_lifetime_ms, 7200000);
@@ -243,6 +246,8 @@ static void layout_does_not_change_the_hash(void **state)
 	assert_hash("tuning { idle-timeout 5m; nlbs-flags 1; }",
 		"# a comment\ntuning{nlbs-flags 1;\n\tidle-timeout 300s;}", true);
 	assert_hash("", "tuning { idle-timeout 5m; }", true); /* the default, said */
+	assert_hash("", "tuning { nlbs-present yes; }", true);
+	assert_hash("", "tuning { nlbs-present no; }", false);
 }
 
 static void every_meaning_changes_the_hash(void **state)

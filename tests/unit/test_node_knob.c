@@ -80,6 +80,35 @@ static void dead_after_the_short_timeout_by_vendor_id(void **state)
 	lab_free(l);
 }
 
+/* A cluster that does not say so: the client's own nlbs-flags decide. */
+static void nlbs_present_no_leaves_it_to_the_peer(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	silence_with(l, MEMBER_QUIET_CONF, CLIENT_CONF);
+	assert_int_equal(lab_peer(l, CLIENT).idle_timeout_ms, 300000);
+	expect_death(l, 300000);
+	lab_free(l);
+}
+
+/* The same where the cluster calls: the daemon comes back and knows its peer. */
+static void nlbs_present_no_holds_for_the_caller_too(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	silence_with(l, MEMBER_QUIET_CONF, CLIENT_CONF);
+	lab_restart(l, SERVER, MEMBER_QUIET_CONF);
+	lab_group(l, 1u << SERVER);
+	lab_address(l, SERVER, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 3000);
+	assert_true(lab_count(l, SERVER, "exchange 34") >= 1);
+	assert_int_equal(lab_up(l, CLIENT), 1);
+	assert_int_equal(lab_peer(l, CLIENT).idle_timeout_ms, 300000);
+	lab_free(l);
+}
+
 static void dead_after_the_configured_number(void **state)
 {
 	struct lab *l = lab_new();
@@ -243,6 +272,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dead_after_the_long_timeout),
 		cmocka_unit_test(dead_after_the_short_timeout_by_vendor_id),
+		cmocka_unit_test(nlbs_present_no_leaves_it_to_the_peer),
+		cmocka_unit_test(nlbs_present_no_holds_for_the_caller_too),
 		cmocka_unit_test(dead_after_the_configured_number),
 		cmocka_unit_test(tuned_at_runtime),
 		cmocka_unit_test(tune_refuses_nonsense),

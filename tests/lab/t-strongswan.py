@@ -29,7 +29,7 @@ def answered(pair, timeout=15):
 
 def initiator(tap, lab):
     pair = Pair(lab, client=StrongSwan.make_host(lab, "c"))
-    swan = StrongSwan(pair.c, CLIENT4, VIP4, "dynamic[udp]", f"{VIP4}/32[udp/{PROTECTED}]",
+    swan = StrongSwan(pair.c, CLIENT4, VIP4, "dynamic[17]", f"{VIP4}/32[17/{PROTECTED}]",
                       vipsec.PSK, remote_id=vipsec.VIP_ID)
     tap.on_failure = [lambda: pair.s.log("vipsecd.log")[-3000:] + swan.log()[-3000:]]
     pair.start_server(server_conf("tunnel", vip=(VIP4,)))
@@ -59,8 +59,8 @@ def initiator(tap, lab):
 def responder(tap, lab):
     pair = Pair(lab, server=StrongSwan.make_host(lab, "s"))
     pair.s.ip(f"addr add {VIP4}/24 dev eth0")
-    swan = StrongSwan(pair.s, VIP4, CLIENT4, f"dynamic[udp/{PROTECTED}]",
-                      f"{CLIENT4}/32[udp]", vipsec.PSK, local_id=vipsec.VIP_ID,
+    swan = StrongSwan(pair.s, VIP4, CLIENT4, f"dynamic[17/{PROTECTED}]",
+                      f"{CLIENT4}/32[17]", vipsec.PSK, local_id=vipsec.VIP_ID,
                       remote_id="c.vlab.example")
     tap.on_failure = [lambda: pair.c.log("vipsecd.log")[-3000:] + swan.log()[-3000:]]
     swan.start()

@@ -188,8 +188,8 @@ class SwanPeer(BarePeer):
 
     def __init__(self, host, address, start_action):
         super().__init__(host)
-        self.swan = StrongSwan(host, address, VIP, "dynamic[udp]",
-                               f"{VIP}/32[udp/{PORT_PROTECTED}]", vipsec.PSK,
+        self.swan = StrongSwan(host, address, VIP, "dynamic[17]",
+                               f"{VIP}/32[17/{PORT_PROTECTED}]", vipsec.PSK,
                                remote_id=vipsec.VIP_ID, start_action=start_action)
 
     def start(self):

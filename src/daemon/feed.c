@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
-#include "daemon/timer.h"
+#include "os/clock.h"
+#include "os/timer.h"
 #include "port/announce.h"
-#include "port/clock.h"
 #include "port/files.h"
 #include "port/guard_watch.h"
 #include "port/sockets.h"
@@ -290,7 +290,7 @@ bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap)
 	d->due_ms = UINT64_MAX;
 	d->sockets = sockets_new(DAEMON_MARK);
 	d->announcer = announcer_new();
-	if (!d->sockets || !d->announcer) {
+	if (d->timer_fd < 0 || !d->sockets || !d->announcer) {
 		snprintf(why, why_cap, "cannot make sockets");
 		return false;
 	}

@@ -1,10 +1,11 @@
 /* daemon/feed_cluster.c - the group and the quorum become events. */
 #include <poll.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "daemon/daemon.h"
-#include "daemon/timer.h"
-#include "port/clock.h"
+#include "os/clock.h"
+#include "os/timer.h"
 
 enum { HOUSEKEEPING_MS = 100 };
 
@@ -102,6 +103,8 @@ void feed_join_cluster(struct daemon *d, const char *name)
 	d->quorum = quorum_new(&quorum);
 	d->bus = bus_new(name, &bus);
 	d->housekeeping_fd = timer_new();
+	if (d->housekeeping_fd < 0)
+		abort(); /* nothing would ever be tried again */
 	timer_arm(d->housekeeping_fd, clock_now_ms() + HOUSEKEEPING_MS, HOUSEKEEPING_MS);
 	qb_loop_poll_add(
 		d->loop, QB_LOOP_MED, d->housekeeping_fd, POLLIN, d, on_housekeeping);

@@ -9,7 +9,7 @@
 #include <syslog.h>
 
 #include "daemon/blackbox.h"
-#include "port/clock.h"
+#include "os/clock.h"
 
 static const struct {
 	const char *name;

@@ -18,7 +18,7 @@
 #include "daemon/lockfile.h"
 #include "daemon/privileges.h"
 #include "daemon/ready.h"
-#include "port/clock.h"
+#include "os/clock.h"
 #include "port/files.h"
 #include "port/guard.h"
 #include "port/random.h"

@@ -7,8 +7,8 @@
 
 #include "config.h"
 #include "daemon/values.h"
+#include "os/clock.h"
 #include "policy/explain.h"
-#include "port/clock.h"
 #include "port/guard.h"
 
 /* ---- virtual IPs --------------------------------------------------------------- */

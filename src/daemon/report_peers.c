@@ -3,8 +3,8 @@
 
 #include "crypto/kex.h"
 #include "daemon/values.h"
+#include "os/clock.h"
 #include "policy/explain.h"
-#include "port/clock.h"
 
 struct peer_list {
 	struct daemon *daemon;

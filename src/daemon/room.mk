@@ -1,6 +1,5 @@
 sbin_PROGRAMS += vipsecd
 vipsecd_SOURCES = src/daemon/main.c src/daemon/daemon.h src/daemon/feed.c src/daemon/feed_cluster.c \
-	src/daemon/timer.c src/daemon/timer.h \
 	src/daemon/activation.c src/daemon/activation.h \
 	src/daemon/blackbox.c src/daemon/blackbox.h \
 	src/daemon/carry.c src/daemon/command.c src/daemon/report.c src/daemon/report_peers.c \
@@ -22,6 +21,7 @@ vipsecd_SOURCES += src/daemon/systemd_none.c
 endif
 vipsecd_CFLAGS = -D_GNU_SOURCE $(AM_CFLAGS) -pthread $(QB_CFLAGS) $(COROSYNC_CFLAGS) $(JANSSON_CFLAGS) \
 	$(CAPNG_CFLAGS) $(SYSTEMD_CFLAGS)
-vipsecd_LDADD = src/plane/libvipsec_plane.a src/port/libvipsec_port.a $(core_ldadd) \
+vipsecd_LDADD = src/plane/libvipsec_plane.a src/port/libvipsec_port.a \
+	$(outer_ldadd) \
 	$(QB_LIBS) $(COROSYNC_LIBS) $(NL_LIBS) $(NFTABLES_LIBS) $(JANSSON_LIBS) \
 	$(CAPNG_LIBS) $(SYSTEMD_LIBS) -lpthread

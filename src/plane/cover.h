@@ -1,6 +1,6 @@
 /* plane/cover.h - an address range as prefixes, since routing rules know no ranges.
  *
- * Floor 5.
+ * Floor 6.
  */
 #ifndef VIPSEC_PLANE_COVER_H
 #define VIPSEC_PLANE_COVER_H

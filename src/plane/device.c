@@ -18,7 +18,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "plane/sockaddr.h"
+#include "os/sockaddr.h"
+#include "os/socket.h"
 
 /* ---- the TUN ------------------------------------------------------------------ */
 
@@ -47,10 +48,7 @@ static int attach(const char *name)
 	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
 	if (ioctl(fd, TUNSETIFF, &r) == 0 && ioctl(fd, TUNSETPERSIST, 1) == 0)
 		return fd;
-	int err = errno;
-	close(fd);
-	errno = err;
-	return -1;
+	return socket_give_up(fd);
 }
 
 /* Best effort: in a container these may be read-only, and the defaults only make noise

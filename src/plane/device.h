@@ -1,6 +1,6 @@
 /* plane/device.h - the TUN device, and what the machine's links carry.
  *
- * Floor 5.
+ * Floor 6.
  */
 #ifndef VIPSEC_PLANE_DEVICE_H
 #define VIPSEC_PLANE_DEVICE_H

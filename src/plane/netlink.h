@@ -1,6 +1,6 @@
 /* plane/netlink.h - routing rules and routes as values, and their way into the kernel.
  *
- * Floor 5. Results are 0 or libnl's negative codes (nl_geterror() has the words).
+ * Floor 6. Results are 0 or libnl's negative codes (nl_geterror() has the words).
  */
 #ifndef VIPSEC_PLANE_NETLINK_H
 #define VIPSEC_PLANE_NETLINK_H

@@ -24,7 +24,7 @@
 #include "base/iana.h"
 #include "base/mem.h"
 #include "plane/device.h"
-#include "plane/sockaddr.h"
+#include "os/sockaddr.h"
 #include "plane/thread.h"
 #include "plane/toobig.h"
 

@@ -1,6 +1,6 @@
 /* plane/path.h - packets between the TUN and the network, a batch at a time.
  *
- * Floor 5. Private to the data thread.
+ * Floor 6. Private to the data thread.
  */
 #ifndef VIPSEC_PLANE_PATH_H
 #define VIPSEC_PLANE_PATH_H

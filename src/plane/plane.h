@@ -12,7 +12,7 @@
  * Packets move in batches (struct esp_batch inside), so that segmentation offload can
  * come without changing this.
  *
- * Floor 5.
+ * Floor 6.
  */
 #ifndef VIPSEC_PLANE_PLANE_H
 #define VIPSEC_PLANE_PLANE_H

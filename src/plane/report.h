@@ -3,7 +3,7 @@
  * One writer (the data thread), one reader (the loop's), no lock. The writer raises the
  * descriptor once a round, with report_wake().
  *
- * Floor 5.
+ * Floor 6.
  */
 #ifndef VIPSEC_PLANE_REPORT_H
 #define VIPSEC_PLANE_REPORT_H

@@ -9,7 +9,6 @@ src_plane_libvipsec_plane_a_SOURCES = \
 	src/plane/path.c src/plane/path.h \
 	src/plane/plane.h \
 	src/plane/report.c src/plane/report.h \
-	src/plane/sockaddr.c src/plane/sockaddr.h \
 	src/plane/sources.c src/plane/sources.h \
 	src/plane/steering.c src/plane/steering.h \
 	src/plane/thread.c src/plane/thread.h \

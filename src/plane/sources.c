@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "plane/sockaddr.h"
+#include "os/sockaddr.h"
 
 enum { DISCARD_PORT = 9 };
 

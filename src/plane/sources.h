@@ -3,7 +3,7 @@
  * A socket that is not bound gets its source address from the route it takes; steered, it
  * takes ours, which must therefore name the address that the main table would have led to.
  *
- * Floor 5.
+ * Floor 6.
  */
 #ifndef VIPSEC_PLANE_SOURCES_H
 #define VIPSEC_PLANE_SOURCES_H

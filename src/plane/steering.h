@@ -5,7 +5,7 @@
  * protocol number of netlink.h; leftovers of a killed daemon are swept at opening (the
  * guard, installed before, keeps protected traffic out of the clear meanwhile).
  *
- * Floor 5. Used by the loop's thread alone; the calls return when the kernel has done it.
+ * Floor 6. Used by the loop's thread alone; the calls return when the kernel has done it.
  */
 #ifndef VIPSEC_PLANE_STEERING_H
 #define VIPSEC_PLANE_STEERING_H

@@ -8,7 +8,6 @@
 #include "config.h"
 
 #include "plane/thread.h"
-#include "plane/toobig.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,8 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "os/clock.h"
+#include "plane/toobig.h"
 
 enum {
 	EVENTS = 32,
@@ -26,14 +27,6 @@ enum {
 	MTUS_LOOK_MS = 5000,
 	HELD_LOOK_MS = 250, /* packets that wait for an SA grow old */
 };
-
-uint64_t data_now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 + 1;
-}
 
 /* ---- reports -------------------------------------------------------------------- */
 
@@ -331,7 +324,7 @@ static void round_of(struct data *d, int wait_ms)
 {
 	struct epoll_event events[EVENTS];
 	int n = epoll_wait(d->epoll, events, EVENTS, wait_ms);
-	uint64_t now_ms = data_now_ms();
+	uint64_t now_ms = clock_now_ms();
 
 	for (int i = 0; i < n; i++)
 		if (events[i].data.ptr == &d->orders)

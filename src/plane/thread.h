@@ -3,7 +3,7 @@
  * Everything here belongs to the data thread once it runs; the loop's thread reaches it
  * through orders, reports, gates and the snapshot alone.
  *
- * Floor 5. Private to thread.c, path.c and tun.c.
+ * Floor 6. Private to thread.c, path.c and tun.c.
  */
 #ifndef VIPSEC_PLANE_THREAD_H
 #define VIPSEC_PLANE_THREAD_H
@@ -52,8 +52,6 @@ int data_init(struct data *d, const struct entropy *e);
 void data_wipe(struct data *d); /* after the thread has ended */
 void *data_run(void *data); /* until ORDER_STOP */
 
-/* CLOCK_BOOTTIME in milliseconds, as the loop's clock. Never 0. */
-uint64_t data_now_ms(void);
 /* To the loop; counted when there is no room. */
 void data_report(struct data *d, const struct plane_report *r);
 /* NULL: no such address is bound. */

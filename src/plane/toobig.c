@@ -10,14 +10,13 @@
 #include "plane/toobig.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/iana.h"
+#include "os/socket.h"
 #include "wire/reader.h"
 
 enum {
@@ -66,10 +65,7 @@ int toobig_open(void)
 
 	if (fd < 0 || set_up(fd))
 		return fd;
-	int err = errno;
-	close(fd);
-	errno = err;
-	return -1;
+	return socket_give_up(fd);
 }
 
 /* Reads one IPv4 header and leaves r behind it. */

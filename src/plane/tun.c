@@ -19,14 +19,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/iana.h"
 #include "base/mem.h"
 #include "plane/device.h"
-#include "plane/sockaddr.h"
+#include "os/clock.h"
+#include "os/sockaddr.h"
+#include "os/timer.h"
 #include "plane/sources.h"
 #include "plane/steering.h"
 #include "plane/thread.h"
@@ -62,7 +63,7 @@ static bool make_channels(struct plane *p)
 	p->data.orders = order_queue_new();
 	p->data.reports = report_new();
 	p->epoll = epoll_create1(EPOLL_CLOEXEC);
-	p->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	p->timer = timer_new();
 	return p->data.orders && p->data.reports && p->epoll >= 0 && p->timer >= 0 &&
 	       watch(p, report_fd(p->data.reports)) && watch(p, p->timer);
 }
@@ -181,21 +182,11 @@ int plane_fd(const struct plane *p)
 	return p->epoll;
 }
 
-static void arm(struct plane *p, uint64_t in_ms)
-{
-	struct itimerspec t = {
-		.it_value = {.tv_sec = (time_t)(in_ms / 1000),
-			.tv_nsec = (long)(in_ms % 1000) * 1000000 + 1},
-	};
-
-	timerfd_settime(p->timer, 0, &t, NULL);
-}
-
 static void end_lingering(struct plane *p)
 {
-	uint64_t ticks, now_ms = data_now_ms(), next_ms = 0;
+	uint64_t now_ms = clock_now_ms(), next_ms = UINT64_MAX;
 
-	if (read(p->timer, &ticks, sizeof(ticks)) < 0)
+	if (!timer_rang(p->timer))
 		return;
 	list_each_safe(item, &p->locals)
 	{
@@ -204,11 +195,10 @@ static void end_lingering(struct plane *p)
 			continue;
 		if (l->gone_ms <= now_ms)
 			free_local(l);
-		else if (next_ms == 0 || l->gone_ms < next_ms)
+		else if (l->gone_ms < next_ms)
 			next_ms = l->gone_ms;
 	}
-	if (next_ms != 0)
-		arm(p, next_ms - now_ms);
+	timer_arm(p->timer, next_ms, 0);
 }
 
 static bool pop(struct plane *p, struct plane_report *out)
@@ -329,8 +319,8 @@ void plane_unbind(struct plane *p, const struct addr *addr)
 	o = order_new(ORDER_UNBIND);
 	o->u.local = l;
 	order_give(p->data.orders, o);
-	l->gone_ms = data_now_ms() + LOCAL_LINGER_MS;
-	arm(p, LOCAL_LINGER_MS);
+	l->gone_ms = clock_now_ms() + LOCAL_LINGER_MS;
+	timer_arm(p->timer, l->gone_ms, 0);
 }
 
 /* ---- gates ---------------------------------------------------------------------------- */

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "port/netaddr.h"
+#include "os/sockaddr.h"
 
 struct announcer {
 	int packet; /* sends only: bound to no protocol */
@@ -135,7 +135,7 @@ static int send_advertisement(int fd, const struct hardware *hw, const struct ad
 	int index = (int)hw->ifindex;
 	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_scope_id = hw->ifindex};
 	struct sockaddr_storage from;
-	socklen_t from_len = netaddr_to_socket(a, 0, &from);
+	socklen_t from_len = sockaddr_of(a, 0, &from);
 	struct advertisement m = advertisement_of(hw, a);
 
 	to.sin6_addr.s6_addr[0] = 0xff; /* ff02::1, all nodes */
@@ -167,12 +167,12 @@ static bool has_address(const struct ifaddrs *i, const struct addr *a)
 	struct sockaddr_storage name = {0};
 	struct endpoint e;
 
-	if (!i->ifa_addr || i->ifa_addr->sa_family != netaddr_family(a))
+	if (!i->ifa_addr || i->ifa_addr->sa_family != sockaddr_family(a))
 		return false;
 	memcpy(&name, i->ifa_addr,
 		a->family == ADDR_V4 ? sizeof(struct sockaddr_in)
 				     : sizeof(struct sockaddr_in6));
-	return netaddr_from_socket(&name, &e) && addr_equal(&e.addr, a);
+	return sockaddr_read(&name, &e) && addr_equal(&e.addr, a);
 }
 
 int announce_address(struct announcer *n, const struct addr *a)

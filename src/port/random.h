@@ -1,6 +1,6 @@
 /* port/random.h - the kernel's random numbers as a base/entropy.h source.
  *
- * Floor 5.
+ * Floor 6.
  */
 #ifndef VIPSEC_PORT_RANDOM_H
 #define VIPSEC_PORT_RANDOM_H

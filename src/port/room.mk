@@ -2,13 +2,11 @@ noinst_LIBRARIES += src/port/libvipsec_port.a
 src_port_libvipsec_port_a_SOURCES = src/port/files.c src/port/files.h
 src_port_libvipsec_port_a_SOURCES += src/port/bus.c src/port/bus.h
 src_port_libvipsec_port_a_SOURCES += src/port/quorum.c src/port/quorum.h
-src_port_libvipsec_port_a_SOURCES += src/port/clock.c src/port/clock.h
 src_port_libvipsec_port_a_SOURCES += src/port/random.c src/port/random.h
 src_port_libvipsec_port_a_SOURCES += src/port/control.c src/port/control.h
 src_port_libvipsec_port_a_SOURCES += src/port/guard_watch.c src/port/guard_watch.h
 src_port_libvipsec_port_a_CFLAGS = -D_GNU_SOURCE $(AM_CFLAGS) $(QB_CFLAGS) $(COROSYNC_CFLAGS) \
 	$(NL_CFLAGS) $(NFTABLES_CFLAGS)
-src_port_libvipsec_port_a_SOURCES += src/port/netaddr.c src/port/netaddr.h
 src_port_libvipsec_port_a_SOURCES += src/port/sockets.c src/port/sockets.h
 src_port_libvipsec_port_a_SOURCES += src/port/announce.c src/port/announce.h
 src_port_libvipsec_port_a_SOURCES += src/port/watch.c src/port/watch.h

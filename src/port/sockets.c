@@ -14,17 +14,17 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <linux/filter.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/iana.h"
 #include "base/list.h"
 #include "base/mem.h"
-#include "port/clock.h"
-#include "port/netaddr.h"
+#include "os/clock.h"
+#include "os/sockaddr.h"
+#include "os/socket.h"
+#include "os/timer.h"
 
 enum { DATAGRAM_MAX = 65535 };
 
@@ -52,7 +52,7 @@ struct sockets *sockets_new(uint32_t mark)
 	s->mark = mark;
 	s->bytes = mem_new(DATAGRAM_MAX, 1);
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
-	s->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	s->timer = timer_new();
 	if (s->epoll >= 0 && s->timer >= 0 &&
 		epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->timer, &ev) == 0)
 		return s;
@@ -105,39 +105,31 @@ static struct bound *find(struct sockets *s, const struct addr *local)
 	return NULL;
 }
 
-static bool set_int(int fd, int level, int name, int value)
-{
-	return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
-}
-
 static bool set_family_options(int fd, const struct addr *local)
 {
 	if (local->family == ADDR_V4)
-		return set_int(fd, IPPROTO_IP, IP_TRANSPARENT, 1) &&
-		       set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
-	return set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) &&
-	       set_int(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1) &&
-	       set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
+		return socket_set_int(fd, IPPROTO_IP, IP_TRANSPARENT, 1) &&
+		       socket_set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+	return socket_set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) &&
+	       socket_set_int(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1) &&
+	       socket_set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
 }
 
 static int open_bound(const struct sockets *s, const struct addr *local)
 {
 	struct sockaddr_storage name;
-	socklen_t len = netaddr_to_socket(local, IKE_PORT, &name);
+	socklen_t len = sockaddr_of(local, IKE_PORT, &name);
 	int fd = socket(
-		netaddr_family(local), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		sockaddr_family(local), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -1;
 	if (setsockopt(fd, SOL_SOCKET, SO_MARK, &s->mark, sizeof(s->mark)) == 0 &&
-		set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+		socket_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
 		set_family_options(fd, local) &&
 		bind(fd, (struct sockaddr *)&name, len) == 0)
 		return fd;
-	int err = errno;
-	close(fd);
-	errno = err;
-	return -1;
+	return socket_give_up(fd);
 }
 
 static int watch_input(struct sockets *s, struct bound *b)
@@ -153,7 +145,7 @@ static int revive(struct sockets *s, struct bound *b)
 	if (b->gone_ms == 0)
 		return 0;
 	b->gone_ms = 0;
-	set_int(b->fd, SOL_SOCKET, SO_DETACH_FILTER, 0);
+	socket_hear_again(b->fd);
 	return watch_input(s, b);
 }
 
@@ -177,29 +169,6 @@ int sockets_open(struct sockets *s, const struct addr *local)
 	return err;
 }
 
-static void arm(struct sockets *s, uint64_t in_ms)
-{
-	struct itimerspec t = {
-		.it_value = {.tv_sec = (time_t)(in_ms / 1000),
-			.tv_nsec = (long)(in_ms % 1000) * 1000000 + 1},
-	};
-
-	timerfd_settime(s->timer, 0, &t, NULL);
-}
-
-/* A filter that lets nothing pass: the socket stays deaf, and the kernel silent. */
-static void deafen(struct bound *b)
-{
-	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
-	struct sock_fprog program = {.len = 1, .filter = &nothing};
-	uint8_t rest;
-
-	setsockopt(b->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
-	/* What came before the filter was meant for a bound address; it is one no more. */
-	while (recv(b->fd, &rest, sizeof(rest), MSG_DONTWAIT) >= 0)
-		;
-}
-
 void sockets_close(struct sockets *s, const struct addr *local)
 {
 	struct bound *b = find(s, local);
@@ -207,17 +176,19 @@ void sockets_close(struct sockets *s, const struct addr *local)
 	if (!b || b->gone_ms != 0)
 		return;
 	epoll_ctl(s->epoll, EPOLL_CTL_DEL, b->fd, NULL);
-	deafen(b);
+	socket_deafen(b->fd);
+	/* What came before the filter was meant for a bound address; it is one no more. */
+	socket_drain(b->fd);
 	b->gone_ms = clock_now_ms() + SOCKETS_LINGER_MS;
-	arm(s, SOCKETS_LINGER_MS);
+	timer_arm(s->timer, b->gone_ms, 0);
 }
 
 /* Closes what has lingered long enough, and sets the timer for the rest. */
 static void end_lingering(struct sockets *s)
 {
-	uint64_t ticks, now_ms = clock_now_ms(), next_ms = 0;
+	uint64_t now_ms = clock_now_ms(), next_ms = UINT64_MAX;
 
-	if (read(s->timer, &ticks, sizeof(ticks)) < 0)
+	if (!timer_rang(s->timer))
 		return;
 	list_each_safe(item, &s->open)
 	{
@@ -226,11 +197,10 @@ static void end_lingering(struct sockets *s)
 			continue;
 		if (b->gone_ms <= now_ms)
 			drop(s, b);
-		else if (next_ms == 0 || b->gone_ms < next_ms)
+		else if (b->gone_ms < next_ms)
 			next_ms = b->gone_ms;
 	}
-	if (next_ms != 0)
-		arm(s, next_ms - now_ms);
+	timer_arm(s->timer, next_ms, 0);
 }
 
 int sockets_send(struct sockets *s, const struct endpoint *local,
@@ -243,7 +213,7 @@ int sockets_send(struct sockets *s, const struct endpoint *local,
 		return ENOTCONN;
 	if (remote->addr.family != local->addr.family)
 		return EAFNOSUPPORT;
-	socklen_t len = netaddr_to_socket(&remote->addr, remote->port, &to);
+	socklen_t len = sockaddr_of(&remote->addr, remote->port, &to);
 	if (sendto(b->fd, bytes.at, bytes.len, MSG_DONTWAIT, (struct sockaddr *)&to,
 		    len) < 0)
 		return errno;
@@ -258,7 +228,7 @@ static bool receive(
 	ssize_t n = recvfrom(b->fd, s->bytes, DATAGRAM_MAX, MSG_DONTWAIT,
 		(struct sockaddr *)&from, &from_len);
 
-	if (n < 0 || !netaddr_from_socket(&from, &out->remote))
+	if (n < 0 || !sockaddr_read(&from, &out->remote))
 		return false;
 	out->local = (struct endpoint){.addr = b->local, .port = IKE_PORT};
 	out->bytes = span_of(s->bytes, (size_t)n);

@@ -63,4 +63,4 @@ EXTRA_DIST += \
 noinst_PROGRAMS += tests/lab/tools/vlab-plane
 tests_lab_tools_vlab_plane_SOURCES = tests/lab/tools/plane.c
 tests_lab_tools_vlab_plane_LDADD = src/plane/libvipsec_plane.a src/port/libvipsec_port.a \
-	$(core_ldadd) $(NL_LIBS) $(NFTABLES_LIBS) $(QB_LIBS) $(COROSYNC_LIBS) -lpthread
+	$(outer_ldadd) $(NL_LIBS) $(NFTABLES_LIBS) $(QB_LIBS) $(COROSYNC_LIBS) -lpthread

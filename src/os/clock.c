@@ -1,5 +1,7 @@
-/* port/clock.c - clock_gettime, in milliseconds. */
-#include "port/clock.h"
+/* os/clock.c - clock_gettime, in milliseconds. */
+#include "config.h"
+
+#include "os/clock.h"
 
 #include <time.h>
 

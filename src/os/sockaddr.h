@@ -1,9 +1,9 @@
-/* plane/sockaddr.h - between base/'s addresses and the kernel's sockaddr.
+/* os/sockaddr.h - between base/'s addresses and the kernel's sockaddr.
  *
  * Floor 5.
  */
-#ifndef VIPSEC_PLANE_SOCKADDR_H
-#define VIPSEC_PLANE_SOCKADDR_H
+#ifndef VIPSEC_OS_SOCKADDR_H
+#define VIPSEC_OS_SOCKADDR_H
 
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -1,9 +1,9 @@
-/* port/clock.h - the clocks of the real world, for those above floor 4.
+/* os/clock.h - the clocks of the real world.
  *
  * Floor 5.
  */
-#ifndef VIPSEC_PORT_CLOCK_H
-#define VIPSEC_PORT_CLOCK_H
+#ifndef VIPSEC_OS_CLOCK_H
+#define VIPSEC_OS_CLOCK_H
 
 #include <stdint.h>
 

@@ -1,20 +1,19 @@
-/* daemon/timer.c - deadlines as descriptors (timerfd). */
-#include "daemon/timer.h"
+/* os/timer.c - timerfd.
+ *
+ * libqb's own timers spin through the last millisecond before they are due; a descriptor
+ * does not, and CLOCK_BOOTTIME goes on while the machine sleeps.
+ */
+#include "config.h"
 
-#include <stdlib.h>
+#include "os/timer.h"
+
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
-/* libqb's own timers spin through the last millisecond before they are due; a descriptor
- * does not, and CLOCK_BOOTTIME goes on while the machine sleeps. */
 int timer_new(void)
 {
-	int fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-
-	if (fd < 0)
-		abort();
-	return fd;
+	return timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 }
 
 void timer_arm(int fd, uint64_t at_ms, uint64_t every_ms)

@@ -1,27 +1,24 @@
-/* port/netaddr.c - conversion of addresses. The plane has its own: rooms of one floor do
- * not see each other, and the floors below know no sockets.
- */
+/* os/sockaddr.c - by copies only: a sockaddr of the kernel may stand anywhere. */
 #include "config.h"
 
-#include "port/netaddr.h"
+#include "os/sockaddr.h"
 
 #include <assert.h>
 #include <string.h>
 
-int netaddr_family(const struct addr *a)
+int sockaddr_family(const struct addr *a)
 {
 	assert(addr_is_set(a));
 	return a->family == ADDR_V4 ? AF_INET : AF_INET6;
 }
 
-socklen_t netaddr_to_socket(
-	const struct addr *a, uint16_t port, struct sockaddr_storage *out)
+socklen_t sockaddr_of(const struct addr *a, uint16_t port, struct sockaddr_storage *out)
 {
 	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
 	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
 
 	memset(out, 0, sizeof(*out));
-	if (netaddr_family(a) == AF_INET) {
+	if (sockaddr_family(a) == AF_INET) {
 		memcpy(&v4.sin_addr, a->b, 4);
 		memcpy(out, &v4, sizeof(v4));
 		return sizeof(v4);
@@ -31,7 +28,7 @@ socklen_t netaddr_to_socket(
 	return sizeof(v6);
 }
 
-bool netaddr_from_socket(const struct sockaddr_storage *from, struct endpoint *out)
+bool sockaddr_read(const struct sockaddr_storage *from, struct endpoint *out)
 {
 	struct sockaddr_in v4;
 	struct sockaddr_in6 v6;

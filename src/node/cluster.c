@@ -131,6 +131,7 @@ void on_members(struct node *n, const uint8_t *members, size_t count)
 	struct claims before = n->claims;
 	bool newcomer = has_newcomer(&before, members, count);
 	bool was_up = cluster_is_up(n);
+	n->merged = (n->merged || newcomer) && was_up;
 	claims_on_members(&n->claims, members, (unsigned)count);
 	for (unsigned i = 0; i < 256; i++)
 		if (!claims_is_member(&n->claims, (uint8_t)i))
@@ -180,6 +181,10 @@ static void on_hello(struct node *n, uint8_t from, const struct cluster_msg *m)
 
 	if (!claims_on_hello(&n->claims, from, m))
 		return;
+	if (n->claims.complete && n->merged) {
+		n->merged = false;
+		announce_owned(n);
+	}
 	n->hash_of[from] = short_hash(m->config_hash);
 	if (n->config && n->hash_of[from] != before && n->hash_of[from] != 0 &&
 		n->hash_of[from] != short_hash(n->config->hash))

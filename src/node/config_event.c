@@ -78,6 +78,13 @@ static void end_changed_peers(struct change *c)
 
 /* ---- moving over ---------------------------------------------------------------------------- */
 
+static void keep_closings(struct scope *new, const struct scope *old)
+{
+	new->gate_closings = old->gate_closings;
+	new->gate_alarm_ms = old->gate_alarm_ms;
+	new->gate_stuck = old->gate_stuck;
+}
+
 static void move_places(struct node *n, struct scope *old, struct scope *new)
 {
 	if (new->is_host) {
@@ -95,7 +102,7 @@ static void move_places(struct node *n, struct scope *old, struct scope *new)
 			release_now(n, old, &old->places[i]);
 	}
 	new->gate_open = old->gate_open;
-	new->gate_closings = old->gate_closings;
+	keep_closings(new, old);
 	new->steered = old->steered;
 }
 
@@ -110,7 +117,7 @@ static void move_scopes(struct change *c)
 		} else {
 			end_scope(n, old);
 			if (i < c->n_scopes)
-				c->scopes[i].gate_closings = old->gate_closings;
+				keep_closings(&c->scopes[i], old);
 		}
 	}
 }

@@ -85,6 +85,7 @@ struct node {
 
 	bool quorate;
 	struct claims claims;
+	bool merged; /* with newcomers, and not all have said HELLO */
 	uint64_t hash_of[256]; /* first octets of each member's configuration hash */
 	struct replica_peers *directory;
 	uint8_t *journal; /* REPLICA_CHUNK_MAX octets, not sent yet */
@@ -119,6 +120,8 @@ void on_usage(struct node *n, const struct esp_usage *usage);
 void binds_settle(struct node *n);
 uint64_t binds_due_ms(const struct node *n);
 void tuning_refresh(struct node *n);
+
+void on_gate_closed(struct node *n, const struct node_event *ev); /* gate.c */
 
 /* ---- cluster.c -------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* node/node.c - the node as a value: birth, death, and the step.
  *
  * The table below sends each kind of event to the file that knows it; then settle() lets
- * follow what follows. Addresses, quorum and gates are so small that they stand here.
+ * follow what follows. Addresses and quorum are so small that they stand here.
  */
 #include "node/core.h"
 
@@ -158,15 +158,6 @@ static void on_usage_event(struct node *n, const struct node_event *ev)
 	on_usage(n, &ev->u.usage);
 }
 
-static void on_gate_closed(struct node *n, const struct node_event *ev)
-{
-	if (ev->u.gate.scope >= n->n_scopes)
-		return;
-	struct scope *s = &n->scopes[ev->u.gate.scope];
-	if (s->gate_closings > 0)
-		s->gate_closings--;
-}
-
 static void on_members_event(struct node *n, const struct node_event *ev)
 {
 	on_members(n, ev->u.members.members, ev->u.members.n);
@@ -238,6 +229,7 @@ static void settle(struct node *n)
 	if (ike_next_due_ms(n->ike) <= n->now_ms)
 		ike_tick(n->ike, n->now_ms);
 	places_settle(n);
+	gates_settle(n);
 	idle_settle(n);
 	dial_settle(n);
 	directory_settle(n);
@@ -270,6 +262,7 @@ uint64_t node_next_due_ms(const struct node *n)
 	uint64_t due = ike_next_due_ms(n->ike);
 
 	due = earlier(due, places_due_ms(n));
+	due = earlier(due, gates_due_ms(n));
 	due = earlier(due, idle_due_ms(n));
 	due = earlier(due, dial_due_ms(n));
 	due = earlier(due, directory_due_ms(n));

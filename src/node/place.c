@@ -73,8 +73,7 @@ static void bind_place(struct node *n, struct scope *s, struct place *p)
 	scope_open_gate(n, s);
 	if (!s->is_host) {
 		char text[ADDR_TEXT_MAX];
-		f = effects_add(n->out, FX_ANNOUNCE, s->id);
-		f->u.announce = p->addr;
+		place_announce(n, s, p);
 		node_tell(n, EVENT_NOTICE, "vip-bound", s, NULL, 0, "%s is bound here",
 			addr_format(&p->addr, text));
 	}
@@ -324,8 +323,11 @@ static void place_settle(struct node *n, struct scope *s, struct place *p)
 void places_settle(struct node *n)
 {
 	for (unsigned i = 0; i < n->n_scopes; i++)
-		for (unsigned k = 0; k < n->scopes[i].n_places; k++)
-			place_settle(n, &n->scopes[i], &n->scopes[i].places[k]);
+		for (unsigned k = 0; k < n->scopes[i].n_places; k++) {
+			struct scope *s = &n->scopes[i];
+			place_settle(n, s, &s->places[k]);
+			announce_settle(n, s, &s->places[k]);
+		}
 }
 
 uint64_t places_due_ms(const struct node *n)
@@ -337,6 +339,8 @@ uint64_t places_due_ms(const struct node *n)
 			const struct place *p = &n->scopes[i].places[k];
 			if (p->state == VIP_RELEASING && p->due_ms < due)
 				due = p->due_ms;
+			if (p->announce_ms != 0 && p->announce_ms < due)
+				due = p->announce_ms;
 		}
 	}
 	return due;
@@ -351,6 +355,8 @@ void place_reason(const struct node *n, const struct scope *s, const struct plac
 	addr_format(&p->addr, a);
 	if (p->state == VIP_BOUND)
 		snprintf(out, cap, "%s", "");
+	else if (s->gate_stuck)
+		snprintf(out, cap, "%s: " GATE_STUCK_TEXT, a);
 	else if (p->seen == NODE_ADDR_GONE)
 		snprintf(out, cap, "%s is not on this machine", a);
 	else if (p->seen == NODE_ADDR_TENTATIVE)

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += src/node/libvipsec_node.a
 src_node_libvipsec_node_a_SOURCES = \
+	src/node/announce.c \
 	src/node/claim.c src/node/claim.h \
 	src/node/cluster.c \
 	src/node/cluster_msg.c src/node/cluster_msg.h \
@@ -10,6 +11,7 @@ src_node_libvipsec_node_a_SOURCES = \
 	src/node/directory.c \
 	src/node/due.c src/node/due.h \
 	src/node/effects.c src/node/effects.h \
+	src/node/gate.c \
 	src/node/host.c \
 	src/node/idle.c \
 	src/node/node.c src/node/node.h \

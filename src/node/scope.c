@@ -184,22 +184,3 @@ void scope_next_activation(struct node *n)
 	bytes[1] = (uint8_t)n->activation;
 	node_store(n, "activation", span_of(bytes, sizeof(bytes)));
 }
-
-void scope_open_gate(struct node *n, struct scope *s)
-{
-	if (s->gate_open)
-		return;
-	s->gate_open = true;
-	struct effect *f = effects_add(n->out, FX_GATE, s->id);
-	f->u.gate.open = true;
-	f->u.gate.activation = n->activation;
-}
-
-void scope_close_gate(struct node *n, struct scope *s)
-{
-	if (!s->gate_open)
-		return;
-	s->gate_open = false;
-	s->gate_closings++;
-	effects_add(n->out, FX_GATE, s->id);
-}

@@ -27,6 +27,8 @@ struct place {
 	bool leaving; /* its SAs are being taken down; it is not bound before that is done */
 	bool mute; /* ... and nothing more is sent meanwhile */
 	uint64_t due_ms; /* RELEASING: leave by then; 0: not armed */
+	unsigned announced; /* copies, since announcing began */
+	uint64_t announce_ms; /* the next copy; 0: none */
 };
 
 struct rule_use { /* one negotiate rule of the scope */
@@ -47,6 +49,8 @@ struct scope {
 	bool steered; /* FX_POLICY was given */
 	bool gate_open;
 	unsigned gate_closings; /* not acknowledged yet */
+	uint64_t gate_alarm_ms; /* they should be, by then */
+	bool gate_stuck; /* they are not, and it was told */
 };
 
 /* ---- scope.c ------------------------------------------------------------- */
@@ -66,8 +70,23 @@ const struct rule_use *scope_use(const struct scope *s, uint32_t rule);
 void scope_steer(struct node *n, struct scope *s);
 /* A new number for the IVs, on disk before the gate opens. */
 void scope_next_activation(struct node *n);
+
+/* ---- gate.c ---------------------------------------------------------------- */
+
+#define GATE_STUCK_TEXT "the data thread does not say that it has stopped sending"
 void scope_open_gate(struct node *n, struct scope *s);
 void scope_close_gate(struct node *n, struct scope *s);
+/* Warns of closings that are not acknowledged in time. */
+void gates_settle(struct node *n);
+uint64_t gates_due_ms(const struct node *n);
+
+/* ---- announce.c ------------------------------------------------------------- */
+
+/* Now, and a few times more. */
+void place_announce(struct node *n, const struct scope *s, struct place *p);
+/* All that we own, after a split has healed. */
+void announce_owned(struct node *n);
+void announce_settle(struct node *n, const struct scope *s, struct place *p);
 
 /* ---- place.c: the life cycle ------------------------------------------------ */
 

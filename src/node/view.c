@@ -82,6 +82,7 @@ static void look_places(const struct node *n, const struct scope *s, struct vip_
 		return;
 	out->state = best->state;
 	out->since_ms = best->since_ms;
+	out->stuck = s->gate_stuck;
 	if (s->is_host || !cluster_is_clustered(n))
 		out->owner = best->state == VIP_BOUND ? n->params.member : 0;
 	else

@@ -30,6 +30,7 @@ struct vip_view {
 	uint8_t owner; /* member with the claim; 0: nobody */
 	uint64_t since_ms; /* in this state */
 	unsigned peers, peers_up;
+	bool stuck; /* not released: the data thread does not acknowledge the closed gate */
 	char reason[128]; /* why it is not bound; empty when it is */
 };
 

@@ -319,6 +319,60 @@ static void healed_partition_has_one_owner(void **state)
 	lab_free(l);
 }
 
+/* Neighbours may believe what the other half told them: who owns the address says so
+ * again when all are together, three times, and the loser does not. */
+static void after_a_split_the_owner_announces_again(void **state)
+{
+	struct lab *l = members(MEMBER_CONF, 2);
+
+	(void)state;
+	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 10);
+	lab_group(l, TWO);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 10);
+	lab_group(l, ONE);
+	lab_run(l, 10);
+	lab_forget_log(l, M1);
+	lab_forget_log(l, M2);
+	lab_group(l, ONE | TWO);
+	lab_run(l, 2000);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_BOUND);
+	assert_int_equal(lab_count(l, M1, "announce 192.0.2.10"), 3);
+	assert_int_equal(lab_count(l, M2, "announce"), 0);
+	lab_free(l);
+}
+
+static void a_member_that_leaves_is_no_reason_to_announce(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 3);
+
+	(void)state;
+	lab_run(l, 2000);
+	lab_forget_log(l, M1);
+	lab_group(l, ONE | TWO);
+	lab_run(l, 2000);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_BOUND);
+	assert_int_equal(lab_count(l, M1, "announce"), 0);
+	lab_free(l);
+}
+
+static void with_quorum_back_the_address_is_announced(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 2);
+
+	(void)state;
+	lab_quorum(l, M1, false);
+	lab_forget_log(l, M1);
+	lab_run(l, 2000);
+	assert_int_equal(lab_count(l, M1, "announce"), 0);
+	lab_quorum(l, M1, true);
+	lab_run(l, 2000);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_BOUND);
+	assert_int_equal(lab_count(l, M1, "announce 192.0.2.10"), 3);
+	lab_free(l);
+}
+
 /* The claim is given back only when the gate's closing is acknowledged. */
 static void release_waits_for_the_gate(void **state)
 {
@@ -440,6 +494,9 @@ int main(void)
 		cmocka_unit_test(a_started_address_is_no_stray),
 		cmocka_unit_test(killed_daemon_comes_back),
 		cmocka_unit_test(healed_partition_has_one_owner),
+		cmocka_unit_test(after_a_split_the_owner_announces_again),
+		cmocka_unit_test(a_member_that_leaves_is_no_reason_to_announce),
+		cmocka_unit_test(with_quorum_back_the_address_is_announced),
 		cmocka_unit_test(release_waits_for_the_gate),
 		cmocka_unit_test(another_member_with_the_claim_gets_no_delete_from_us),
 		cmocka_unit_test(different_configuration_is_told),

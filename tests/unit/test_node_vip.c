@@ -271,6 +271,39 @@ static void not_bound_again_before_the_gate_is_acknowledged(void **state)
 	lab_free(l);
 }
 
+static struct vip_view vip_of(struct lab *l, unsigned i)
+{
+	struct vip_view v;
+
+	assert_true(node_look_vip(l->node[i].node, 0, &v));
+	return v;
+}
+
+/* After a second without the data thread's word there is one warning, and the VIP is not
+ * shown as cleanly released; when the word comes, it is. */
+static void a_gate_that_is_not_acknowledged_raises_an_alarm(void **state)
+{
+	struct lab *l = bound(SERVER_CONF);
+	struct node_event ev = {.kind = NODE_GATE_CLOSED};
+
+	(void)state;
+	l->hold_acks = true;
+	lab_address(l, SERVER, VIP, NODE_ADDR_GONE);
+	lab_run(l, 999);
+	assert_int_equal(lab_count(l, SERVER, "gate-stuck"), 0);
+	assert_false(vip_of(l, SERVER).stuck);
+	lab_run(l, 1);
+	assert_int_equal(lab_count(l, SERVER, "gate-stuck"), 1);
+	assert_true(vip_of(l, SERVER).stuck);
+	assert_non_null(strstr(vip_of(l, SERVER).reason, "data thread"));
+	lab_run(l, 10000);
+	assert_int_equal(lab_count(l, SERVER, "gate-stuck"), 1);
+	lab_step(l, SERVER, &ev);
+	assert_false(vip_of(l, SERVER).stuck);
+	assert_int_equal(lab_count(l, SERVER, "gate-closed"), 1);
+	lab_free(l);
+}
+
 static void each_binding_has_a_new_activation(void **state)
 {
 	struct lab *l = bound(SERVER_CONF);
@@ -332,6 +365,7 @@ int main(void)
 		cmocka_unit_test(start_waits_for_duplicate_address_detection),
 		cmocka_unit_test(each_address_has_its_own_life),
 		cmocka_unit_test(not_bound_again_before_the_gate_is_acknowledged),
+		cmocka_unit_test(a_gate_that_is_not_acknowledged_raises_an_alarm),
 		cmocka_unit_test(each_binding_has_a_new_activation),
 		cmocka_unit_test(shutdown_says_goodbye_and_exits),
 		cmocka_unit_test(shutdown_does_not_wait_for_a_dead_peer),

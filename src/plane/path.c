@@ -43,14 +43,34 @@ struct path {
 	struct iovec vectors[ESP_BATCH_MAX];
 	struct sockaddr_storage names[ESP_BATCH_MAX];
 	_Alignas(struct cmsghdr) uint8_t control[ESP_BATCH_MAX][CONTROL];
+	/* For receiving, written once; what the kernel changes is put back before the next
+	 * call, for as many as it filled. */
+	struct mmsghdr in_messages[ESP_BATCH_MAX];
+	struct iovec in_vectors[ESP_BATCH_MAX];
+	unsigned filled;
 	uint8_t *slab;
 };
+
+static uint8_t *slot(struct path *p, unsigned i)
+{
+	return p->slab + (size_t)i * SLOT + ESP_ROOM_BEFORE;
+}
 
 struct path *path_new(void)
 {
 	struct path *p = mem_new(1, sizeof(*p));
 
 	p->slab = mem_new(ESP_BATCH_MAX, SLOT);
+	for (unsigned i = 0; i < ESP_BATCH_MAX; i++) {
+		p->in_vectors[i] = (struct iovec){slot(p, i), PACKET_MAX};
+		p->in_messages[i].msg_hdr = (struct msghdr){
+			.msg_name = &p->names[i],
+			.msg_iov = &p->in_vectors[i],
+			.msg_iovlen = 1,
+			.msg_control = p->control[i],
+		};
+	}
+	p->filled = ESP_BATCH_MAX;
 	return p;
 }
 
@@ -59,11 +79,6 @@ void path_free(struct path *p)
 	wipe(p->slab, (size_t)ESP_BATCH_MAX * SLOT);
 	free(p->slab);
 	free(p);
-}
-
-static uint8_t *slot(struct path *p, unsigned i)
-{
-	return p->slab + (size_t)i * SLOT + ESP_ROOM_BEFORE;
 }
 
 /* ---- out of the batch ------------------------------------------------------------ */
@@ -233,18 +248,13 @@ void path_release(struct data *d, uint64_t now_ms)
 
 static int receive(struct path *p, const struct local_socket *s)
 {
-	for (unsigned i = 0; i < ESP_BATCH_MAX; i++) {
-		p->vectors[i] = (struct iovec){slot(p, i), PACKET_MAX};
-		p->messages[i].msg_hdr = (struct msghdr){
-			.msg_name = &p->names[i],
-			.msg_namelen = sizeof(p->names[i]),
-			.msg_iov = &p->vectors[i],
-			.msg_iovlen = 1,
-			.msg_control = p->control[i],
-			.msg_controllen = CONTROL,
-		};
+	for (unsigned i = 0; i < p->filled; i++) {
+		p->in_messages[i].msg_hdr.msg_namelen = sizeof(p->names[i]);
+		p->in_messages[i].msg_hdr.msg_controllen = CONTROL;
 	}
-	return recvmmsg(s->fd, p->messages, ESP_BATCH_MAX, MSG_DONTWAIT, NULL);
+	int n = recvmmsg(s->fd, p->in_messages, ESP_BATCH_MAX, MSG_DONTWAIT, NULL);
+	p->filled = n > 0 ? (unsigned)n : 0;
+	return n;
 }
 
 static uint8_t traffic_class(struct msghdr *m)
@@ -303,11 +313,11 @@ static bool take(
 
 	*pkt = (struct esp_packet){
 		.at = slot(p, i),
-		.len = p->messages[i].msg_len,
+		.len = p->in_messages[i].msg_len,
 		.verdict = ESP_DROP,
 		.scope = s->local->scope,
 		.encap = s->udp,
-		.tos = traffic_class(&p->messages[i].msg_hdr),
+		.tos = traffic_class(&p->in_messages[i].msg_hdr),
 		.local = {.addr = s->local->addr, .port = s->udp ? IKE_NATT_PORT : 0},
 	};
 	if (!sockaddr_read(&p->names[i], &pkt->remote))

@@ -60,6 +60,9 @@ static bool report_gates(struct data *d)
 	bool waits = false;
 
 	for (uint16_t scope = 0; scope < SCOPE_MAX; scope++) {
+		/* Asked each round: nearly always nothing waits. */
+		if (d->gate_waits[scope] == 0)
+			continue;
 		struct plane_report r = {.kind = PLANE_GATE_CLOSED};
 		r.u.gate.scope = scope;
 		r.u.gate.turn = d->gate_turns[scope];

@@ -5,6 +5,7 @@
 #   FUZZ_TARGETS   tests/fuzz/fuzz_NAME, with tests/fuzz/corpus/NAME
 #   TOOL_TESTS     scripts that test tools/ and tests/run
 #   BENCHMARKS     programs of check_PROGRAMS that print figures
+#   BENCH_LABS     the same of tests/bench, in Python
 # Scripts named tests/lab/t-* and tests/cluster/t-* are found by their name.
 # docs/TESTING.md says what each target below runs.
 include tests/unit/unit.mk
@@ -87,8 +88,10 @@ fuzz:
 	$(AM_V_at)$(SHELL) $(srcdir)/tools/fuzz-all $(abs_top_srcdir) fuzz $(SECONDS) \
 		$(FUZZ_TARGETS)
 
-bench: $(BENCHMARKS)
-	$(AM_V_at)for b in $(BENCHMARKS); do echo "== $$b"; ./$$b || exit 1; done
+bench: all check-programs
+	$(AM_V_at)for b in $(BENCHMARKS); do echo "== $$b"; ./$$b || exit 1; done; \
+	for b in $(BENCH_LABS); do echo "== $$b"; \
+		VIPSEC_BUILDDIR=$(abs_top_builddir) $(PYTHON3) $(srcdir)/$$b || exit 1; done
 
 .PHONY: check-san check-lab check-cluster sim fuzz bench
 

@@ -220,10 +220,12 @@ static void write_path_mtu(FILE *out)
 	fprintf(out, "%s@th,112,8 17 @th,384,16 { 500, 4500 } accept\n", v6);
 }
 
+/* A chain of its own, so that what is no ICMP passes it by in one step. */
 static void write_silence(FILE *out, const struct guard_rules *rules)
 {
 	static const char *const drop = "counter name icmp_silenced drop";
 
+	fputs("\tchain silence {\n", out);
 	write_own(out, rules, "saddr",
 		"icmp type destination-unreachable @th,136,8 { 50, 51 }", drop);
 	write_own(out, rules, "saddr",
@@ -237,6 +239,7 @@ static void write_silence(FILE *out, const struct guard_rules *rules)
 		"icmpv6 type destination-unreachable @th,112,8 17 @th,400,16 { 500, 4500 "
 		"}",
 		drop);
+	fputs("\t}\n", out);
 }
 
 static void write_exemptions(FILE *out, const struct guard_rules *rules, enum side side)
@@ -279,13 +282,13 @@ static void write_jumps(FILE *out, const struct guard_rules *rules, enum side si
 
 static void write_chains(FILE *out, const struct guard_rules *rules)
 {
+	write_silence(out, rules);
 	fputs("\tchain arriving {\n", out);
 	fprintf(out, "\t\tiifname { \"lo\", \"%s\" } accept\n", rules->tun_name);
 	write_exemptions(out, rules, ARRIVING);
 	write_path_mtu(out);
 	write_jumps(out, rules, ARRIVING);
-	fputs("\t}\n\tchain leaving {\n", out);
-	write_silence(out, rules);
+	fputs("\t}\n\tchain leaving {\n\t\tmeta l4proto { 1, 58 } jump silence\n", out);
 	fprintf(out, "\t\toifname { \"lo\", \"%s\" } accept\n", rules->tun_name);
 	write_exemptions(out, rules, LEAVING);
 	write_jumps(out, rules, LEAVING);

@@ -14,6 +14,8 @@
  * - Of two confirmed ones: between two vipsec nodes, and if they came up within 10 s, the
  *   one with the lowest of the four nonces goes. Its initiator deletes it; the other side
  *   only if that does not happen. Otherwise the older goes, after 5 s without traffic.
+ * - The winner must be alive: nobody goes for one that has not been heard since the other
+ *   came up. It is probed; if it is dead, the other stays.
  * - A peer that calls again when its duplicate was deleted keeps its duplicate.
  *
  * A loser is marked `replaced` at once. If the winner goes first, the loser stays.
@@ -199,11 +201,17 @@ static void lose(struct ike_engine *e, struct ike_sa *loser, struct ike_sa *winn
 	ike_timer_update(e, loser);
 }
 
+/* It may be with a node that is no more, and not have crossed with the other at all. */
+static bool is_doubtful(const struct ike_sa *winner, const struct ike_sa *loser)
+{
+	return !winner->confirmed || winner->last_in_ms < loser->established_ms;
+}
+
 /* Puts the SAs that carry the same traffic as sa in order. */
 static void rank(struct ike_engine *e, struct ike_sa *sa)
 {
 	struct ike_sa *best = find_best(sa);
-	bool alone = true;
+	bool doubtful = false;
 
 	list_each(item, &sa->pair->members)
 	{
@@ -213,10 +221,10 @@ static void rank(struct ike_engine *e, struct ike_sa *sa)
 			!same_traffic(best, other))
 			continue;
 		lose(e, other, best);
-		alone = false;
+		doubtful = doubtful || is_doubtful(best, other);
 	}
 	win(e, best);
-	if (!alone && !best->confirmed)
+	if (doubtful)
 		ike_probe_now(e, best);
 }
 
@@ -303,6 +311,12 @@ void ike_crossing_due(struct ike_engine *e, struct ike_sa *sa)
 	}
 	if (!sa->confirmed) {
 		end_replaced(e, sa);
+		return;
+	}
+	if (is_doubtful(winner, sa)) {
+		ike_probe_now(e, winner);
+		c->due_ms = e->now_ms + END_OURS_MS;
+		ike_timer_update(e, sa);
 		return;
 	}
 	if (c->unused_only && c->used_ms + UNUSED_MS > e->now_ms) {

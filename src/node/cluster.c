@@ -136,9 +136,12 @@ void on_members(struct node *n, const uint8_t *members, size_t count)
 	for (unsigned i = 0; i < 256; i++)
 		if (!claims_is_member(&n->claims, (uint8_t)i))
 			n->hash_of[i] = 0;
+	memset(n->told, 0, sizeof(n->told));
 	forget_asking(n);
 	if (!cluster_is_clustered(n))
 		return;
+	if (newcomer)
+		directory_doubt(n, &before);
 	places_on_members(n, &before);
 	if (!cluster_is_up(n)) {
 		if (was_up)
@@ -185,6 +188,8 @@ static void on_hello(struct node *n, uint8_t from, const struct cluster_msg *m)
 		n->merged = false;
 		announce_owned(n);
 	}
+	if (claims_has_heard(&n->claims, from))
+		directory_believe(n, from);
 	n->hash_of[from] = short_hash(m->config_hash);
 	if (n->config && n->hash_of[from] != before && n->hash_of[from] != 0 &&
 		n->hash_of[from] != short_hash(n->config->hash))
@@ -213,6 +218,7 @@ static void on_peers(struct node *n, uint8_t from, struct span journal)
 
 	if (from == n->params.member || !claims_is_member(&n->claims, from))
 		return;
+	n->told[from] = n->told[from] || journal.len == 0;
 	enum replica_err err = replica_peers_apply(n->directory, journal, admit, &a);
 	if (err == REPLICA_OK)
 		directory_store(n, false);

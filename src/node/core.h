@@ -87,6 +87,7 @@ struct node {
 	struct claims claims;
 	bool merged; /* with newcomers, and not all have said HELLO */
 	uint64_t hash_of[256]; /* first octets of each member's configuration hash */
+	bool told[256]; /* who has told all its peers since the last membership */
 	struct replica_peers *directory;
 	uint8_t *journal; /* REPLICA_CHUNK_MAX octets, not sent yet */
 	size_t journal_len;
@@ -143,6 +144,10 @@ void directory_note(struct node *n, struct peer *p);
 void directory_forget(struct node *n, struct peer *p);
 /* To newcomers; before: the claims of the last membership. */
 void directory_snapshot(struct node *n, const struct claims *before);
+/* Others have come: what we know of their addresses may be old. */
+void directory_doubt(struct node *n, const struct claims *before);
+/* A member has said HELLO, and told all that it knows before. */
+void directory_believe(struct node *n, uint8_t from);
 void directory_store(struct node *n, bool at_once);
 void directory_settle(struct node *n);
 uint64_t directory_due_ms(const struct node *n);

@@ -211,7 +211,7 @@ static uint64_t grown(uint64_t first, unsigned times, uint64_t last)
 static const char *why_text(const struct ike_failure *f)
 {
 	static const char *const texts[] = {
-		[IKE_WHY_NONE] = "refused",
+		[IKE_WHY_NONE] = "the peer refuses without a reason",
 		[IKE_WHY_PROPOSAL] = "no common proposal: compare the proposals of both "
 				     "sides",
 		[IKE_WHY_AUTH] = "authentication failed: compare the pre-shared keys and "
@@ -222,36 +222,70 @@ static const char *why_text(const struct ike_failure *f)
 		[IKE_WHY_MODE] = "transport here, tunnel there: compare the modes",
 		[IKE_WHY_SYNTAX] = "the peer found our message malformed, or we its",
 		[IKE_WHY_BUSY] = "the peer is busy",
-		[IKE_WHY_OTHER] = "refused",
+		[IKE_WHY_OTHER] = "the peer refuses for a reason of its own",
 	};
 
-	if (f->close == IKE_CLOSE_TIMEOUT)
+	switch (f->close) {
+	case IKE_CLOSE_TIMEOUT:
 		return "no answer: is the peer up, and UDP 500 and 4500 open between?";
+	case IKE_CLOSE_REPLACED:
+		return "the peer's own call came first, and its SA is gone again";
+	case IKE_CLOSE_DELETED_BY_PEER:
+		return "the peer deleted the IKE SA before it carried anything";
+	case IKE_CLOSE_DELETED_BY_US:
+	case IKE_CLOSE_FORGOTTEN:
+		return "given up here before it was complete";
+	case IKE_CLOSE_REFUSED:
+	case IKE_CLOSE_WE_REFUSED:
+		break;
+	}
 	return texts[f->why];
+}
+
+static void tell_failure(
+	struct node *n, struct peer *p, const struct ike_failure *why, uint64_t ms)
+{
+	char notify[32] = "", pause[DURATION_TEXT_MAX];
+
+	snprintf(p->reason, sizeof(p->reason), "%s", why_text(why));
+	if (!rate_allow(&p->tell, n->now_ms))
+		return;
+	if (why->notify != 0)
+		snprintf(notify, sizeof(notify), " (notify %u)", why->notify);
+	node_tell(n, EVENT_WARNING, "peer-failed", &n->scopes[p->scope], &p->remote, 0,
+		"rule %s: %s%s; %s%s", n->config->rules[p->rule].name, p->reason, notify,
+		p->want ? "again in " : "waiting for traffic",
+		p->want ? duration_format(ms - ms % 100, pause) : "");
+}
+
+static bool is_refusal(const struct ike_failure *why)
+{
+	return why->close == IKE_CLOSE_REFUSED || why->close == IKE_CLOSE_WE_REFUSED;
+}
+
+static uint64_t pause_of(struct node *n, const struct peer *p, bool refused)
+{
+	uint64_t ms = refused ? grown(REFUSED_FIRST_MS, p->tries, REFUSED_LAST_MS)
+			      : grown(PAUSE_FIRST_MS, p->tries, PAUSE_LAST_MS);
+
+	return entropy_jitter(&n->entropy, ms, JITTER);
 }
 
 void dial_failed(struct node *n, struct peer *p, const struct ike_failure *why)
 {
-	char pause[DURATION_TEXT_MAX];
-	bool refused =
-		why->close == IKE_CLOSE_REFUSED || why->close == IKE_CLOSE_WE_REFUSED;
-
 	if (p->call != 0 || peer_session(p))
 		return;
+	/* While we called here, it came back from another port: nobody failed. */
+	if (peer_is_elsewhere(p)) {
+		forget(n, p);
+		return;
+	}
 	drop_stale_reasons(n, p);
-	if (refused && why->why == IKE_WHY_AUTH)
+	if (is_refusal(why) && why->why == IKE_WHY_AUTH)
 		p->auth++; /* the next method of the rule, then the first again */
-	uint64_t ms = refused ? grown(REFUSED_FIRST_MS, p->tries, REFUSED_LAST_MS)
-			      : grown(PAUSE_FIRST_MS, p->tries, PAUSE_LAST_MS);
-	ms = entropy_jitter(&n->entropy, ms, JITTER);
+	uint64_t ms = pause_of(n, p, is_refusal(why));
 	p->tries++;
-	snprintf(p->reason, sizeof(p->reason), "%s", why_text(why));
-	if (rate_allow(&p->tell, n->now_ms))
-		node_tell(n, EVENT_WARNING, "peer-failed", &n->scopes[p->scope],
-			&p->remote, 0, "rule %s: %s (notify %u); %s%s",
-			n->config->rules[p->rule].name, p->reason, why->notify,
-			p->want ? "again in " : "waiting for traffic",
-			p->want ? duration_format(ms - ms % 100, pause) : "");
+	tell_failure(n, p, why, ms);
 	if (p->want == 0)
 		return;
 	unqueue(n, p);

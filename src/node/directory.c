@@ -2,9 +2,12 @@
  *
  * Whoever owns an address says who its peers are. A change is sent at once, since a crash
  * may be next; those that follow within 20 ms, or until there is much of them, go
- * together. A newcomer gets everything. On disk lies one
- * snapshot of all, rewritten at most five times a second, and less often when it is large. With
- * `takeover wait` nothing is shared and nothing is kept.
+ * together. A newcomer gets everything, and an empty journal at the end of it: what it has
+ * on its disk, or knew before it was cut off, of an address whose owner has not named it
+ * now, it forgets. Otherwise peers that have moved would be called at both places.
+ *
+ * On disk lies one snapshot of all, rewritten at most five times a second, and less often
+ * when it is large. With `takeover wait` nothing is shared and nothing is kept.
  *
  * A peer that was deleted politely is dropped from the directory: nobody calls it before
  * there is traffic. A peer whose SA was lost stays.
@@ -150,9 +153,49 @@ void directory_snapshot(struct node *n, const struct claims *before)
 	struct telling t = {.n = n, .before = before};
 
 	flush_journal(n);
-	if (keeps(n))
-		replica_peers_snapshot(
-			n->directory, REPLICA_CHUNK_MAX, is_ours_to_tell, tell_chunk, &t);
+	if (!keeps(n))
+		return;
+	replica_peers_snapshot(
+		n->directory, REPLICA_CHUNK_MAX, is_ours_to_tell, tell_chunk, &t);
+	if (claims_is_member(before, n->params.member))
+		cluster_send_journal(n, span_of(NULL, 0));
+}
+
+static bool is_theirs(const struct replica_peer *p, void *ctx)
+{
+	const struct telling *t = ctx;
+
+	return strcmp(p->vip, "host") != 0 &&
+	       claims_owner(t->before, &p->local) != t->n->params.member;
+}
+
+void directory_doubt(struct node *n, const struct claims *before)
+{
+	struct telling t = {.n = n, .before = before};
+
+	replica_peers_doubt(n->directory, is_theirs, &t);
+}
+
+struct belief {
+	const struct node *n;
+	uint8_t from;
+};
+
+static bool is_judged(const struct replica_peer *p, void *ctx)
+{
+	const struct belief *b = ctx;
+
+	return strcmp(p->vip, "host") != 0 &&
+	       claims_owner(&b->n->claims, &p->local) == b->from;
+}
+
+void directory_believe(struct node *n, uint8_t from)
+{
+	struct belief b = {.n = n, .from = from};
+
+	if (n->told[from] && keeps(n) &&
+		replica_peers_forget(n->directory, is_judged, &b) > 0)
+		directory_store(n, false);
 }
 
 /* ---- the disk ---------------------------------------------------------------------------- */

@@ -4,7 +4,8 @@
  * or its child. T is idle-timeout, or idle-timeout-failover if nlbs-flags is 1 here or the
  * peer sent NLBS_PRESENT. From t0 + T/2 on the peer is probed every T/8 (RFC 7296 2.4),
  * that is four times; at t0 + T it is dead: all its SAs go, and it is called again at
- * once. Without three probes nobody dies, so a daemon that was stopped for a while first
+ * once. Of two SAs one may be dead alone (it was another node's): what has been heard from
+ * since its t0 stays. Without three probes nobody dies, so a daemon that was stopped for a while first
  * asks. An SA without traffic either way is idle, not dead; after idle-lifetime it is
  * deleted politely.
  *
@@ -91,11 +92,36 @@ static void again(struct node *n, struct session *s, uint64_t ms)
 
 /* ---- verdicts ------------------------------------------------------------------------------- */
 
+static uint64_t heard_ms(const struct session *s, const struct ike_info *info)
+{
+	return larger(info->last_in_ms, s->usage.last_in_ms);
+}
+
+/* Another SA of the same peer has heard from it since this one has not. */
+static bool lives_elsewhere(const struct node *n, const struct session *dead)
+{
+	struct ike_info info;
+
+	list_each(item, &dead->peer->sessions)
+	{
+		const struct session *s = list_entry(item, struct session, of_peer);
+		if (s != dead && s->child.id != 0 && s->end == END_NONE &&
+			ike_view(n->ike, s->ike, &info) &&
+			heard_ms(s, &info) > dead->t0_ms)
+			return true;
+	}
+	return false;
+}
+
 static void die(struct node *n, struct session *s, uint64_t limit)
 {
 	struct peer *p = s->peer;
 	char text[DURATION_TEXT_MAX];
 
+	if (lives_elsewhere(n, s)) {
+		session_forget(n, s, END_DEAD);
+		return;
+	}
 	node_tell(n, EVENT_WARNING, "peer-dead", &n->scopes[p->scope], &p->remote, s->ike,
 		"rule %s: no sign of life for %s (%s, nlbs-flags %d%s), %u probes "
 		"unanswered; "
@@ -126,7 +152,7 @@ static bool judge_life(struct node *n, struct session *s, const struct ike_info 
 {
 	uint64_t limit = idle_timeout_of(n, s);
 	uint64_t step = larger(limit / 8, 1);
-	uint64_t last_in = larger(info->last_in_ms, s->usage.last_in_ms);
+	uint64_t last_in = heard_ms(s, info);
 	uint64_t t0 = first_unanswered(s, info, last_in);
 	uint64_t dead_ms = t0 + limit;
 	uint64_t look_ms = dead_ms - smaller(limit / 16, LAST_LOOK_MS);

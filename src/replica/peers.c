@@ -14,6 +14,7 @@
 
 struct kept {
 	uint64_t key;
+	bool doubted;
 	size_t len;
 	uint8_t bytes[];
 };
@@ -88,8 +89,10 @@ bool replica_peers_put(struct replica_peers *d, const struct replica_peer *p)
 	record_write(&w, p);
 	if (!wr_ok(&w) || !reads_back(wr_span(&w)))
 		return false;
-	if (was && span_equal(span_of(was->bytes, was->len), wr_span(&w)))
+	if (was && span_equal(span_of(was->bytes, was->len), wr_span(&w))) {
+		was->doubted = false;
 		return false;
+	}
 	if (!was && map_count(d->records) >= REPLICA_PEERS_MAX)
 		return false;
 	map_put(d->records, key_span(&key), kept_new(key, wr_span(&w)));
@@ -140,6 +143,61 @@ void replica_peers_each(const struct replica_peers *d,
 	struct visit v = {.each = each, .ctx = ctx};
 
 	map_each(d->records, visit_each, &v);
+}
+
+/* ---- doubts: who comes back to the group may know too much --------------------------- */
+
+struct doubts {
+	bool (*wanted)(const struct replica_peer *p, void *ctx);
+	void *ctx;
+	uint64_t *keys; /* of those that go */
+	size_t n;
+};
+
+static bool doubt_each(void *value, void *ctx)
+{
+	const struct doubts *q = ctx;
+	struct kept *k = value;
+	struct replica_peer p;
+
+	kept_read(k, &p);
+	k->doubted = k->doubted || q->wanted(&p, q->ctx);
+	return true;
+}
+
+void replica_peers_doubt(struct replica_peers *d,
+	bool (*wanted)(const struct replica_peer *p, void *ctx), void *ctx)
+{
+	struct doubts q = {.wanted = wanted, .ctx = ctx};
+
+	map_each(d->records, doubt_each, &q);
+}
+
+static bool collect_each(void *value, void *ctx)
+{
+	const struct kept *k = value;
+	struct doubts *q = ctx;
+	struct replica_peer p;
+
+	if (!k->doubted)
+		return true;
+	kept_read(k, &p);
+	if (q->wanted(&p, q->ctx))
+		q->keys[q->n++] = k->key;
+	return true;
+}
+
+size_t replica_peers_forget(struct replica_peers *d,
+	bool (*wanted)(const struct replica_peer *p, void *ctx), void *ctx)
+{
+	struct doubts q = {.wanted = wanted, .ctx = ctx};
+
+	q.keys = mem_new(map_count(d->records) + 1, sizeof(uint64_t));
+	map_each(d->records, collect_each, &q);
+	for (size_t i = 0; i < q.n; i++)
+		replica_peers_drop(d, q.keys[i]);
+	free(q.keys);
+	return q.n;
 }
 
 struct snapshot {

@@ -66,6 +66,13 @@ bool replica_peers_drop(struct replica_peers *d, uint64_t key);
 bool replica_peers_get(
 	const struct replica_peers *d, uint64_t key, struct replica_peer *out);
 size_t replica_peers_count(const struct replica_peers *d);
+/* Marks the records that `wanted` names as old: the next forget() of them drops those that
+ * no PUT has confirmed since. */
+void replica_peers_doubt(struct replica_peers *d,
+	bool (*wanted)(const struct replica_peer *p, void *ctx), void *ctx);
+/* Returns how many went. */
+size_t replica_peers_forget(struct replica_peers *d,
+	bool (*wanted)(const struct replica_peer *p, void *ctx), void *ctx);
 /* In the order in which they came. each may not change the directory. */
 void replica_peers_each(const struct replica_peers *d,
 	bool (*each)(const struct replica_peer *p, void *ctx), void *ctx);

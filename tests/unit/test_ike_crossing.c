@@ -289,6 +289,37 @@ static void without_contact_the_older_goes(void **state)
 	lab_free(lab);
 }
 
+/* The other node's SA is 9 s old and its node is dead: whatever the nonces say, the SA that
+ * works is not given up for it. */
+static void a_dead_winner_takes_nobody_with_it(void **state)
+{
+	unsigned older_won = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 8; seed++) {
+		struct lab *lab = lab_new(seed);
+
+		lab->side[B].conn.no_contact = true;
+		uint32_t old = lab_up(lab);
+		lab_run(lab, 9000);
+		ike_forget_scope(lab->side[B].engine, lab->now_ms, 0);
+		lab_call(lab, B);
+		lab_run(lab, 10);
+		older_won += live(lab, A)->id == old;
+		lab_run(lab, 8000);
+		assert_int_equal(lab_count(lab, B), 1);
+		unsigned fresh = 0;
+		list_each(item, &lab->side[A].engine->sas)
+		{
+			struct ike_sa *sa = list_entry(item, struct ike_sa, all);
+			fresh += sa->state == STATE_UP && sa->id != old;
+		}
+		assert_int_equal(fresh, 1);
+		lab_free(lab);
+	}
+	assert_in_range(older_won, 1, 7); /* both were tried */
+}
+
 static void two_rules_of_one_pair_do_not_fight(void **state)
 {
 	struct lab *lab = lab_new(8);
@@ -419,6 +450,7 @@ int main(void)
 		cmocka_unit_test(the_loser_is_deleted_by_the_host),
 		cmocka_unit_test(a_restarted_peer_replaces_at_once),
 		cmocka_unit_test(without_contact_the_older_goes),
+		cmocka_unit_test(a_dead_winner_takes_nobody_with_it),
 		cmocka_unit_test(two_rules_of_one_pair_do_not_fight),
 		cmocka_unit_test(crossing_with_another_peer),
 		cmocka_unit_test(a_duplicate_in_use_stays_until_it_is_not),

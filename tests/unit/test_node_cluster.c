@@ -173,6 +173,34 @@ static void crash_is_taken_over_by_calling(void **state)
 	lab_free(l);
 }
 
+/* M3 owns the VIP's other address, so the new owner of this one may not send
+ * INITIAL_CONTACT, and the dead SA stays at the client beside the living one. Whichever of
+ * the two the nonces favour: the dead one goes alone. */
+static void a_dead_sa_does_not_take_the_living_one_along(void **state)
+{
+	static const char conf[] = SERVER_WITH(WEB, "address 192.0.2.10, 192.0.2.11;");
+
+	(void)state;
+	for (unsigned seed = 0; seed < 8; seed++) {
+		struct lab *l = serving(conf, 3);
+
+		lab_address(l, M3, "192.0.2.11", NODE_ADDR_PRESENT);
+		lab_run(l, 5000);
+		l->node[M2].seed.state += seed;
+		lab_kill(l, M1);
+		lab_group(l, TWO | THREE);
+		lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+		lab_run(l, 50);
+		assert_int_equal(l->node[CLIENT].n_child, 2);
+		lab_run(l, 120000);
+		assert_int_equal(l->node[CLIENT].n_child, 1);
+		assert_int_equal(lab_up(l, M2), 1);
+		/* no third one was needed */
+		assert_int_equal(lab_count(l, CLIENT, "sa-add"), 1);
+		lab_free(l);
+	}
+}
+
 /* takeover wait: the new owner says nothing; the peer's own idle timer ends the old SA and
  * brings the new one. */
 static void wait_calls_nobody(void **state)
@@ -487,6 +515,7 @@ int main(void)
 		cmocka_unit_test(bus_lost_is_mute),
 		cmocka_unit_test(planned_move),
 		cmocka_unit_test(crash_is_taken_over_by_calling),
+		cmocka_unit_test(a_dead_sa_does_not_take_the_living_one_along),
 		cmocka_unit_test(wait_calls_nobody),
 		cmocka_unit_test(newcomer_learns_claims_and_peers),
 		cmocka_unit_test(a_stray_address_waits_for_the_start),

@@ -160,6 +160,27 @@ static void wrong_key_is_told_on_both_sides(void **state)
 	lab_free(l);
 }
 
+/* Whatever ends a call, its line says what, and no number that means nothing. */
+static void every_failure_has_a_reason(void **state)
+{
+	struct lab *l = two(CLIENT_CONF);
+
+	(void)state;
+	lab_address(l, SERVER, VIP, NODE_ADDR_PRESENT);
+	traffic(l);
+	lab_command(l, CLIENT, NODE_DOWN, "host");
+	lab_run(l, 100);
+	l->cut = true;
+	traffic(l);
+	lab_run(l, 9000);
+	l->cut = false;
+	assert_true(lab_count(l, CLIENT, "peer-failed") >= 1);
+	assert_int_equal(lab_count(l, CLIENT, "peer-failed"),
+		lab_count(l, CLIENT, "no answer") + lab_count(l, CLIENT, "given up"));
+	assert_int_equal(lab_count(l, CLIENT, "notify 0"), 0);
+	lab_free(l);
+}
+
 static void the_next_method_is_tried(void **state)
 {
 	struct lab *l = two(TWO_KEYS);
@@ -345,6 +366,7 @@ int main(void)
 		cmocka_unit_test(polite_delete_ends_the_calling_until_traffic),
 		cmocka_unit_test(up_and_down_by_order),
 		cmocka_unit_test(wrong_key_is_told_on_both_sides),
+		cmocka_unit_test(every_failure_has_a_reason),
 		cmocka_unit_test(the_next_method_is_tried),
 		cmocka_unit_test(lifetime_begins_anew),
 		cmocka_unit_test(exhausted_numbers_begin_anew),

@@ -3,6 +3,7 @@
 #include "node_lab.h"
 
 #include "base/iana.h"
+#include "replica/peers.h"
 
 #define TUNNEL_SERVER(cluster)                                                         \
 	cluster "vip \"mail\" { address 192.0.2.10; }\n" SECRET                        \
@@ -73,6 +74,78 @@ static void taken_over_through_the_nat(void **state)
 	lab_run(l, 20);
 	assert_int_equal(lab_up(l, M2), 1);
 	assert_int_equal(l->node[CLIENT].n_child, 1);
+	lab_free(l);
+}
+
+/* A member comes back with the port on its disk that the NAT had given before; the owner
+ * names the new one only, and the old one is not called. */
+static void what_moved_while_a_member_was_away_is_called_once(void **state)
+{
+	struct lab *l = behind_nat(TUNNEL_SERVER(WEB), 2);
+	struct node_event ev = {.kind = NODE_NOTICE};
+
+	(void)state;
+	lab_run(l, 1000);
+	lab_kill(l, M2);
+	lab_group(l, 1u << M1);
+	l->nat_shift = 30000;
+	ev.u.notice.kind = ESP_MAPPING;
+	ev.u.notice.id = l->node[M1].child[0].c.id;
+	ev.u.notice.remote = (struct endpoint){.addr = l->outside, .port = 34500};
+	lab_step(l, M1, &ev);
+	lab_run(l, 1000);
+	lab_restart(l, M2, TUNNEL_SERVER(WEB));
+	lab_group(l, 1u << M1 | 1u << M2);
+	lab_run(l, 1000);
+	lab_kill(l, M1);
+	lab_group(l, 1u << M2);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 20);
+	assert_int_equal(lab_count(l, M2, "to 203.0.113.5:24500"), 0);
+	assert_int_equal(lab_up(l, M2), 1);
+	assert_int_equal(l->node[CLIENT].n_child, 1);
+	lab_free(l);
+}
+
+/* Two records of one peer: where it is, and where it was. */
+static void tell_where_it_was(struct lab *l)
+{
+	uint8_t bytes[REPLICA_RECORD_MAX + 8];
+	struct writer w = wr_over(bytes, sizeof(bytes));
+	struct replica_peer r = {.vip = "mail",
+		.rule = "mail",
+		.local = unit_addr(VIP),
+		.remote = {.addr = unit_addr(PUBLIC), .port = 24499},
+		.natt = true,
+		.behind = true,
+		.remote_id = lab_peer(l, M1).remote_id};
+	struct node_event ev = {.kind = NODE_MESSAGE};
+
+	wr_bytes(&w, span_text("VS\x01\x04"));
+	replica_write_put(&w, &r);
+	assert_true(wr_ok(&w));
+	ev.u.message.from = 1;
+	ev.u.message.bytes = wr_span(&w);
+	lab_step(l, M2, &ev);
+}
+
+/* Its call is not answered there; since it is up elsewhere, that is no failure. */
+static void a_call_to_where_a_peer_was_is_no_failure(void **state)
+{
+	struct lab *l = behind_nat(TUNNEL_SERVER(WEB), 2);
+
+	(void)state;
+	tell_where_it_was(l);
+	lab_kill(l, M1);
+	lab_group(l, 1u << M2);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 20000);
+	assert_true(lab_count(l, M2, "to 203.0.113.5:24499") > 0);
+	assert_int_equal(lab_up(l, M2), 1);
+	assert_int_equal(lab_count(l, M2, "event peer-failed"), 0);
+	lab_forget_log(l, M2);
+	lab_run(l, 60000);
+	assert_int_equal(lab_count(l, M2, "to 203.0.113.5:24499"), 0);
 	lab_free(l);
 }
 
@@ -307,6 +380,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tunnel_through_a_nat),
 		cmocka_unit_test(taken_over_through_the_nat),
+		cmocka_unit_test(what_moved_while_a_member_was_away_is_called_once),
+		cmocka_unit_test(a_call_to_where_a_peer_was_is_no_failure),
 		cmocka_unit_test(client_behind_nat_keeps_the_mapping_alive),
 		cmocka_unit_test(a_new_mapping_is_followed),
 		cmocka_unit_test(each_sa_is_moved_by_its_own_packets),

@@ -3,7 +3,7 @@
  * main.c assembles, feed.c and feed_cluster.c turn the world into events, carry.c turns
  * effects into the world, command.c answers `vipsec`, report.c puts views into JSON.
  *
- * Floor 7. One thread (the data path has its own, behind plane.h).
+ * Floor 8. One thread (the data path has its own, behind plane.h).
  */
 #ifndef VIPSEC_DAEMON_DAEMON_H
 #define VIPSEC_DAEMON_DAEMON_H

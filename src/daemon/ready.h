@@ -3,7 +3,7 @@
  * The starting process returns only when the daemon is ready or has failed, and with its
  * exit code: "start" in an agent or a script means what it says.
  *
- * Floor 7.
+ * Floor 8.
  */
 #ifndef VIPSEC_DAEMON_READY_H
 #define VIPSEC_DAEMON_READY_H

@@ -4,7 +4,7 @@
  * RFC 4301 8.2: an ICMP error for path MTU is not authentic. It counts for the SAs that send
  * to where the quoted packet went, never below the family's minimum, and for ten minutes.
  *
- * Floor 6. The data thread's.
+ * Floor 7. The data thread's.
  */
 #ifndef VIPSEC_PLANE_CHILDREN_H
 #define VIPSEC_PLANE_CHILDREN_H

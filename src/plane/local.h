@@ -3,7 +3,7 @@
  * Made and closed by the loop's thread, read by the data thread; the last of the two to
  * let go closes them. After its address was unbound one is deaf, but sends for a while.
  *
- * Floor 6.
+ * Floor 7.
  */
 #ifndef VIPSEC_PLANE_LOCAL_H
 #define VIPSEC_PLANE_LOCAL_H

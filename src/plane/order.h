@@ -3,7 +3,7 @@
  * A list under a mutex, and an eventfd that the data thread polls; it takes the whole list
  * at once, between batches of packets, so the path of packets has no lock.
  *
- * Floor 6.
+ * Floor 7.
  */
 #ifndef VIPSEC_PLANE_ORDER_H
 #define VIPSEC_PLANE_ORDER_H

@@ -12,17 +12,19 @@
  * Packets move in batches (struct esp_batch inside), so that segmentation offload can
  * come without changing this.
  *
- * Floor 6.
+ * Floor 7.
  */
 #ifndef VIPSEC_PLANE_PLANE_H
 #define VIPSEC_PLANE_PLANE_H
 
 #include "base/entropy.h"
 #include "esp/esp.h"
+#include "routing/netlink.h"
 
 struct plane;
 
-enum { PLANE_ROUTE_PROTOCOL = 154 }; /* rtm_protocol of our routes and rules */
+/* rtm_protocol of our routes and rules */
+enum { PLANE_ROUTE_PROTOCOL = NETLINK_OWN_PROTOCOL };
 
 struct plane_params {
 	const char *tun_name; /* "vipsec0" */

@@ -91,3 +91,16 @@ void report_unwake(struct report_ring *r)
 
 	(void)n;
 }
+
+bool report_next(struct report_ring *r, struct plane_report *out)
+{
+	if (report_pop(r, out))
+		return true;
+	/* Lower the flag first: what is pushed behind it raises it again. */
+	report_unwake(r);
+	if (!report_pop(r, out))
+		return false;
+	/* More may have come with it, and the reader may pause here. */
+	report_wake(r);
+	return true;
+}

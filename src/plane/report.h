@@ -3,7 +3,7 @@
  * One writer (the data thread), one reader (the loop's), no lock. The writer raises the
  * descriptor once a round, with report_wake().
  *
- * Floor 6.
+ * Floor 7.
  */
 #ifndef VIPSEC_PLANE_REPORT_H
 #define VIPSEC_PLANE_REPORT_H
@@ -28,5 +28,7 @@ void report_wake(struct report_ring *r);
 int report_fd(const struct report_ring *r);
 bool report_pop(struct report_ring *r, struct plane_report *out);
 void report_unwake(struct report_ring *r); /* before looking a last time */
+/* Both in one: when it returns false the descriptor is not readable until more comes. */
+bool report_next(struct report_ring *r, struct plane_report *out);
 
 #endif

@@ -5,7 +5,7 @@
  * TUN, and the kernel drops it. No routing rule can tell it from what the TUN injects; so a
  * packet socket, whose filter passes nothing else, looks at it on arrival.
  *
- * Floor 6. The data thread's.
+ * Floor 7. The data thread's.
  */
 #ifndef VIPSEC_PLANE_TOOBIG_H
 #define VIPSEC_PLANE_TOOBIG_H

@@ -19,18 +19,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-#include "base/iana.h"
 #include "base/mem.h"
-#include "plane/device.h"
-#include "os/clock.h"
-#include "os/sockaddr.h"
-#include "os/timer.h"
-#include "plane/sources.h"
-#include "plane/steering.h"
+#include "plane/locals.h"
+#include "plane/natt.h"
 #include "plane/thread.h"
+#include "routing/device.h"
+#include "routing/sources.h"
+#include "routing/steering.h"
 
 enum { THREAD_STACK = 512 * 1024 };
 
@@ -39,8 +36,8 @@ struct plane {
 	struct device device;
 	struct steering *steering;
 	struct esp_gate *gates[SCOPE_MAX];
-	struct list locals; /* struct local, lingering ones included */
-	int epoll, timer;
+	struct locals locals;
+	int epoll;
 	uint8_t *ike_bytes; /* of the report handed out last */
 	struct plane_report refused; /* a steering that failed, to be reported */
 	bool has_refused;
@@ -63,9 +60,9 @@ static bool make_channels(struct plane *p)
 	p->data.orders = order_queue_new();
 	p->data.reports = report_new();
 	p->epoll = epoll_create1(EPOLL_CLOEXEC);
-	p->timer = timer_new();
-	return p->data.orders && p->data.reports && p->epoll >= 0 && p->timer >= 0 &&
-	       watch(p, report_fd(p->data.reports)) && watch(p, p->timer);
+	return locals_init(&p->locals) && p->data.orders && p->data.reports &&
+	       p->epoll >= 0 && watch(p, report_fd(p->data.reports)) &&
+	       watch(p, p->locals.timer);
 }
 
 static void free_channels(struct plane *p)
@@ -76,8 +73,6 @@ static void free_channels(struct plane *p)
 		report_free(p->data.reports);
 	if (p->epoll >= 0)
 		close(p->epoll);
-	if (p->timer >= 0)
-		close(p->timer);
 }
 
 /* Signals are the loop's business: the data thread takes none. */
@@ -125,6 +120,7 @@ static bool start(struct plane *p, const struct plane_params *params)
 		return true;
 	snprintf(params->why, params->why_cap, "cannot start the data path: %s",
 		strerror(err));
+	locals_wipe(&p->locals);
 	free_channels(p);
 	return false;
 }
@@ -134,8 +130,7 @@ struct plane *plane_open_tun(const struct plane_params *params)
 	struct plane *p = mem_new(1, sizeof(*p));
 
 	p->mark = params->mark;
-	p->epoll = p->timer = -1;
-	list_init(&p->locals);
+	p->epoll = -1;
 	if (!device_open(&p->device, params->tun_name, params->why, params->why_cap)) {
 		free(p);
 		return NULL;
@@ -151,12 +146,6 @@ struct plane *plane_open_tun(const struct plane_params *params)
 	return NULL;
 }
 
-static void free_local(struct local *l)
-{
-	list_del(&l->link);
-	local_let_go(l);
-}
-
 void plane_close(struct plane *p, bool keep)
 {
 	order_give(p->data.orders, order_new(ORDER_STOP));
@@ -164,10 +153,7 @@ void plane_close(struct plane *p, bool keep)
 	data_wipe(&p->data);
 	esp_dp_free(p->data.dp);
 	pthread_mutex_destroy(&p->snapshot.lock);
-	list_each_safe(item, &p->locals)
-	{
-		free_local(list_entry(item, struct local, link));
-	}
+	locals_wipe(&p->locals);
 	free_channels(p);
 	steering_close(p->steering, keep);
 	device_close(&p->device, keep);
@@ -182,40 +168,12 @@ int plane_fd(const struct plane *p)
 	return p->epoll;
 }
 
-static void end_lingering(struct plane *p)
+static bool next_report(struct plane *p, struct plane_report *out)
 {
-	uint64_t now_ms = clock_now_ms(), next_ms = UINT64_MAX;
-
-	if (!timer_rang(p->timer))
-		return;
-	list_each_safe(item, &p->locals)
-	{
-		struct local *l = list_entry(item, struct local, link);
-		if (l->gone_ms == 0)
-			continue;
-		if (l->gone_ms <= now_ms)
-			free_local(l);
-		else if (l->gone_ms < next_ms)
-			next_ms = l->gone_ms;
-	}
-	timer_arm(p->timer, next_ms, 0);
-}
-
-static bool pop(struct plane *p, struct plane_report *out)
-{
-	if (p->has_refused) {
-		*out = p->refused;
-		p->has_refused = false;
-		return true;
-	}
-	if (report_pop(p->data.reports, out))
-		return true;
-	/* Lower the flag first: what is pushed behind it raises it again. */
-	report_unwake(p->data.reports);
-	if (!report_pop(p->data.reports, out))
-		return false;
-	/* More may have come with it, and the reader may pause here. */
-	report_wake(p->data.reports);
+	if (!p->has_refused)
+		return report_next(p->data.reports, out);
+	*out = p->refused;
+	p->has_refused = false;
 	return true;
 }
 
@@ -223,8 +181,8 @@ bool plane_next_report(struct plane *p, struct plane_report *out)
 {
 	free(p->ike_bytes);
 	p->ike_bytes = NULL;
-	end_lingering(p);
-	if (!pop(p, out))
+	locals_end_lingering(&p->locals);
+	if (!next_report(p, out))
 		return false;
 	if (out->kind == PLANE_IKE)
 		p->ike_bytes = out->u.ike.bytes;
@@ -267,60 +225,36 @@ void plane_refresh(struct plane *p)
 	steering_refresh(p->steering);
 }
 
-static struct local *find_local(struct plane *p, const struct addr *a)
+static void give_local(struct plane *p, enum order_kind kind, struct local *l)
 {
-	list_each(item, &p->locals)
-	{
-		struct local *l = list_entry(item, struct local, link);
-		if (addr_equal(&l->addr, a))
-			return l;
-	}
-	return NULL;
-}
+	struct order *o = order_new(kind);
 
-static void give_local(struct plane *p, struct local *l)
-{
-	struct order *o = order_new(ORDER_BIND);
-
-	local_hold(l);
 	o->u.local = l;
 	order_give(p->data.orders, o);
 }
 
 int plane_bind(struct plane *p, uint16_t scope, const struct addr *addr)
 {
-	struct local *l = find_local(p, addr);
+	struct local *l = locals_find(&p->locals, addr);
 
 	assert(scope < SCOPE_MAX);
 	if (l && l->gone_ms == 0)
 		return 0;
-	if (l) {
-		l->gone_ms = 0;
-		local_revive(l);
-	} else {
-		l = local_open(scope, addr, p->mark);
-		if (!l)
-			return errno;
-		list_add(&p->locals, &l->link);
-	}
+	l = locals_bind(&p->locals, scope, addr, p->mark);
+	if (!l)
+		return errno;
 	steering_refill(p->steering, scope);
-	give_local(p, l);
+	local_hold(l); /* for the data thread */
+	give_local(p, ORDER_BIND, l);
 	return 0;
 }
 
 void plane_unbind(struct plane *p, const struct addr *addr)
 {
-	struct local *l = find_local(p, addr);
-	struct order *o;
+	struct local *l = locals_unbind(&p->locals, addr);
 
-	if (!l || l->gone_ms != 0)
-		return;
-	local_deafen(l);
-	o = order_new(ORDER_UNBIND);
-	o->u.local = l;
-	order_give(p->data.orders, o);
-	l->gone_ms = clock_now_ms() + LOCAL_LINGER_MS;
-	timer_arm(p->timer, l->gone_ms, 0);
+	if (l)
+		give_local(p, ORDER_UNBIND, l);
 }
 
 /* ---- gates ---------------------------------------------------------------------------- */
@@ -389,58 +323,20 @@ void plane_usage_query(struct plane *p)
 
 /* ---- IKE on port 4500 ------------------------------------------------------------------- */
 
-static int send_marked(int fd, const struct endpoint *remote, struct span bytes)
-{
-	static const uint8_t marker[4];
-	struct sockaddr_storage to;
-	struct iovec parts[] = {
-		{(void *)(uintptr_t)marker, sizeof(marker)},
-		{(void *)(uintptr_t)bytes.at, bytes.len},
-	};
-	struct msghdr m = {
-		.msg_name = &to,
-		.msg_namelen = sockaddr_of(&remote->addr, remote->port, &to),
-		.msg_iov = parts,
-		.msg_iovlen = 2,
-	};
-
-	return sendmsg(fd, &m, MSG_DONTWAIT) < 0 ? errno : 0;
-}
-
 int plane_send_ike(struct plane *p, const struct endpoint *local,
 	const struct endpoint *remote, struct span bytes)
 {
-	struct local *l = find_local(p, &local->addr);
+	struct local *l = locals_find(&p->locals, &local->addr);
 
-	if (!l)
-		return ENOTCONN;
-	if (remote->addr.family != l->addr.family)
-		return EAFNOSUPPORT;
-	int err = send_marked(l->udp.fd, remote, bytes);
-	if (err == 0 || err == EAGAIN)
-		return err;
-	/* EMSGSIZE: a large message may be fragmented. Anything else may be the ICMP error
-	 * for an earlier datagram; telling it once has cleared it. */
-	if (err == EMSGSIZE)
-		local_set_df(&l->udp, false);
-	return send_marked(l->udp.fd, remote, bytes);
+	return l ? natt_send_ike(l, remote, bytes) : ENOTCONN;
 }
 
 int plane_send_keepalive(
 	struct plane *p, const struct endpoint *local, const struct endpoint *remote)
 {
-	static const uint8_t octet = 0xff;
-	struct local *l = find_local(p, &local->addr);
-	struct sockaddr_storage to;
+	struct local *l = locals_find(&p->locals, &local->addr);
 
-	if (!l)
-		return ENOTCONN;
-	if (remote->addr.family != l->addr.family)
-		return EAFNOSUPPORT;
-	socklen_t len = sockaddr_of(&remote->addr, remote->port, &to);
-	ssize_t n = sendto(l->udp.fd, &octet, sizeof(octet), MSG_DONTWAIT,
-		(const struct sockaddr *)&to, len);
-	return n < 0 ? errno : 0;
+	return l ? natt_send_keepalive(l, remote) : ENOTCONN;
 }
 
 void plane_totals(struct plane *p, struct plane_totals *out)

@@ -4,7 +4,7 @@
  * neighbour advertisement with the override flag (RFC 4861 7.2.6). Sent once, on each
  * link that holds the address; the caller repeats as it sees fit.
  *
- * Floor 6.
+ * Floor 7.
  */
 #ifndef VIPSEC_PORT_ANNOUNCE_H
 #define VIPSEC_PORT_ANNOUNCE_H

@@ -4,7 +4,7 @@
  * in the same stream. When corosync goes away the membership becomes empty, and the bus
  * tries to come back by itself.
  *
- * Floor 6. Loop-agnostic: poll bus_fd(), call bus_drain() when it is readable and
+ * Floor 7. Loop-agnostic: poll bus_fd(), call bus_drain() when it is readable and
  * bus_tick() about every 100 ms.
  */
 #ifndef VIPSEC_PORT_BUS_H

@@ -6,7 +6,7 @@
  * The rings between both are small, so that connecting is quick (their memory is locked
  * here). A reply that does not fit comes in parts: the client asks for each further one.
  *
- * Floor 6. Uses the libqb loop.
+ * Floor 7. Uses the libqb loop.
  */
 #ifndef VIPSEC_PORT_CONTROL_H
 #define VIPSEC_PORT_CONTROL_H

@@ -1,6 +1,6 @@
 /* port/files.h - how the configuration reaches the files it names.
  *
- * Floor 6: vipsecd and `vipsec check` both read through this.
+ * Floor 7: vipsecd and `vipsec check` both read through this.
  */
 #ifndef VIPSEC_PORT_FILES_H
 #define VIPSEC_PORT_FILES_H

@@ -17,7 +17,7 @@
  * The table is replaced in one transaction and has no owner: it stays until
  * guard_remove(). Counters go on over a replacement.
  *
- * Floor 6. Call from one thread. Messages for people go to why.
+ * Floor 7. Call from one thread. Messages for people go to why.
  */
 #ifndef VIPSEC_PORT_GUARD_H
 #define VIPSEC_PORT_GUARD_H

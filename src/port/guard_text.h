@@ -1,6 +1,6 @@
 /* port/guard_text.h - the guard's table as nft text; private to guard*.c.
  *
- * Floor 6.
+ * Floor 7.
  */
 #ifndef VIPSEC_PORT_GUARD_TEXT_H
 #define VIPSEC_PORT_GUARD_TEXT_H

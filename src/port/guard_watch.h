@@ -3,7 +3,7 @@
  * Whoever loads firewall rules tends to begin with `nft flush ruleset`, and with it goes
  * the guard. The kernel tells of every table that is deleted.
  *
- * Floor 6. Loop-agnostic: poll guard_watch_fd(); when it is readable ask
+ * Floor 7. Loop-agnostic: poll guard_watch_fd(); when it is readable ask
  * guard_watch_gone().
  */
 #ifndef VIPSEC_PORT_GUARD_WATCH_H

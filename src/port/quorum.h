@@ -1,6 +1,6 @@
 /* port/quorum.h - are we quorate? (corosync votequorum)
  *
- * Floor 6. Loop-agnostic: poll quorum_fd(), call quorum_drain() when readable, and
+ * Floor 7. Loop-agnostic: poll quorum_fd(), call quorum_drain() when readable, and
  * quorum_tick() about every 100 ms: it connects again after corosync came back.
  */
 #ifndef VIPSEC_PORT_QUORUM_H

@@ -1,6 +1,6 @@
 /* port/random.h - the kernel's random numbers as a base/entropy.h source.
  *
- * Floor 6.
+ * Floor 7.
  */
 #ifndef VIPSEC_PORT_RANDOM_H
 #define VIPSEC_PORT_RANDOM_H

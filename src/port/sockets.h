@@ -8,7 +8,7 @@
  *
  * Port 4500 belongs to the plane.
  *
- * Floor 6. Loop-agnostic: poll sockets_fd(); when it is readable call sockets_next()
+ * Floor 7. Loop-agnostic: poll sockets_fd(); when it is readable call sockets_next()
  * until it returns false (also closes what has lingered long enough).
  */
 #ifndef VIPSEC_PORT_SOCKETS_H

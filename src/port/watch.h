@@ -5,7 +5,7 @@
  * had to drop messages, everything is read again and the difference is reported, an
  * address that was taken away and given back meanwhile included.
  *
- * Floor 6. Loop-agnostic: poll watch_fd(); when it is readable call watch_next() until it
+ * Floor 7. Loop-agnostic: poll watch_fd(); when it is readable call watch_next() until it
  * returns false.
  */
 #ifndef VIPSEC_PORT_WATCH_H

@@ -67,4 +67,4 @@ tests_fuzz_fuzz_node_LDADD = $(fuzz_ldadd)
 # --- plane
 FUZZ_TARGETS += tests/fuzz/fuzz_toobig
 tests_fuzz_fuzz_toobig_SOURCES = tests/fuzz/fuzz_toobig.c $(fuzz_main)
-tests_fuzz_fuzz_toobig_LDADD = src/plane/libvipsec_plane.a src/os/libvipsec_os.a $(fuzz_ldadd) $(NL_LIBS)
+tests_fuzz_fuzz_toobig_LDADD = src/plane/libvipsec_plane.a $(outer_ldadd) $(fuzz_ldadd) $(NL_LIBS)

@@ -37,7 +37,7 @@ BAD = [
      "src/ike/a.c:2: ike/ (floor 2) may not see esp/"),
     ("an include of the same floor at the top", "src/plane/a.h",
      '/* a */\n  #  include "port/port.h"\n',
-     "src/plane/a.h:2: plane/ (floor 6) may not see port/"),
+     "src/plane/a.h:2: plane/ (floor 7) may not see port/"),
     ("an include without its room", "src/wire/a.c", '/* a */\n#include "reader.h"\n',
      'src/wire/a.c:2: "reader.h" is not of the form'),
     ("an include round the rooms", "src/wire/a.c", '/* a */\n#include "../ike/ike.h"\n',

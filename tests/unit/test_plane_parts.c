@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "plane/cover.h"
+#include "routing/cover.h"
 #include "plane/report.h"
 #include "plane/toobig.h"
 

@@ -201,11 +201,11 @@ tests_unit_test_replica_peers_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_plane_gate
 THREAD_TESTS += tests/unit/test_plane_gate
 tests_unit_test_plane_gate_SOURCES = tests/unit/test_plane_gate.c
-tests_unit_test_plane_gate_LDADD = src/plane/libvipsec_plane.a src/os/libvipsec_os.a $(unit_ldadd) $(NL_LIBS) \
+tests_unit_test_plane_gate_LDADD = src/plane/libvipsec_plane.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) \
 	-lpthread
 UNIT_TESTS += tests/unit/test_plane_parts
 tests_unit_test_plane_parts_SOURCES = tests/unit/test_plane_parts.c
-tests_unit_test_plane_parts_LDADD = src/plane/libvipsec_plane.a src/os/libvipsec_os.a $(unit_ldadd) $(NL_LIBS) \
+tests_unit_test_plane_parts_LDADD = src/plane/libvipsec_plane.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) \
 	-lpthread
 
 # --- daemon

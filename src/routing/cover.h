@@ -1,9 +1,9 @@
-/* plane/cover.h - an address range as prefixes, since routing rules know no ranges.
+/* routing/cover.h - an address range as prefixes, since routing rules know no ranges.
  *
  * Floor 6.
  */
-#ifndef VIPSEC_PLANE_COVER_H
-#define VIPSEC_PLANE_COVER_H
+#ifndef VIPSEC_ROUTING_COVER_H
+#define VIPSEC_ROUTING_COVER_H
 
 #include "base/ts.h"
 

@@ -1,14 +1,14 @@
-/* plane/sources.h - which source address traffic of the host to somewhere would have.
+/* routing/sources.h - which source address traffic of the host to somewhere would have.
  *
  * A socket that is not bound gets its source address from the route it takes; steered, it
  * takes ours, which must therefore name the address that the main table would have led to.
  *
  * Floor 6.
  */
-#ifndef VIPSEC_PLANE_SOURCES_H
-#define VIPSEC_PLANE_SOURCES_H
+#ifndef VIPSEC_ROUTING_SOURCES_H
+#define VIPSEC_ROUTING_SOURCES_H
 
-#include "plane/netlink.h"
+#include "routing/netlink.h"
 
 enum { SOURCES_MAX = 256 };
 

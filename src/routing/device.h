@@ -1,9 +1,9 @@
-/* plane/device.h - the TUN device, and what the machine's links carry.
+/* routing/device.h - the TUN device, and what the machine's links carry.
  *
  * Floor 6.
  */
-#ifndef VIPSEC_PLANE_DEVICE_H
-#define VIPSEC_PLANE_DEVICE_H
+#ifndef VIPSEC_ROUTING_DEVICE_H
+#define VIPSEC_ROUTING_DEVICE_H
 
 #include "base/addr.h"
 

@@ -1,17 +1,18 @@
-/* plane/netlink.h - routing rules and routes as values, and their way into the kernel.
+/* routing/netlink.h - routing rules and routes as values, and their way into the kernel.
  *
  * Floor 6. Results are 0 or libnl's negative codes (nl_geterror() has the words).
  */
-#ifndef VIPSEC_PLANE_NETLINK_H
-#define VIPSEC_PLANE_NETLINK_H
+#ifndef VIPSEC_ROUTING_NETLINK_H
+#define VIPSEC_ROUTING_NETLINK_H
+
+#include <stddef.h>
 
 #include "base/addr.h"
-#include "plane/plane.h"
 
 struct nl_sock;
 
 /* rtm_protocol and the rules' FRA_PROTOCOL: marks what is ours. */
-enum { NETLINK_OWN_PROTOCOL = PLANE_ROUTE_PROTOCOL };
+enum { NETLINK_OWN_PROTOCOL = 154 };
 
 enum rule_action { RULE_LOOKUP, RULE_GOTO, RULE_NOP };
 

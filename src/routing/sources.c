@@ -1,4 +1,4 @@
-/* plane/sources.c - asks the main table, and the kernel by connecting a UDP socket that
+/* routing/sources.c - asks the main table, and the kernel by connecting a UDP socket that
  * never sends (with our mark, so that steering does not catch it).
  *
  * IPv6 needs none of this: source selection (RFC 6724) looks at all links, so only an
@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "plane/sources.h"
+#include "routing/sources.h"
 
 #include <linux/in6.h>
 #include <stdlib.h>

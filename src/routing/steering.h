@@ -1,4 +1,4 @@
-/* plane/steering.h - leads what a negotiate entry covers into the TUN: routing rules by
+/* routing/steering.h - leads what a negotiate entry covers into the TUN: routing rules by
  * address, protocol and port, and a routing table for each scope.
  *
  * Preferences 14500 to 14700 and tables 45000 to 45127 are ours, together with the
@@ -7,10 +7,10 @@
  *
  * Floor 6. Used by the loop's thread alone; the calls return when the kernel has done it.
  */
-#ifndef VIPSEC_PLANE_STEERING_H
-#define VIPSEC_PLANE_STEERING_H
+#ifndef VIPSEC_ROUTING_STEERING_H
+#define VIPSEC_ROUTING_STEERING_H
 
-#include "plane/device.h"
+#include "routing/device.h"
 #include "policy/policy.h"
 
 struct steering;

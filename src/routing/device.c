@@ -1,4 +1,4 @@
-/* plane/device.c - TUNSETIFF and its friends.
+/* routing/device.c - TUNSETIFF and its friends.
  *
  * The device is persistent: when this process dies it loses its carrier but keeps routes
  * and rules, so that what they steer goes nowhere instead of leaving in clear. It has no
@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "plane/device.h"
+#include "routing/device.h"
 
 #include <errno.h>
 #include <fcntl.h>

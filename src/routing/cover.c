@@ -1,7 +1,7 @@
-/* plane/cover.c - from the range's low end, the largest aligned block that fits, again and
+/* routing/cover.c - from the range's low end, the largest aligned block that fits, again and
  * again. Arithmetic on addresses as big-endian octets.
  */
-#include "plane/cover.h"
+#include "routing/cover.h"
 
 #include <assert.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* plane/netlink.c - rtnetlink messages for rules and routes, built on libnl's core.
+/* routing/netlink.c - rtnetlink messages for rules and routes, built on libnl's core.
  *
  * Every request is acknowledged before the call returns, so what a caller has installed is
  * in force. Deleting goes by dump and deletes exactly what was seen, by protocol number:
@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "plane/netlink.h"
+#include "routing/netlink.h"
 
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>

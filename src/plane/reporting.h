@@ -1,0 +1,19 @@
+/* plane/reporting.h - what the data thread tells the loop: reports, answers, totals.
+ *
+ * Floor 7. Private to the data thread.
+ */
+#ifndef VIPSEC_PLANE_REPORTING_H
+#define VIPSEC_PLANE_REPORTING_H
+
+#include "plane/data.h"
+
+/* Dropped and counted when there is no room. Takes the bytes of PLANE_IKE over. */
+void reporting_tell(struct data *d, const struct plane_report *r);
+void reporting_notices(struct data *d); /* all that esp/ has noticed */
+void reporting_refusal(struct data *d, uint32_t id, enum esp_err err);
+/* Closings of gates and usage, which are never dropped. True: something still waits for
+ * room. */
+bool reporting_answers(struct data *d);
+void reporting_totals(struct data *d, uint64_t now_ms); /* into the snapshot */
+
+#endif

@@ -1,0 +1,237 @@
+/* routing/steering.c - what is installed for whom, and its replacement without a gap.
+ *
+ * The rules, in the order of their preference:
+ *   14500         packets with our own mark leave the steering (goto 14700)
+ *   14501         so do ESP, AH and what comes from ports 500 and 4500: IKE. Not for
+ *                 sending (the mark does that) but for rp_filter, which looks up the
+ *                 reverse of what arrives and would find the TUN
+ *   14510 + ...   each scope's entries (steer_rules.c), two preferences a scope: a new
+ *                 generation is complete before the old one goes. What of a VIP no entry
+ *                 covers does not reach the host's rules
+ *   14700         nothing: where the steering is left
+ *
+ * Each generation has a table of its own too (steer_table.c).
+ */
+#include "config.h"
+
+#include "routing/steering.h"
+
+#include <errno.h>
+#include <netlink/errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/iana.h"
+#include "base/mem.h"
+#include "routing/netlink.h"
+#include "routing/steer_rules.h"
+#include "routing/steer_table.h"
+
+enum {
+	PREFERENCE_MARK = 14500,
+	PREFERENCE_IKE = 14501,
+	PREFERENCE_SCOPES = 14510,
+	TABLE_FIRST = 45000,
+	GENERATIONS = 2,
+	SCOPES = SCOPE_MAX,
+	TABLE_LAST = TABLE_FIRST + GENERATIONS * SCOPES - 1,
+};
+_Static_assert(PREFERENCE_SCOPES + GENERATIONS * SCOPES <= STEERED_LEAVE, "room for all");
+
+struct steering {
+	const struct device *device;
+	uint32_t mark;
+	struct nl_sock *netlink;
+	struct steered scopes[SCOPES];
+};
+
+static uint32_t preference_of(uint16_t scope, unsigned generation)
+{
+	return (uint32_t)(PREFERENCE_SCOPES + GENERATIONS * scope) + generation;
+}
+
+static uint32_t table_of(uint16_t scope, unsigned generation)
+{
+	return (uint32_t)(TABLE_FIRST + GENERATIONS * scope) + generation;
+}
+
+/* ---- what stands always --------------------------------------------------------- */
+
+static int add_frame_of(struct steering *s, uint8_t family)
+{
+	const struct rule frame[] = {
+		{.preference = STEERED_LEAVE, .action = RULE_NOP},
+		{.preference = PREFERENCE_MARK, .action = RULE_GOTO, .mark = s->mark},
+		{.preference = PREFERENCE_IKE, .action = RULE_GOTO, .proto = IP_ESP},
+		{.preference = PREFERENCE_IKE, .action = RULE_GOTO, .proto = IP_AH},
+		{.preference = PREFERENCE_IKE,
+			.action = RULE_GOTO,
+			.proto = IP_UDP,
+			.sport_lo = IKE_PORT,
+			.sport_hi = IKE_PORT},
+		{.preference = PREFERENCE_IKE,
+			.action = RULE_GOTO,
+			.proto = IP_UDP,
+			.sport_lo = IKE_NATT_PORT,
+			.sport_hi = IKE_NATT_PORT},
+	};
+
+	for (size_t i = 0; i < sizeof(frame) / sizeof(frame[0]); i++) {
+		struct rule r = frame[i];
+		r.family = family;
+		r.target = STEERED_LEAVE;
+		int err = netlink_add_rule(s->netlink, &r);
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+static int sweep(struct steering *s)
+{
+	int err = netlink_delete_rules(s->netlink, PREFERENCE_MARK, STEERED_LEAVE);
+
+	return err < 0 ? err : netlink_flush_tables(s->netlink, TABLE_FIRST, TABLE_LAST);
+}
+
+struct steering *steering_open(
+	const struct device *device, uint32_t mark, char *why, size_t why_cap)
+{
+	struct steering *s = mem_new(1, sizeof(*s));
+
+	s->device = device;
+	s->mark = mark;
+	s->netlink = netlink_open();
+	if (!s->netlink) {
+		snprintf(why, why_cap, "cannot open a netlink socket: %s",
+			strerror(errno));
+		free(s);
+		return NULL;
+	}
+	int err = sweep(s);
+	if (err == 0)
+		err = add_frame_of(s, ADDR_V4);
+	/* Without IPv6 in the kernel there is nothing of it to steer. */
+	if (err == 0)
+		err = add_frame_of(s, ADDR_V6);
+	if (err == 0 || err == -NLE_AF_NOSUPPORT || err == -NLE_OPNOTSUPP)
+		return s;
+	snprintf(why, why_cap, "cannot install routing rules: %s", nl_geterror(err));
+	steering_close(s, false);
+	return NULL;
+}
+
+void steering_close(struct steering *s, bool keep)
+{
+	if (!keep)
+		sweep(s);
+	for (size_t i = 0; i < SCOPES; i++)
+		spd_free(s->scopes[i].spd);
+	netlink_close(s->netlink);
+	free(s);
+}
+
+/* ---- generations ------------------------------------------------------------------------ */
+
+static void remove_generation(struct steering *s, uint16_t scope, unsigned generation)
+{
+	uint32_t preference = preference_of(scope, generation);
+	uint32_t table = table_of(scope, generation);
+
+	netlink_delete_rules(s->netlink, preference, preference);
+	netlink_flush_tables(s->netlink, table, table);
+}
+
+static int fill_table(struct steering *s, const struct steered *sc, uint32_t table)
+{
+	struct steer_table t = {
+		.netlink = s->netlink,
+		.ifindex = s->device->ifindex,
+		.mark = s->mark,
+		.number = table,
+	};
+
+	return steer_table_fill(&t, sc);
+}
+
+static int add_generation(struct steering *s, uint16_t scope, const struct steered *sc)
+{
+	uint32_t preference = preference_of(scope, sc->generation);
+	uint32_t table = table_of(scope, sc->generation);
+	int err = fill_table(s, sc, table);
+
+	if (err == 0)
+		err = steer_rules_add(s->netlink, sc, preference, table);
+	if (err < 0)
+		remove_generation(s, scope, sc->generation);
+	return err;
+}
+
+/* Installs next beside what is there, then takes the old away. */
+static int replace(struct steering *s, uint16_t scope, struct steered *next)
+{
+	struct steered *now = &s->scopes[scope];
+
+	next->generation = now->spd ? (now->generation + 1) % GENERATIONS : 0;
+	next->mtu = device_inner_mtu(s->device, next->addrs, next->n_addrs);
+	int err = add_generation(s, scope, next);
+	if (err < 0)
+		return err;
+	if (now->spd)
+		remove_generation(s, scope, now->generation);
+	return 0;
+}
+
+bool steering_set(struct steering *s, uint16_t scope, const struct spd *spd,
+	const struct addr *addrs, size_t n_addrs, char *why, size_t why_cap)
+{
+	struct steered *now = &s->scopes[scope];
+	struct steered next = {
+		.n_addrs = n_addrs < STEERED_ADDRS_MAX ? n_addrs : STEERED_ADDRS_MAX};
+
+	if (!spd) {
+		if (now->spd)
+			remove_generation(s, scope, now->generation);
+		spd_free(now->spd);
+		now->spd = NULL;
+		return true;
+	}
+	if (next.n_addrs > 0)
+		memcpy(next.addrs, addrs, next.n_addrs * sizeof(*addrs));
+	next.spd = spd_dup(spd);
+	int err = replace(s, scope, &next);
+	if (err < 0) {
+		snprintf(why, why_cap, "cannot steer: %s", nl_geterror(err));
+		spd_free(next.spd);
+		return false;
+	}
+	spd_free(now->spd);
+	*now = next;
+	return true;
+}
+
+/* The kernel takes an IPv4 route away with the address that it names as source, and an
+ * address may not have been here when the table was filled. Adding what is there changes
+ * nothing. */
+void steering_refill(struct steering *s, uint16_t scope)
+{
+	struct steered *sc = &s->scopes[scope];
+
+	if (!sc->spd || sc->n_addrs == 0)
+		return;
+	sc->mtu = device_inner_mtu(s->device, sc->addrs, sc->n_addrs);
+	/* What fails leaves the table's `prohibit`: closed, and tried again next time. */
+	int err = fill_table(s, sc, table_of(scope, sc->generation));
+	(void)err;
+}
+
+void steering_refresh(struct steering *s)
+{
+	for (uint16_t scope = 0; scope < SCOPES; scope++) {
+		struct steered next = s->scopes[scope];
+		steering_refill(s, scope);
+		if (next.spd && next.n_addrs == 0 && replace(s, scope, &next) == 0)
+			s->scopes[scope] = next;
+	}
+}

@@ -290,6 +290,7 @@ static void write_chains(FILE *out, const struct guard_rules *rules)
 	write_jumps(out, rules, ARRIVING);
 	fputs("\t}\n\tchain leaving {\n\t\tmeta l4proto { 1, 58 } jump silence\n", out);
 	fprintf(out, "\t\toifname { \"lo\", \"%s\" } accept\n", rules->tun_name);
+	guard_write_quotes_jump(out);
 	write_exemptions(out, rules, LEAVING);
 	write_jumps(out, rules, LEAVING);
 	fputs("\t}\n", out);
@@ -340,6 +341,7 @@ void guard_write(
 	for (size_t i = 0; i < rules->n_scopes; i++)
 		if (rules->scopes[i].spd)
 			write_scope(out, &rules->scopes[i]);
+	guard_write_quotes(out, rules);
 	write_chains(out, rules);
 	fputs("}\n", out);
 }

@@ -14,4 +14,9 @@
 void guard_write(
 	FILE *out, const struct guard_rules *rules, const struct guard_counts *counts);
 
+/* guard_quotes.c: the chains that judge what leaving ICMP errors quote, and the way there
+ * for those that leave in clear. */
+void guard_write_quotes(FILE *out, const struct guard_rules *rules);
+void guard_write_quotes_jump(FILE *out);
+
 #endif

@@ -11,4 +11,4 @@ src_port_libvipsec_port_a_SOURCES += src/port/sockets.c src/port/sockets.h
 src_port_libvipsec_port_a_SOURCES += src/port/announce.c src/port/announce.h
 src_port_libvipsec_port_a_SOURCES += src/port/watch.c src/port/watch.h
 src_port_libvipsec_port_a_SOURCES += src/port/guard.c src/port/guard.h \
-	src/port/guard_text.c src/port/guard_text.h
+	src/port/guard_text.c src/port/guard_text.h src/port/guard_quotes.c

@@ -10,6 +10,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from vlab import vipsec
+from vlab.capture import Capture, tshark
 from vlab.core import Lab, now_ms, wait_until
 from vlab.pair import (CLEAR, LISTEN, PROTECTED, STRANGER4, STRANGER6, VIP4, VIP6, Pair)
 from vlab.probes import Prober, Stream
@@ -26,6 +27,10 @@ def answered(pair, address, port, size=0, interval=2):
         return prober.wait_reply(1, now_ms(), 15)
     finally:
         prober.close()
+
+
+def guard_of(pair):
+    return next(v["guard"] for v in pair.server.json("status")["data"]["vips"])
 
 
 def sent_again(host):
@@ -57,6 +62,27 @@ def traffic(tap, pair):
         with tap.case(f"{name}: its first packet has waited for the SA that it asked for"):
             check(sent_again(pair.c) == before, "the SYN was sent again")
         watch.close()
+
+
+def quotes(tap, pair):
+    """A host's ICMP error quotes what it is about: of a protected packet, the plain text."""
+    for name, (vip, _) in FAMILIES.items():
+        with tap.case(f"{name}: no ICMP error tells in clear what came protected"):
+            answered(pair, vip, PROTECTED)
+            capture = Capture(pair.switch.host, "p-s")
+            before = guard_of(pair)["clear_out"]
+            send(pair.c, vip, LISTEN, "told-to-nobody-else")
+            wait_until(lambda: guard_of(pair)["clear_out"] > before, 5,
+                       "the guard to stop the error")
+            send(pair.x, vip, CLEAR + 9, "in the open")
+            marker = "icmp.type == 3 || icmpv6.type == 1"
+            wait_until(lambda: tshark(capture.path, "-Y", marker), 10,
+                       "the error about a packet in clear")
+            capture.close()
+            with open(capture.path, "rb") as file:
+                seen = file.read()
+            check(b"in the open" in seen, "what nobody protects is quoted")
+            check(b"told-to-nobody-else" not in seen, "on the wire")
 
 
 def closed(tap, pair, what):
@@ -92,6 +118,7 @@ def body(tap):
         tap.on_failure.append(lambda: pair.s.log("vipsecd.log")[-3000:]
                               + pair.c.log("vipsecd.log")[-3000:])
         traffic(tap, pair)
+        quotes(tap, pair)
 
         with tap.case("SIGKILL ends the daemon; the address and the guard stay"):
             check(pair.s.signal("vipsecd", signal.SIGKILL) >= 1, "it ran")

@@ -25,7 +25,7 @@ class Capture:
         self._thread.start()
 
     def _run(self):
-        with open(self.path, "wb") as file:
+        with open(self.path, "wb", buffering=0) as file:
             file.write(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535,
                                    LINKTYPE_ETHERNET))
             while not self._stop:

@@ -23,11 +23,18 @@ struct client {
 	size_t len;
 };
 
+/* For the handler of the alarm. */
+static volatile sig_atomic_t for_scripts;
+
 static void on_alarm(int signal)
 {
 	static const char text[] = "vipsec: vipsecd does not answer\n";
+	static const char json[] = "{\"schema\":1,\"verb\":\"\",\"code\":69,\"error\":"
+				   "\"vipsecd does not answer\",\"data\":null}\n";
 
 	(void)signal;
+	if (for_scripts && write(STDOUT_FILENO, json, sizeof(json) - 1) < 0)
+		_exit(EXIT_ABSENT);
 	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
 		_exit(EXIT_ABSENT);
 	_exit(EXIT_ABSENT);
@@ -44,22 +51,25 @@ static void bound_by(unsigned ms)
 	setitimer(ITIMER_REAL, &t, NULL);
 }
 
-struct client *client_connect(unsigned timeout_ms)
+struct client *client_connect(const struct ctl *ctl)
 {
 	struct client *c = calloc(1, sizeof(*c));
+	char text[128];
 
 	if (!c)
 		abort();
-	bound_by(timeout_ms);
+	for_scripts = ctl->json;
+	bound_by(ctl->timeout_ms);
 	c->conn = qb_ipcc_connect(CONTROL_NAME, CONTROL_MESSAGE_MAX + 4096);
 	if (c->conn)
 		return c;
 	if (errno == EACCES)
-		fprintf(stderr, "vipsec: only root may talk to vipsecd\n");
+		snprintf(text, sizeof(text), "only root may talk to vipsecd");
 	else
-		fprintf(stderr, "vipsec: vipsecd is not running here (%s)\n",
+		snprintf(text, sizeof(text), "vipsecd is not running here (%s)",
 			strerror(errno));
 	client_close(c);
+	refuse(ctl, EXIT_ABSENT, text);
 	return NULL;
 }
 
@@ -132,12 +142,13 @@ static json_t *receive(struct client *c)
 	return kind == CONTROL_REPLY ? json_loadb(c->text, c->len, 0, NULL) : NULL;
 }
 
-json_t *client_ask(struct client *c, const char *verb, json_t *args)
+json_t *client_ask(
+	const struct ctl *ctl, struct client *c, const char *verb, json_t *args)
 {
 	json_t *reply = send_request(c, verb, args) ? receive(c) : NULL;
 
 	if (!reply)
-		fprintf(stderr, "vipsec: vipsecd went away\n");
+		refuse(ctl, EXIT_ABSENT, "vipsecd went away");
 	return reply;
 }
 
@@ -167,14 +178,14 @@ static void complain(const json_t *reply)
 int ask(const struct ctl *ctl, const char *verb, json_t *args, json_t **reply,
 	json_t **data)
 {
-	struct client *c = client_connect(ctl->timeout_ms);
+	struct client *c = client_connect(ctl);
 
 	*reply = *data = NULL;
 	if (!c) {
 		json_decref(args);
 		return EXIT_ABSENT;
 	}
-	*reply = client_ask(c, verb, args);
+	*reply = client_ask(ctl, c, verb, args);
 	client_close(c);
 	if (!*reply)
 		return EXIT_ABSENT;

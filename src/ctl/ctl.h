@@ -23,7 +23,9 @@ enum {
 };
 
 struct ctl {
+	const char *verb; /* as typed */
 	bool json; /* --json: print the daemon's reply as it is */
+	bool follow; /* --follow, which only events takes */
 	unsigned timeout_ms; /* bounds the whole call, connecting included */
 	int argc; /* what follows the verb */
 	char **argv;
@@ -33,13 +35,14 @@ struct ctl {
 
 struct client;
 
-/* NULL when there is no daemon; has already said so on stderr. From here until the
+/* NULL when there is no daemon; has already said so. From here until the
  * closing, or the first client_event(), timeout_ms may pass: then this process says that
  * the daemon does not answer and exits with EXIT_ABSENT. */
-struct client *client_connect(unsigned timeout_ms);
+struct client *client_connect(const struct ctl *ctl);
 void client_close(struct client *c);
 /* Takes args over. The reply, or NULL when the daemon went away; has already said so. */
-json_t *client_ask(struct client *c, const char *verb, json_t *args);
+json_t *client_ask(
+	const struct ctl *ctl, struct client *c, const char *verb, json_t *args);
 /* The next event; NULL when the daemon went away. Waits for ever. */
 json_t *client_event(struct client *c);
 
@@ -50,6 +53,11 @@ int ask(const struct ctl *ctl, const char *verb, json_t *args, json_t **reply,
 	json_t **data);
 /* The same for verbs whose reply is one line of text. */
 int ask_and_say(const struct ctl *ctl, const char *verb, json_t *args);
+
+/* ---- refuse.c ---- */
+
+/* Says what is wrong, to scripts too; returns code. */
+int refuse(const struct ctl *ctl, int code, const char *text);
 
 /* ---- print.c: figures for people ---- */
 
@@ -67,6 +75,7 @@ void print_event(const json_t *event);
 
 int verb_status(const struct ctl *ctl);
 int verb_show(const struct ctl *ctl);
+int verb_sas(const struct ctl *ctl);
 int verb_events(const struct ctl *ctl);
 int verb_vip(const struct ctl *ctl);
 int verb_up(const struct ctl *ctl);

@@ -1,6 +1,4 @@
 /* ctl/events.c - `vipsec events [--follow]`. */
-#include <string.h>
-
 #include "ctl/ctl.h"
 
 static void print_one(const struct ctl *ctl, const json_t *event)
@@ -34,18 +32,16 @@ static int follow(const struct ctl *ctl, struct client *c, json_int_t last)
 /* With --json one event a line, so that a follower can be piped. */
 int verb_events(const struct ctl *ctl)
 {
-	bool following = ctl->argc == 1 && strcmp(ctl->argv[0], "--follow") == 0;
 	const json_t *list, *event;
 	size_t i;
 
-	if (ctl->argc > (following ? 1 : 0)) {
-		fprintf(stderr, "vipsec: events takes only --follow\n");
-		return EXIT_WRONG;
-	}
-	struct client *c = client_connect(ctl->timeout_ms);
+	if (ctl->argc > 0)
+		return refuse(ctl, EXIT_WRONG, "events takes only --follow");
+	struct client *c = client_connect(ctl);
 	if (!c)
 		return EXIT_ABSENT;
-	json_t *reply = client_ask(c, "events", json_pack("{s:b}", "follow", following));
+	json_t *reply =
+		client_ask(ctl, c, "events", json_pack("{s:b}", "follow", ctl->follow));
 	json_int_t last = 0;
 	int code = reply ? (int)number_of(reply, "code") : EXIT_ABSENT;
 	list = json_object_get(reply, "data");
@@ -56,7 +52,7 @@ int verb_events(const struct ctl *ctl)
 	}
 	if (code != EXIT_FINE && reply)
 		fprintf(stderr, "vipsec: %s\n", text_of(reply, "error"));
-	else if (code == EXIT_FINE && following)
+	else if (code == EXIT_FINE && ctl->follow)
 		code = follow(ctl, c, last);
 	json_decref(reply);
 	client_close(c);

@@ -29,16 +29,34 @@ static int port_of(const char *text)
 	return *end || n < 0 || n > 65535 ? -1 : (int)n;
 }
 
+/* [SPORT] [DPORT], or of ICMP [TYPE [CODE]], which selectors have in place of both
+ * ports (RFC 7296 3.13.1). */
+static bool ports_of(const struct ctl *ctl, int proto, int *src, int *dst)
+{
+	int n = ctl->argc;
+	int first = n >= 4 ? port_of(ctl->argv[3]) : 0;
+	int second = n == 5 ? port_of(ctl->argv[4]) : 0;
+
+	if (first < 0 || second < 0)
+		return false;
+	if (proto == IP_ICMP || proto == IP_ICMPV6) {
+		*src = *dst = first << 8 | second;
+		return first <= UINT8_MAX && second <= UINT8_MAX;
+	}
+	*src = n == 5 ? first : 0;
+	*dst = n == 5 ? second : first;
+	return true;
+}
+
 int verb_explain(const struct ctl *ctl)
 {
 	int n = ctl->argc, proto = n >= 3 ? proto_of(ctl->argv[2]) : -1;
-	int dst_port = n >= 4 ? port_of(ctl->argv[n - 1]) : 0;
-	int src_port = n == 5 ? port_of(ctl->argv[3]) : 0;
+	int src_port, dst_port;
 
-	if (n < 3 || n > 5 || proto < 0 || dst_port < 0 || src_port < 0) {
-		fprintf(stderr, "vipsec: explain SRC DST PROTO [SPORT] [DPORT]\n");
-		return EXIT_WRONG;
-	}
+	if (n < 3 || n > 5 || proto < 0 || !ports_of(ctl, proto, &src_port, &dst_port))
+		return refuse(ctl, EXIT_WRONG,
+			"explain SRC DST PROTO [SPORT] [DPORT], or SRC DST icmp [TYPE "
+			"[CODE]]");
 	json_t *reply, *data, *one;
 	size_t i;
 	int code = ask(ctl, "explain",
@@ -48,8 +66,8 @@ int verb_explain(const struct ctl *ctl)
 		&reply, &data);
 	if (data && json_array_size(data) == 0)
 		puts("permit: neither address belongs to a scope of this daemon");
-	json_array_foreach(data, i, one) printf("vip %s: %s: %s\n", text_of(one, "vip"),
-		text_of(one, "action"), text_of(one, "why"));
+	json_array_foreach(data, i, one)
+		printf("vip %s: %s\n", text_of(one, "vip"), text_of(one, "why"));
 	json_decref(reply);
 	return code;
 }

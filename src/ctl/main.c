@@ -13,6 +13,8 @@ static const struct verb {
 } verbs[] = {
 	{"status", verb_status, "", "all there is to know, and whether it is well"},
 	{"show", verb_show, "ike|child|vip|peers|rule", "one table (also mmsas, qmsas)"},
+	{"mmsas", verb_sas, "", "the IKE SAs, in the historic word: show ike"},
+	{"qmsas", verb_sas, "", "the child SAs: show child"},
 	{"events", verb_events, "[--follow]", "what happened last, and what happens"},
 	{"vip", verb_vip, "bind|unbind|status NAME", "the life of a virtual IP"},
 	{"up", verb_up, "[VIP [RULE [PEER]]]", "call peers now"},
@@ -36,14 +38,20 @@ static void usage(FILE *to)
 	fprintf(to, "exit codes: 0 ok, 1 error, 3 degraded, 7 not bound, 69 no daemon\n");
 }
 
-static int run(struct ctl *ctl, const char *name)
+static int run(const struct ctl *ctl)
 {
-	for (int i = 0; i < VERBS; i++)
-		if (strcmp(verbs[i].name, name) == 0)
-			return verbs[i].run(ctl);
-	fprintf(stderr, "vipsec: no verb '%s'\n", name);
-	usage(stderr);
-	return EXIT_WRONG;
+	char text[128];
+
+	for (int i = 0; i < VERBS; i++) {
+		if (strcmp(verbs[i].name, ctl->verb) != 0)
+			continue;
+		if (ctl->follow && verbs[i].run != verb_events)
+			return refuse(ctl, EXIT_WRONG, "only events takes --follow");
+		return verbs[i].run(ctl);
+	}
+	snprintf(text, sizeof(text), "no verb '%.60s'; vipsec --help lists them",
+		ctl->verb);
+	return refuse(ctl, EXIT_WRONG, text);
 }
 
 /* Binding a VIP may take as long as duplicate address detection and the cluster do. */
@@ -63,36 +71,53 @@ static bool take_timeout(struct ctl *ctl, const char *text)
 	return true;
 }
 
-int main(int argc, char **argv)
+/* Options may stand before the verb or behind it. False: *code is what to exit with. */
+static bool take_options(struct ctl *ctl, int argc, char **argv, int *code)
 {
 	static const struct option options[] = {
 		{"json", no_argument, NULL, 'j'},
+		{"follow", no_argument, NULL, 'f'},
 		{"timeout", required_argument, NULL, 't'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
-	struct ctl ctl = {.timeout_ms = TIMEOUT_MS};
 
-	for (int c; (c = getopt_long(argc, argv, "+jt:hV", options, NULL)) != -1;) {
+	*code = EXIT_WRONG;
+	for (int c; (c = getopt_long(argc, argv, "jft:hV", options, NULL)) != -1;) {
 		if (c == 'j') {
-			ctl.json = true;
+			ctl->json = true;
+		} else if (c == 'f') {
+			ctl->follow = true;
 		} else if (c == 't') {
-			if (!take_timeout(&ctl, optarg))
-				return EXIT_WRONG;
+			if (!take_timeout(ctl, optarg))
+				return false;
 		} else if (c == 'V') {
 			puts(PACKAGE_STRING);
-			return EXIT_FINE;
+			*code = EXIT_FINE;
+			return false;
 		} else {
 			usage(c == 'h' ? stdout : stderr);
-			return c == 'h' ? EXIT_FINE : EXIT_WRONG;
+			*code = c == 'h' ? EXIT_FINE : EXIT_WRONG;
+			return false;
 		}
 	}
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct ctl ctl = {.timeout_ms = TIMEOUT_MS, .verb = ""};
+	int code;
+
+	if (!take_options(&ctl, argc, argv, &code))
+		return code;
 	if (optind == argc) {
 		usage(stderr);
-		return EXIT_WRONG;
+		return refuse(&ctl, EXIT_WRONG, "which verb?");
 	}
+	ctl.verb = argv[optind];
 	ctl.argc = argc - optind - 1;
 	ctl.argv = argv + optind + 1;
-	return run(&ctl, argv[optind]);
+	return run(&ctl);
 }

@@ -87,13 +87,12 @@ static const struct {
 	{"rule", "rule", print_rules},
 };
 
-int verb_show(const struct ctl *ctl)
+static int show(const struct ctl *ctl, const char *name)
 {
 	json_t *reply, *data;
 
-	for (size_t i = 0; ctl->argc == 1 && i < sizeof(tables) / sizeof(tables[0]);
-		i++) {
-		if (strcmp(tables[i].name, ctl->argv[0]) != 0)
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		if (strcmp(tables[i].name, name) != 0)
 			continue;
 		int code = ask(ctl, "show", json_pack("{s:s}", "what", tables[i].what),
 			&reply, &data);
@@ -102,6 +101,16 @@ int verb_show(const struct ctl *ctl)
 		json_decref(reply);
 		return code;
 	}
-	fprintf(stderr, "vipsec: show ike, child, vip, peers or rule\n");
-	return EXIT_WRONG;
+	return refuse(ctl, EXIT_WRONG, "show ike, child, vip, peers or rule");
+}
+
+int verb_show(const struct ctl *ctl)
+{
+	return show(ctl, ctl->argc == 1 ? ctl->argv[0] : "");
+}
+
+/* `vipsec mmsas` is `vipsec show mmsas`. */
+int verb_sas(const struct ctl *ctl)
+{
+	return show(ctl, ctl->argc == 0 ? ctl->verb : "");
 }

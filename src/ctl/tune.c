@@ -6,10 +6,9 @@
 
 int verb_tune(const struct ctl *ctl)
 {
-	if (ctl->argc != 2) {
-		fprintf(stderr, "vipsec: tune SETTING VALUE, e.g. tune nlbs-flags 1\n");
-		return EXIT_WRONG;
-	}
+	if (ctl->argc != 2)
+		return refuse(
+			ctl, EXIT_WRONG, "tune SETTING VALUE, e.g. tune nlbs-flags 1");
 	return ask_and_say(ctl, "tune",
 		json_pack("{s:s,s:s}", "key", ctl->argv[0], "value", ctl->argv[1]));
 }
@@ -33,9 +32,8 @@ int verb_ping(const struct ctl *ctl)
 
 int verb_log(const struct ctl *ctl)
 {
-	if (ctl->argc != 2 || strcmp(ctl->argv[0], "level") != 0) {
-		fprintf(stderr, "vipsec: log level error|warning|notice|info|debug\n");
-		return EXIT_WRONG;
-	}
+	if (ctl->argc != 2 || strcmp(ctl->argv[0], "level") != 0)
+		return refuse(
+			ctl, EXIT_WRONG, "log level error|warning|notice|info|debug");
 	return ask_and_say(ctl, "log", json_pack("{s:s}", "level", ctl->argv[1]));
 }

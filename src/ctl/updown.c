@@ -7,9 +7,8 @@ static int order(const struct ctl *ctl, const char *verb)
 	json_t *args = json_object();
 
 	if (ctl->argc > 3) {
-		fprintf(stderr, "vipsec: %s [VIP [RULE [PEER]]]\n", verb);
 		json_decref(args);
-		return EXIT_WRONG;
+		return refuse(ctl, EXIT_WRONG, "up or down [VIP [RULE [PEER]]]");
 	}
 	for (int i = 0; i < ctl->argc; i++)
 		json_object_set_new(args, names[i], json_string(ctl->argv[i]));

@@ -126,7 +126,7 @@ json_t *journal_json(const struct journal_entry *e)
 
 	if (addr_is_set(&e->peer.addr))
 		endpoint_format(&e->peer, peer);
-	return json_pack("{s:I,s:I,s:s,s:s,s:s,s:s,s:I,s:s}", "number",
+	return json_pack("{s:i,s:I,s:I,s:s,s:s,s:s,s:s,s:I,s:s}", "schema", 1, "number",
 		(json_int_t)e->number, "time_ms", (json_int_t)e->wall_ms, "severity",
 		levels[e->severity].name, "kind", e->kind, "vip", e->vip, "peer", peer,
 		"ike", (json_int_t)e->ike, "text", e->text);

@@ -168,7 +168,9 @@ static void add_problem(json_t *list, const char *text)
 
 static bool count_lost(const struct peer_view *p, void *ctx)
 {
-	if (p->state == PEER_LOST || p->state == PEER_BACKOFF)
+	bool again = p->state == PEER_CALLING && p->reason[0]; /* after a failure */
+
+	if (p->state == PEER_LOST || p->state == PEER_BACKOFF || again)
 		++*(unsigned *)ctx;
 	return true;
 }

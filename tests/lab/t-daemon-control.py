@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from vlab import vipsec
 from vlab.core import Lab, now_ms, wait_until
-from vlab.pair import PROTECTED, SERVER_AUTH, VIP4, Pair, server_conf
+from vlab.pair import CLIENT6, PROTECTED, SERVER_AUTH, VIP4, VIP6, Pair, server_conf
 from vlab.sockets import send
 from vlab.tap import check, main
 from vlab.vipsec import Rule, secure
@@ -43,6 +43,8 @@ def codes(tap, pair):
     with tap.case("no daemon: 69, and says so"):
         done = expect(pair, ABSENT, "status")
         check("not running" in done.stderr, done.stderr)
+        answer = pair.server.json("status")
+        check(answer["code"] == ABSENT and "not running" in answer["error"], answer)
     with tap.case("check needs no daemon: 0, or 1 with the place of the error"):
         expect(pair, FINE, "check")
         pair.s.run("echo 'vip {' >/run/bad.conf")
@@ -54,6 +56,28 @@ def codes(tap, pair):
         check(pair.server.vip_state("web") == "absent", pair.server.vip_state("web"))
         expect(pair, UNBOUND, "vip", "status", "web")
         expect(pair, UNBOUND, "--timeout", "10", "vip", "bind", "web")
+    with tap.case("options may stand behind the verb"):
+        for words in (["status", "--json"], ["show", "vip", "--json"], ["check", "--json"],
+                      ["vip", "status", "web", "--json"], ["events", "--json", "--timeout", "5"]):
+            answer = pair.server.ctl(*words).stdout
+            check(json.loads(answer.splitlines()[0] if words[0] == "events" else answer)
+                  ["schema"] == 1, f"{words}: {answer[:200]}")
+        expect(pair, WRONG, "status", "--follow")
+    with tap.case("the historic words are verbs, too"):
+        for word in ("mmsas", "qmsas"):
+            expect(pair, FINE, word)
+            expect(pair, FINE, "show", word)
+    with tap.case("explain takes the type and code of ICMP"):
+        for words, why in ((["icmpv6", "135"], "neighbour discovery"),
+                           (["icmpv6", "128"], "no rule covers it"),
+                           (["icmpv6", "2", "0"], "path MTU")):
+            said = expect(pair, FINE, "explain", CLIENT6, VIP6, *words).stdout
+            check(why in said, f"{words}: {said}")
+        expect(pair, WRONG, "explain", CLIENT6, VIP6, "icmpv6", "256")
+    with tap.case("what is refused here is said to scripts, too"):
+        for words in (["dance"], ["show", "all"], ["tune"], ["vip", "bind"], []):
+            answer = pair.server.json(*words)
+            check((answer["schema"], answer["code"]) == (1, WRONG) and answer["error"], answer)
     with tap.case("names, verbs and settings that do not exist: 1"):
         for words in (["vip", "status", "mail"], ["vip", "bind", "mail"], ["dance"],
                       ["show", "everything"], ["tune", "colour", "1"],

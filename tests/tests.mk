@@ -15,7 +15,7 @@ include tests/bench/bench.mk
 include tests/lab/lab.mk
 
 TOOL_TESTS += tests/tools/t-check-floors.py tests/tools/t-check-state.sh tests/tools/t-run.py \
-	tests/tools/t-examples.sh tests/tools/t-links.py
+	tests/tools/t-examples.sh tests/tools/t-links.py tests/tools/t-demo.py
 
 # A day of calling, second by second.
 SLOW_TESTS = tests/unit/test_node_dial

@@ -61,6 +61,11 @@ class Prober:
     def between(self, stream, start_ms, end_ms):
         return [r for r in self.read()[stream] if start_ms <= r.ms <= end_ms]
 
+    def unanswered(self, stream, start_ms, end_ms):
+        """How many probes were not answered, between the first and the last that were."""
+        seqs = [r.seq for r in self.between(stream, start_ms, end_ms)]
+        return max(seqs) - min(seqs) + 1 - len(set(seqs)) if seqs else 0
+
     def outage(self, stream, start_ms, end_ms):
         """(length, end) in ms of the longest gap between replies that ends in this time."""
         last = None

@@ -72,6 +72,10 @@ static void print_plane(const json_t *p)
 	printf("data plane: %s, %lld packets sealed, %lld opened; %s\n",
 		text_of(p, "name"), (long long)number_of(p, "sealed"),
 		(long long)number_of(p, "opened"), text_of(p, "note"));
+	if (number_of(p, "held") > 0)
+		printf("  held for an SA: %lld packets, %lld of them sent since\n",
+			(long long)number_of(p, "held"),
+			(long long)number_of(p, "released"));
 	for (iter = json_object_iter((json_t *)(uintptr_t)drops); iter;
 		iter = json_object_iter_next((json_t *)(uintptr_t)drops, iter)) {
 		value = json_object_iter_value(iter);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "daemon/daemon.h"
+#include "daemon/look.h"
 #include "policy/explain.h"
 
 enum { SCHEMA = 1 };
@@ -37,13 +38,22 @@ static void send_text(struct daemon *d, uint64_t client, json_t *whole, bool eve
 }
 
 /* Takes data over. */
+static json_t *reply_of(
+	const struct request *r, int code, const char *error, json_t *data)
+{
+	return json_pack("{s:i,s:s,s:i,s:o,s:o}", "schema", SCHEMA, "verb", r->verb,
+		"code", code, "error", error ? json_string(error) : json_null(), "data",
+		data ? data : json_null());
+}
+
 static void answer(const struct request *r, int code, const char *error, json_t *data)
 {
-	send_text(r->d, r->client,
-		json_pack("{s:i,s:s,s:i,s:o,s:o}", "schema", SCHEMA, "verb", r->verb,
-			"code", code, "error", error ? json_string(error) : json_null(),
-			"data", data ? data : json_null()),
-		false);
+	send_text(r->d, r->client, reply_of(r, code, error, data), false);
+}
+
+void command_send(struct daemon *d, uint64_t client, json_t *whole)
+{
+	send_text(d, client, whole, false);
 }
 
 static const char *arg(const struct request *r, const char *name)
@@ -105,7 +115,12 @@ static void on_vip_status(const struct request *r)
 		return;
 	}
 	const char *state = json_string_value(json_object_get(vip, "state"));
-	answer(r, strcmp(state, vip_state_name(VIP_BOUND)) == 0 ? 0 : 7, NULL, vip);
+	/* Not bound, and not clean either: the agent must not take it for stopped. */
+	if (json_is_true(json_object_get(vip, "stuck")))
+		answer(r, 1, json_string_value(json_object_get(vip, "reason")), vip);
+	else
+		answer(r, strcmp(state, vip_state_name(VIP_BOUND)) == 0 ? 0 : 7, NULL,
+			vip);
 }
 
 /* ---- events ------------------------------------------------------------------------ */
@@ -144,12 +159,6 @@ void command_event(struct daemon *d, const struct journal_entry *e)
 			send_text(d, d->followers[i], journal_json(e), true);
 }
 
-static void drop_look(struct look *l)
-{
-	json_decref(l->args);
-	*l = (struct look){0};
-}
-
 void command_gone(void *ctx, uint64_t client)
 {
 	struct daemon *d = ctx;
@@ -160,9 +169,7 @@ void command_gone(void *ctx, uint64_t client)
 	for (size_t i = 0; i < PENDING_MAX; i++)
 		if (d->pending[i].client == client)
 			d->pending[i].token = 0;
-	for (size_t i = 0; i < PENDING_MAX; i++)
-		if (d->looks[i].client == client)
-			drop_look(&d->looks[i]);
+	look_gone(d, client);
 }
 
 /* ---- changing ---------------------------------------------------------------------- */
@@ -207,8 +214,12 @@ void command_reply(struct daemon *d, uint64_t token, int code, const char *text)
 		if (p->token != token || token == 0)
 			continue;
 		struct request r = {.d = d, .client = p->client, .verb = p->verb};
-		answer(&r, code, code == 0 ? NULL : text,
+		json_t *reply = reply_of(&r, code, code == 0 ? NULL : text,
 			json_pack("{s:s}", "text", text));
+		/* A release is worth nothing with a data thread that hangs: the agent's stop
+		 * waits for its word, and kills a daemon that does not give it. */
+		if (strcmp(p->verb, "vip-unbind") != 0 || !look_hold(d, p->client, reply))
+			command_send(d, p->client, reply);
 		p->token = 0;
 	}
 }
@@ -338,69 +349,62 @@ static void on_explain(const struct request *r)
 
 /* ---- the table --------------------------------------------------------------------- */
 
+enum waits {
+	AT_ONCE,
+	COUNTS, /* waits for the data path's counters, for a second at most */
+	INSISTS /* waits for the data path */
+};
+
 static const struct {
 	const char *name;
 	void (*run)(const struct request *r);
-	bool counts; /* shows the data path's counters */
+	enum waits waits;
 } verbs[] = {
-	{"status", on_status, true},
-	{"show", on_show, true},
-	{"events", on_events, false},
-	{"explain", on_explain, false},
-	{"vip-status", on_vip_status, false},
-	{"vip-bind", on_vip_bind, false},
-	{"vip-unbind", on_vip_unbind, false},
-	{"up", on_up, false},
-	{"down", on_down, false},
-	{"tune", on_tune, false},
-	{"reload", on_reload, false},
-	{"log", on_log, false},
-	{"ping", on_ping, true},
+	{"status", on_status, COUNTS},
+	{"show", on_show, COUNTS},
+	{"events", on_events, AT_ONCE},
+	{"explain", on_explain, AT_ONCE},
+	{"vip-status", on_vip_status, AT_ONCE},
+	{"vip-bind", on_vip_bind, AT_ONCE},
+	{"vip-unbind", on_vip_unbind, AT_ONCE},
+	{"up", on_up, AT_ONCE},
+	{"down", on_down, AT_ONCE},
+	{"tune", on_tune, AT_ONCE},
+	{"reload", on_reload, AT_ONCE},
+	{"log", on_log, AT_ONCE},
+	{"ping", on_ping, INSISTS},
 };
 
-/* What shows counters is answered when the data thread has told them: false when there
- * is no room to wait, and the last ones known must do. */
-static bool wait_for_usage(const struct request *r)
-{
-	for (size_t i = 0; i < PENDING_MAX; i++) {
-		struct look *l = &r->d->looks[i];
+enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 
-		if (l->client)
-			continue;
-		*l = (struct look){.client = r->client, .args = json_incref(r->args)};
-		snprintf(l->verb, sizeof(l->verb), "%s", r->verb);
-		plane_usage_query(r->d->plane);
-		return true;
-	}
-	return false;
+static size_t find_verb(const char *name)
+{
+	size_t i = 0;
+
+	while (i < VERBS && strcmp(verbs[i].name, name) != 0)
+		i++;
+	return i;
 }
 
+void command_run(struct daemon *d, uint64_t client, const char *verb, json_t *args)
+{
+	struct request r = {.d = d, .client = client, .verb = verb, .args = args};
+	size_t i = find_verb(verb);
+
+	if (i < VERBS)
+		verbs[i].run(&r);
+}
+
+/* With no room to wait the counters last known must do. */
 static void dispatch(const struct request *r)
 {
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (strcmp(verbs[i].name, r->verb) != 0)
-			continue;
-		if (!verbs[i].counts || !wait_for_usage(r))
-			verbs[i].run(r);
-		return;
-	}
-	answer(r, 1, "this vipsecd does not know the verb", NULL);
-}
+	size_t i = find_verb(r->verb);
 
-void command_usage_known(struct daemon *d)
-{
-	for (size_t i = 0; i < PENDING_MAX; i++) {
-		struct look *l = &d->looks[i];
-		struct request r = {
-			.d = d, .client = l->client, .verb = l->verb, .args = l->args};
-
-		if (!l->client)
-			continue;
-		for (size_t v = 0; v < sizeof(verbs) / sizeof(verbs[0]); v++)
-			if (strcmp(verbs[v].name, l->verb) == 0)
-				verbs[v].run(&r);
-		drop_look(l);
-	}
+	if (i == VERBS)
+		answer(r, 1, "this vipsecd does not know the verb", NULL);
+	else if (verbs[i].waits == AT_ONCE || !look_before(r->d, r->client, r->verb,
+						      r->args, verbs[i].waits == INSISTS))
+		verbs[i].run(r);
 }
 
 void command_request(void *ctx, uint64_t client, const char *text, size_t len)

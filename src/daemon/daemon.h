@@ -1,7 +1,8 @@
 /* daemon/daemon.h - what vipsecd is made of, and how its files call each other.
  *
  * main.c assembles, feed.c and feed_cluster.c turn the world into events, carry.c turns
- * effects into the world, command.c answers `vipsec`, report.c puts views into JSON.
+ * effects into the world, command.c answers `vipsec` (look.c: once the data thread has
+ * answered), report.c puts views into JSON.
  *
  * Floor 8. One thread (the data path has its own, behind plane.h).
  */
@@ -37,11 +38,15 @@ struct pending {
 	char verb[24];
 };
 
-/* A request that waits for fresh counters. */
+/* A request that waits for the data thread (look.c). */
 struct look {
 	uint64_t client; /* 0: free */
 	char verb[24];
 	json_t *args;
+	json_t *ready; /* the reply, when only its time has not come; NULL: run verb */
+	uint64_t asked_ms;
+	bool insist; /* no answer without the data thread's */
+	bool late; /* it has been waited for long enough */
 };
 
 struct daemon {
@@ -80,6 +85,8 @@ struct daemon {
 	struct pending pending[PENDING_MAX];
 	uint64_t last_token;
 	struct look looks[PENDING_MAX];
+	int look_fd; /* their patience */
+	bool stalled; /* the data thread does not answer */
 	char plane_note[160]; /* which plane serves, and why */
 };
 
@@ -106,7 +113,8 @@ bool carry_guard(const struct config *c, char *why, size_t why_cap);
 /* command.c */
 void command_request(void *ctx, uint64_t client, const char *text, size_t len);
 void command_gone(void *ctx, uint64_t client);
-void command_usage_known(struct daemon *d); /* all PLANE_USAGE have come */
+void command_run(struct daemon *d, uint64_t client, const char *verb, json_t *args);
+void command_send(struct daemon *d, uint64_t client, json_t *whole); /* taken over */
 void command_reply(struct daemon *d, uint64_t token, int code, const char *text);
 void command_event(struct daemon *d, const struct journal_entry *e);
 

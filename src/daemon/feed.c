@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "daemon/look.h"
 #include "os/clock.h"
 #include "os/timer.h"
 #include "port/announce.h"
@@ -184,7 +185,7 @@ static void take_report(struct daemon *d, const struct plane_report *r)
 	struct node_event ev = {.kind = NODE_TICK};
 
 	if (r->kind == PLANE_USAGE_END)
-		command_usage_known(d);
+		look_known(d);
 	else if (event_of_report(d, r, &ev))
 		feed(d, &ev);
 }
@@ -302,6 +303,7 @@ bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap)
 		d->loop, QB_LOOP_HIGH, sockets_fd(d->sockets), POLLIN, d, on_sockets);
 	qb_loop_poll_add(d->loop, QB_LOOP_HIGH, plane_fd(d->plane), POLLIN, d, on_plane);
 	qb_loop_poll_add(d->loop, QB_LOOP_HIGH, d->timer_fd, POLLIN, d, on_timer);
+	look_open(d);
 	store_each(&d->store, restore_one, d); /* before the first activation is used */
 	store_each(&d->boot_store, restore_one, d);
 	activation_reserve(&d->activation);
@@ -318,6 +320,7 @@ bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap)
 void feed_close(struct daemon *d)
 {
 	feed_leave_cluster(d);
+	look_close(d);
 	close(d->timer_fd);
 	if (d->guard_fd >= 0)
 		close(d->guard_fd);

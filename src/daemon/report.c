@@ -29,11 +29,11 @@ static json_t *vip_json(
 		json_array_append_new(
 			addrs, json_pack("{s:o,s:b}", "address", value_addr(&v->addrs[i]),
 				       "present", v->addr_present[i]));
-	return json_pack("{s:s,s:s,s:o,s:i,s:o,s:i,s:i,s:s,s:o}", "name", v->name,
+	return json_pack("{s:s,s:s,s:o,s:i,s:o,s:i,s:i,s:s,s:b,s:o}", "name", v->name,
 		"state", vip_state_name(v->state), "addresses", addrs, "owner", v->owner,
 		"since_ms", value_age(now_ms, v->since_ms), "peers", (int)v->peers,
-		"peers_up", (int)v->peers_up, "reason", v->reason, "guard",
-		guard_json(dropped));
+		"peers_up", (int)v->peers_up, "reason", v->reason, "stuck", v->stuck,
+		"guard", guard_json(dropped));
 }
 
 json_t *report_vips(struct daemon *d)
@@ -138,9 +138,10 @@ static json_t *plane_json(struct daemon *d)
 	struct plane_totals t;
 
 	plane_totals(d->plane, &t);
-	return json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:o}", "name", "userspace", "note",
-		d->plane_note, "children", (json_int_t)t.children, "sealed",
-		(json_int_t)t.esp.sealed, "opened", (json_int_t)t.esp.opened,
+	return json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "name", "userspace",
+		"note", d->plane_note, "children", (json_int_t)t.children, "sealed",
+		(json_int_t)t.esp.sealed, "opened", (json_int_t)t.esp.opened, "held",
+		(json_int_t)t.esp.held, "released", (json_int_t)t.esp.released,
 		"send_errors", (json_int_t)t.send_errors, "refused",
 		(json_int_t)d->refused, "drops", drops_json(&t.esp));
 }
@@ -193,9 +194,11 @@ static void vip_problems(struct daemon *d, const struct node_view *look, json_t 
 	char text[256];
 
 	for (unsigned scope = 0; scope < look->n_scopes; scope++) {
-		if (!node_look_vip(d->node, (uint16_t)scope, &v) || v.state != VIP_MUTE)
+		if (!node_look_vip(d->node, (uint16_t)scope, &v) ||
+			!(v.stuck || v.state == VIP_MUTE))
 			continue;
-		snprintf(text, sizeof(text), "%s is mute: %s", v.name, v.reason);
+		snprintf(text, sizeof(text), "%s is %s: %s", v.name,
+			v.stuck ? "not released" : "mute", v.reason);
 		add_problem(list, text);
 	}
 }
@@ -207,6 +210,8 @@ static json_t *problems_json(struct daemon *d, const struct node_view *look)
 	char text[128];
 
 	cluster_problems(look, list);
+	if (d->stalled)
+		add_problem(list, "the data thread does not answer: kill vipsecd");
 	vip_problems(d, look, list);
 	node_each_peer(d->node, count_lost, &lost);
 	if (lost > 0) {

@@ -20,6 +20,7 @@ EXTRA_DIST += \
 	tests/lab/t-daemon-start.py \
 	tests/lab/t-any.py \
 	tests/lab/t-decrypt.py \
+	tests/lab/t-hung-thread.py \
 	tests/lab/t-knob.py \
 	tests/lab/t-lab.py \
 	tests/lab/t-moves.py \
@@ -38,6 +39,7 @@ EXTRA_DIST += \
 	tests/lab/vlab/cluster.py \
 	tests/lab/vlab/core.py \
 	tests/lab/vlab/events.py \
+	tests/lab/vlab/freeze.py \
 	tests/lab/vlab/net.py \
 	tests/lab/vlab/pair.py \
 	tests/lab/vlab/power.py \

@@ -7,7 +7,8 @@
  *
  * Calls are paced: at most IN_FLIGHT_MAX that are younger than a second, so that silent
  * peers do not hold up the others. Who waits is called in the order of the queue
- * (takeover.c queues the busiest first).
+ * (takeover.c queues the busiest first); of several rules with one peer the first is called
+ * alone (sibling.c).
  *
  * Leaves to others: retransmission within a call (ike/).
  */
@@ -32,13 +33,6 @@ enum {
 static struct span id_span(const uint32_t *id)
 {
 	return span_of(id, sizeof(*id));
-}
-
-static const struct config_auth *auth_of(const struct node *n, const struct peer *p)
-{
-	const struct config_rule *r = &n->config->rules[p->rule];
-
-	return &r->auths[p->auth % r->n_auths];
 }
 
 /* ---- one call ------------------------------------------------------------------------- */
@@ -77,15 +71,9 @@ static void conn_of(const struct node *n, const struct peer *p, struct ike_conn 
 	c->path.local.addr = p->local;
 	c->path.local.port = p->natt ? IKE_NATT_PORT : IKE_PORT;
 	c->path.remote = p->remote;
-	c->local_id =
-		a->local_id.type != ID_ANY ? a->local_id : identity_from_addr(&p->local);
+	c->local_id = sibling_local_id(n, p);
+	c->remote_id = sibling_remote_id(n, p);
 	c->remote_any = a->remote_any && p->remote_id.type == ID_ANY;
-	if (a->remote_id.type != ID_ANY)
-		c->remote_id = a->remote_id;
-	else if (p->remote_id.type != ID_ANY)
-		c->remote_id = p->remote_id;
-	else if (!a->remote_any)
-		c->remote_id = identity_from_addr(&p->remote.addr);
 	c->psk = a->psk;
 	proposals_of(n->config, p->rule, &c->proposals);
 	c->mode = p->mode;
@@ -125,6 +113,7 @@ static void call(struct node *n, struct peer *p)
 	}
 	conn_of(n, p, &c);
 	unqueue(n, p);
+	p->followed = false;
 	p->called_ms = n->now_ms;
 	p->call = ike_initiate(n->ike, n->now_ms, &c);
 	secret_wipe(&c.psk);
@@ -155,7 +144,7 @@ static void drop_stale_reasons(const struct node *n, struct peer *p)
 		p->want &= ~(unsigned)WANT_LOST;
 }
 
-static void queue(struct node *n, struct peer *p)
+void dial_now(struct node *n, struct peer *p)
 {
 	unqueue(n, p);
 	list_add(&n->queue, &p->waits);
@@ -179,13 +168,13 @@ void dial_want(struct node *n, struct peer *p, unsigned why)
 	}
 	bool queued = p->next_try_ms == 0 && !list_empty(&p->waits);
 	if (!queued && (fresh || p->next_try_ms == 0))
-		queue(n, p);
+		dial_now(n, p);
 }
 
 void dial_rest(struct node *n, struct peer *p)
 {
 	p->want = 0;
-	p->urgent = false;
+	p->urgent = p->followed = false;
 	p->tries = 0;
 	if (p->call == 0) /* a call under way is not cut off: we may be in it */
 		unqueue(n, p);
@@ -195,10 +184,17 @@ void dial_succeeded(struct node *n, struct peer *p)
 {
 	p->want = 0;
 	p->tries = 0;
-	p->urgent = false;
+	p->urgent = p->followed = false;
 	p->reason[0] = '\0';
 	if (p->call == 0)
 		unqueue(n, p);
+}
+
+static void call_at(struct node *n, struct peer *p, uint64_t ms)
+{
+	unqueue(n, p);
+	p->next_try_ms = ms;
+	dues_set(&n->backoff, &p->due, ms);
 }
 
 static uint64_t grown(uint64_t first, unsigned times, uint64_t last)
@@ -286,11 +282,8 @@ void dial_failed(struct node *n, struct peer *p, const struct ike_failure *why)
 	uint64_t ms = pause_of(n, p, is_refusal(why));
 	p->tries++;
 	tell_failure(n, p, why, ms);
-	if (p->want == 0)
-		return;
-	unqueue(n, p);
-	p->next_try_ms = n->now_ms + ms;
-	dues_set(&n->backoff, &p->due, p->next_try_ms);
+	if (p->want != 0)
+		call_at(n, p, n->now_ms + ms);
 }
 
 /* ---- the queue --------------------------------------------------------------------------- */
@@ -301,7 +294,7 @@ static void wake_backoff(struct node *n)
 		struct peer *p = due_entry(dues_first(&n->backoff), struct peer, due);
 		drop_stale_reasons(n, p);
 		if (p->want != 0)
-			queue(n, p);
+			dial_now(n, p);
 		else
 			forget(n, p);
 	}
@@ -345,6 +338,12 @@ void dial_settle(struct node *n)
 			continue;
 		if (peer_is_elsewhere(p)) {
 			forget(n, p);
+			continue;
+		}
+		uint64_t wait_ms = sibling_wait_ms(n, p);
+		if (wait_ms != 0) {
+			p->followed = true;
+			call_at(n, p, wait_ms);
 			continue;
 		}
 		call(n, p);

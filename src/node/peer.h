@@ -20,6 +20,7 @@
 enum {
 	PEERS_MAX = 20000,
 	IN_FLIGHT_MAX = 64, /* calls younger than a second */
+	SIBLING_WAIT_MS = 500,
 	WANT_TRAFFIC = 1, /* packets wait */
 	WANT_LOST = 2, /* its SA was lost: call again by ourselves, for a day */
 	WANT_ORDER = 4 /* `vipsec up` */
@@ -42,6 +43,7 @@ struct peer {
 	uint64_t lost_ms, traffic_ms; /* since when, last */
 	bool urgent;
 	uint8_t rank;
+	bool followed; /* has waited for a sibling's call: sibling.c */
 	unsigned tries, auth; /* calls without success; which auth is tried */
 	uint32_t call; /* the IKE SA that we are beginning; 0: none */
 	uint64_t called_ms, next_try_ms;
@@ -116,6 +118,7 @@ void peers_drop_place(struct node *n, const struct scope *s, const struct addr *
 /* ---- dial.c -------------------------------------------------------------------- */
 
 void dial_want(struct node *n, struct peer *p, unsigned why);
+void dial_now(struct node *n, struct peer *p); /* into the queue */
 void dial_rest(struct node *n, struct peer *p); /* no calling until there is traffic */
 void dial_succeeded(struct node *n, struct peer *p);
 void dial_failed(struct node *n, struct peer *p, const struct ike_failure *why);
@@ -126,6 +129,18 @@ void proposals_of(const struct config *c, uint32_t rule, struct ike_proposals *o
 /* An SA of the same identity pair may live on another member. */
 bool contact_elsewhere(const struct node *n, const struct scope *s);
 uint64_t dial_due_ms(const struct node *n);
+
+/* ---- sibling.c: several rules with one identity pair ------------------------------- */
+
+/* The way in which it is called now. */
+const struct config_auth *auth_of(const struct node *n, const struct peer *p);
+struct identity sibling_local_id(const struct node *n, const struct peer *p);
+/* Type 0: whoever proves to have the key. */
+struct identity sibling_remote_id(const struct node *n, const struct peer *p);
+/* Until then p waits for another that is called alone; 0: it need not. */
+uint64_t sibling_wait_ms(struct node *n, const struct peer *p);
+/* The call of p is answered, or has ended: who waited for it is called. */
+void sibling_follow(struct node *n, const struct peer *p);
 
 /* ---- session.c -------------------------------------------------------------------- */
 

@@ -24,6 +24,7 @@ src_node_libvipsec_node_a_SOURCES = \
 	src/node/same.c src/node/same.h \
 	src/node/scope.c src/node/scope.h \
 	src/node/session.c \
+	src/node/sibling.c \
 	src/node/spi.c \
 	src/node/takeover.c \
 	src/node/tell.c \

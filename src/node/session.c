@@ -82,6 +82,7 @@ void session_established(struct node *n, const struct ike_info *sa)
 	list_add(&p->sessions, &s->of_peer);
 	map_put(n->by_ike, id_span(&s->ike), s);
 	n->n_sessions++;
+	sibling_follow(n, p);
 }
 
 /* ---- child up and down ------------------------------------------------------------------ */
@@ -301,6 +302,7 @@ void session_closed(
 		caller->call = 0;
 		list_del(&caller->waits);
 		dial_failed(n, caller, why);
+		sibling_follow(n, caller);
 	}
 	if (!s)
 		return;

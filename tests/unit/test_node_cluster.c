@@ -173,6 +173,87 @@ static void crash_is_taken_over_by_calling(void **state)
 	lab_free(l);
 }
 
+#define USE(name) \
+	"rule \"" name "\" { match \"" name "\"; action \"esp\"; auth psk \"lab\"; }"
+
+static struct lab *three_rules(void)
+{
+	static const char server[] =
+		WEB "vip \"mail\" { address 192.0.2.10; }\n" SECRET TRANSPORT
+		    "filter-list \"mail\" { from vip \"mail\" port 143 to any proto tcp "
+		    "mirrored; }\n"
+		    "filter-list \"pop\" { from vip \"mail\" port 110 to any proto tcp "
+		    "mirrored; }\n"
+		    "filter-list \"web\" { from vip \"mail\" port 80 to any proto tcp "
+		    "mirrored; }\n"
+		    "policy \"p\" { " USE("mail") USE("pop")
+			    USE("web") " }\nassign policy \"p\" to vip \"mail\";\n";
+	static const char client[] = ALONE SECRET TRANSPORT
+		"filter-list \"mail\" { from me to 192.0.2.10 port 143 proto tcp "
+		"mirrored; }\n"
+		"filter-list \"pop\" { from me to 192.0.2.10 port 110 proto tcp "
+		"mirrored; }\n"
+		"filter-list \"web\" { from me to 192.0.2.10 port 80 proto tcp mirrored; "
+		"}\n"
+		"policy \"p\" { " USE("mail") USE("pop")
+			USE("web") " }\nassign policy \"p\" to host;\n";
+	static const uint16_t ports[] = {143, 110, 80};
+	struct lab *l = members(server, 2);
+
+	lab_start(l, CLIENT, client);
+	lab_address(l, CLIENT, CLIENT_ADDR, NODE_ADDR_PRESENT);
+	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 10);
+	for (unsigned i = 0; i < 3; i++) {
+		lab_acquire(l, CLIENT, 0, CLIENT_ADDR, VIP, ports[i]);
+		lab_run(l, 20000);
+	}
+	assert_int_equal(lab_up(l, M1), 3);
+	for (unsigned i = 0; i < LAB_NODES; i++)
+		lab_forget_log(l, i);
+	lab_kill(l, M1);
+	lab_group(l, TWO);
+	return l;
+}
+
+/*	M2                      CLIENT (holds three SAs with M1, which is dead)
+ *	IKE_SA_INIT, IKE_AUTH (INITIAL_CONTACT)  -->  <--   the first rule, alone
+ *	IKE_SA_INIT, IKE_AUTH, twice             -->  <--   then the others
+ */
+static void the_first_rule_of_a_pair_is_called_alone(void **state)
+{
+	struct lab *l = three_rules();
+
+	(void)state;
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 4);
+	assert_int_equal(lab_count(l, M2, "exchange 34"), 1);
+	lab_run(l, 6);
+	assert_int_equal(lab_up(l, M2), 3);
+	assert_int_equal(l->node[CLIENT].n_child, 3); /* and none of the old */
+	lab_free(l);
+}
+
+/* Who does not answer one of them is not waited for long. */
+static void nobody_waits_long_for_the_first_rule(void **state)
+{
+	struct lab *l = three_rules();
+
+	(void)state;
+	l->cut = true;
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 1);
+	assert_int_equal(lab_count(l, M2, "exchange 34"), 1);
+	lab_run(l, 498);
+	lab_forget_log(l, M2);
+	lab_run(l, 3);
+	assert_in_range(lab_count(l, M2, "exchange 34"), 2, 3);
+	l->cut = false;
+	lab_run(l, 10000);
+	assert_int_equal(lab_up(l, M2), 3);
+	lab_free(l);
+}
+
 /* M3 owns the VIP's other address, so the new owner of this one may not send
  * INITIAL_CONTACT, and the dead SA stays at the client beside the living one. Whichever of
  * the two the nonces favour: the dead one goes alone. */
@@ -515,6 +596,8 @@ int main(void)
 		cmocka_unit_test(bus_lost_is_mute),
 		cmocka_unit_test(planned_move),
 		cmocka_unit_test(crash_is_taken_over_by_calling),
+		cmocka_unit_test(the_first_rule_of_a_pair_is_called_alone),
+		cmocka_unit_test(nobody_waits_long_for_the_first_rule),
 		cmocka_unit_test(a_dead_sa_does_not_take_the_living_one_along),
 		cmocka_unit_test(wait_calls_nobody),
 		cmocka_unit_test(newcomer_learns_claims_and_peers),

@@ -4,37 +4,16 @@
  *
  * For each algorithm: nanoseconds a packet of 1,400 octets (tunnel mode, one SA, batches
  * of 32) to seal and to open, beside the bare AEAD on the same octets with a reused
- * context. The ratio is what travels from machine to machine; figures are the medians of
- * nine runs in turns, in processor time.
+ * context. The ratio, formed in each of nine runs and printed as median (least-greatest),
+ * is what travels from machine to machine. All is processor time.
  */
 #define _DEFAULT_SOURCE
-#include "../esp_lab.h"
+#include "bench/figures.h"
+#include "esp_lab.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 enum { RUNS = 9, BATCH = 32, PACKET = 1400, DEFAULT_PACKETS = 64000 };
-
-static double now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *at)
-{
-	qsort(at, RUNS, sizeof *at, by_value);
-	return at[RUNS / 2];
-}
 
 static void fill(struct esp_batch *b, const struct lab *l)
 {
@@ -59,13 +38,13 @@ static void run_path(struct lab *l, unsigned rounds, double *seal, double *open)
 	*seal = *open = 0;
 	for (unsigned i = 0; i < rounds; i++) {
 		fill(&b, l);
-		double t0 = now_ns();
+		double t0 = figures_now_ns();
 		esp_dp_outbound(l->a.dp, &b, LAB_NOW);
-		double t1 = now_ns();
+		double t1 = figures_now_ns();
 		cross(&b);
-		double t2 = now_ns();
+		double t2 = figures_now_ns();
 		esp_dp_inbound(l->b.dp, &b, LAB_NOW);
-		*open += now_ns() - t2;
+		*open += figures_now_ns() - t2;
 		*seal += t1 - t0;
 		assert(b.at[BATCH - 1].verdict == ESP_INJECT);
 	}
@@ -80,16 +59,16 @@ static void run_bare(struct aead *a, unsigned rounds, double *seal, double *open
 
 	*seal = *open = 0;
 	for (unsigned i = 0; i < rounds; i++) {
-		double t0 = now_ns();
+		double t0 = figures_now_ns();
 		for (unsigned k = 0; k < BATCH && err == CRYPTO_OK; k++)
 			err = aead_seal(a, iv + k, span_of(aad, 8),
 				span_of(lab_buffer(k), PACKET), lab_buffer(k));
-		double t1 = now_ns();
+		double t1 = figures_now_ns();
 		for (unsigned k = 0; k < BATCH && err == CRYPTO_OK; k++)
 			err = aead_open(a, iv + k, span_of(aad, 8),
 				span_of(lab_buffer(k), PACKET + AEAD_TAG_LEN),
 				lab_buffer(k));
-		*open += now_ns() - t1;
+		*open += figures_now_ns() - t1;
 		*seal += t1 - t0;
 		iv += BATCH;
 	}
@@ -99,6 +78,7 @@ static void run_bare(struct aead *a, unsigned rounds, double *seal, double *open
 static void bench(enum aead_alg alg, unsigned rounds)
 {
 	double seal[RUNS], open[RUNS], bare_seal[RUNS], bare_open[RUNS];
+	double ratio_seal[RUNS], ratio_open[RUNS];
 	struct esp_child c;
 	struct aead *bare;
 	struct lab l;
@@ -111,12 +91,17 @@ static void bench(enum aead_alg alg, unsigned rounds)
 		run_path(&l, rounds, &seal[i], &open[i]);
 		run_bare(bare, rounds, &bare_seal[i], &bare_open[i]);
 	}
+	for (unsigned i = 0; i < RUNS; i++) {
+		ratio_seal[i] = seal[i] / bare_seal[i];
+		ratio_open[i] = open[i] / bare_open[i];
+	}
 	double per = rounds * BATCH;
-	double s = median(seal) / per, bs = median(bare_seal) / per;
-	double o = median(open) / per, bo = median(bare_open) / per;
-	printf("%-17s seal %6.0f bare %6.0f ratio %.2f   open %6.0f bare %6.0f ratio "
-	       "%.2f\n",
-		aead_name(alg), s, bs, s / bs, o, bo, o / bo);
+	printf("%-17s seal %6.0f bare %6.0f ratio %s   open %6.0f bare %6.0f ratio %s\n",
+		aead_name(alg), figures_median(seal, RUNS) / per,
+		figures_median(bare_seal, RUNS) / per,
+		figures_spread(ratio_seal, RUNS, 1, 2), figures_median(open, RUNS) / per,
+		figures_median(bare_open, RUNS) / per,
+		figures_spread(ratio_open, RUNS, 1, 2));
 	aead_free(bare);
 	lab_free(&l);
 }

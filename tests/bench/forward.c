@@ -8,7 +8,6 @@
  * looked up, no replay window kept, no gate asked, no MTU minded, and its key is known to
  * everybody. Not a protocol: for namespaces of a benchmark only.
  */
-#define _GNU_SOURCE
 #include "crypto/aead.h"
 
 #include <arpa/inet.h>

@@ -9,7 +9,6 @@
  * is that of delivery. UDP: the sender never waits; the sink tells, when asked, how many
  * datagrams of this run came and how long it took from the first to the last.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>

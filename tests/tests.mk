@@ -34,6 +34,12 @@ SIM = $(filter tests/sim/vipsec-sim$(EXEEXT),$(check_PROGRAMS) $(noinst_PROGRAMS
 sim_args = --jobs $(TEST_JOBS)
 CORPUS_TESTS = $(FUZZ_TARGETS:%=corpus:%)
 
+# Of the laboratory, what reaches most of the daemon: run with a sanitized one.
+SAN_LAB = t-lab t-pair t-plane t-moves t-strongswan t-any t-nat t-refusals t-hundred
+TSAN_LAB = t-pair t-hundred
+san_lab_tests = $(SAN_LAB:%=tests/lab/%.py)
+tsan_lab_tests = $(TSAN_LAB:%=tests/lab/%.py)
+
 # Not every machine may do it, but where addresses are random beyond what clang 14 expects,
 # only this keeps sanitized programs alive.
 no_aslr = `if setarch -R true 2>/dev/null; then echo setarch -R; fi`
@@ -51,8 +57,8 @@ check-local:
 check-san: check-programs
 	+$(AM_V_at)$(SUB_BUILD) san-asan check-programs CC=clang CFLAGS='-O1 -g' \
 		--enable-sanitizers=address,undefined
-	+$(AM_V_at)test -z '$(THREAD_TESTS)' || $(SUB_BUILD) san-tsan '$(THREAD_TESTS)' \
-		CC=clang CFLAGS='-O1 -g' --enable-sanitizers=thread
+	+$(AM_V_at)$(SUB_BUILD) san-tsan 'all $(THREAD_TESTS)' CC=clang CFLAGS='-O1 -g' \
+		--enable-sanitizers=thread
 	$(AM_V_at)$(RUN) check-san --timeout 600 --jobs $(TEST_JOBS) \
 		--as asan --in san-asan --wrap "$(no_aslr)" --require clang \
 		$(UNIT_TESTS) $(CORPUS_TESTS) \
@@ -60,6 +66,10 @@ check-san: check-programs
 		$(SIM:%='% --seeds $(SAN_SEEDS) --from 1 $(sim_args)') \
 		--as tsan --in san-tsan --wrap "$(no_aslr)" --require clang \
 		--env TSAN_OPTIONS=halt_on_error=1 $(THREAD_TESTS) \
+		--as asan-lab --in san-asan --jobs 1 --wrap "$(no_aslr)" --require 'clang root' \
+		$(san_lab_tests) \
+		--as tsan-lab --in san-tsan --wrap "$(no_aslr)" --require 'clang root' \
+		$(tsan_lab_tests) \
 		--as memcheck --in . --jobs $(TEST_JOBS) --require valgrind --wrap \
 		"valgrind -q --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99" \
 		$(filter-out $(THREAD_TESTS) $(SLOW_TESTS),$(UNIT_TESTS))

@@ -2,6 +2,7 @@
 """The laboratory itself: what it promises to every other test."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -10,9 +11,11 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__))))
 
+from vlab import vipsec
 from vlab.addrwatch import AddrWatch
-from vlab.core import Lab, now_ms, wait_until
+from vlab.core import Lab, LabError, now_ms, wait_until
 from vlab.net import Switch, make_nat_router
+from vlab.pair import Pair
 from vlab.probes import Prober, Stream, start_echo
 from vlab.tap import check, main
 from vlab.wire import Tap
@@ -57,6 +60,7 @@ def nothing_stays(tap):
 def body(tap):
     links = sorted(os.listdir("/sys/class/net"))
     nothing_stays(tap)
+    complaints(tap)
     with Lab() as lab:
         switch, a, b = pairs(lab)
         start_echo(b, 7001, 7002)
@@ -130,6 +134,34 @@ def body(tap):
         with tap.case("the machine's own network is as it was"):
             check(sorted(os.listdir("/sys/class/net")) == links, "links of the machine")
             check(socket.if_nameindex()[0][1] == "lo", "this program is still at home")
+
+
+def complained(lab):
+    """What the end of this lab complains of."""
+    try:
+        lab.close()
+    except LabError as why:
+        return str(why)
+    return ""
+
+
+def complaints(tap):
+    with tap.case("what a sanitizer writes down does, too"):
+        lab = Lab()
+        host = lab.host("a")
+        place = re.search(r"log_path=([^:]*)", host.environ()["ASAN_OPTIONS"]).group(1)
+        host.run(f"echo found >{place}.1")
+        check("found" in complained(lab), "the end of the lab says so")
+    with Lab() as lab:
+        if not vipsec.sanitized(lab.build):
+            return
+    with tap.case("sanitized: a fault of a daemon that is not to be traced is written down"):
+        lab = Lab()
+        pair = Pair(lab)
+        pair.start_server()
+        pair.s.signal("vipsecd", signal.SIGSEGV)
+        pair.server.process.wait(timeout=20)
+        check("SEGV" in complained(lab), "the end of the lab says so")
 
 
 if __name__ == "__main__":

@@ -92,6 +92,8 @@ def body(tap):
                 then, now = early[host.name][1], settled(host)
                 check(now == then, f"{host.name}: {then} then, {now} now")
 
+        if vipsec.sanitized(lab.build):
+            return  # it keeps what was freed for a while
         with tap.case("resident memory is within 2 % of that after ten moves"):
             for host in (*hosts, pair.c):
                 then, now = early[host.name][0], resident_kib(host)

@@ -22,7 +22,7 @@
 
 #include "probe.h"
 
-#define MAX_SOCKETS 32
+#define MAX_SOCKETS 256
 #define MAX_DATAGRAM 65536
 
 static int open_port(int family, uint16_t port)

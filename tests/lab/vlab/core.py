@@ -69,6 +69,20 @@ def wait_until(condition, timeout, what, step=0.02):
         time.sleep(step)
 
 
+def sanitizer_environ(folder, name):
+    """What programs of a sanitized build are told: every finding goes into a file of this
+    folder, also when the finder detaches or is killed later, and ends the program. The
+    product's own crash handler must not hide one."""
+    common = f"log_path={folder}/{name}:exitcode=99:handle_segv=2:handle_sigbus=2:handle_sigfpe=2"
+    wishes = {
+        "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+    }
+    return {key: ":".join(filter(None, [wish, common, os.environ.get(key)]))
+            for key, wish in wishes.items()}
+
+
 def now_ms():
     return time.monotonic_ns() / 1e6
 
@@ -86,6 +100,7 @@ class Lab:
         self.hosts = {}
         self.closed = False
         self.on_close = []
+        self.complaints = []  # faults of the product that no case of the test looks for
         self._make_scratch()
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: sys.exit(1))
@@ -98,8 +113,9 @@ class Lab:
         syscall_ok(libc.unshare(CLONE_NEWNS), "a mount namespace")
         mount(None, "/", flags=MS_REC_PRIVATE)
         mount("tmpfs", self.dir, "tmpfs", data="mode=755")
-        os.makedirs(f"{self.dir}/farm")
-        os.makedirs(f"{self.dir}/host")
+        for name in ("farm", "host", "findings"):
+            os.makedirs(f"{self.dir}/{name}")
+        os.chmod(f"{self.dir}/findings", 0o1777)
 
     def farm(self, path, dirs=(), files=(), links=None, variant=""):
         """A folder that shows what PATH shows, and more, without touching PATH.
@@ -156,9 +172,21 @@ class Lab:
         if self.keep:
             shutil.copytree(f"{self.dir}/host", self.keep, symlinks=True, dirs_exist_ok=True,
                             ignore=_ignore_special)
+        found = self.findings()
         libc.umount2(os.fsencode(self.dir), 2)
         self.janitor.stdin.close()
         self.janitor.wait()
+        if found:
+            raise LabError(found)
+
+    def findings(self):
+        """Complaints, and what the sanitizers of the programs under test have found."""
+        text = "\n".join(self.complaints)
+        for name in sorted(os.listdir(f"{self.dir}/findings")):
+            with open(f"{self.dir}/findings/{name}", errors="replace") as file:
+                found = file.read()[:8000]
+            text += f"--- {name}\n{found}" if found else ""
+        return text
 
     def __enter__(self):
         return self
@@ -194,7 +222,8 @@ class Host:
         self.run("ip link set lo up")
 
     def environ(self):
-        return {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "HOSTNAME": self.name}
+        return {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "HOSTNAME": self.name,
+                **sanitizer_environ(f"{self.lab.dir}/findings", self.name)}
 
     def _argv(self, command, how="exec"):
         if isinstance(command, str):

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import subprocess
 from collections import namedtuple
 
 from .cluster import PORT_CLEAR, PORT_PROTECTED, VIP, agent_dir, agent_farm, find_program
@@ -60,6 +62,12 @@ def peer_conf(peer_id, mode="transport", tuning=None, vip=VIP):
         tuning=tuning)
 
 
+def sanitized(build):
+    """Whether the programs of this build are instrumented, and so larger and slower."""
+    with open(find_program(build, "vipsecd"), "rb") as file:
+        return re.search(b"__[at]san_init", file.read()) is not None
+
+
 def missing_programs():
     """What is missing for a vipsec host, or None."""
     for name in ("vipsecd", "vipsec"):
@@ -113,14 +121,18 @@ class Vipsec:
     def __init__(self, host):
         self.host = host
         self.start_options = []
+        self.before = []  # what stands in front of each call of vipsec
+        self.environ = {}  # of the daemon, beside the host's
 
     def configure(self, text, psk=PSK):
         write_conf(f"{self.host.dir}/etc-vipsec", text, psk)
 
-    def start(self, timeout=20):
+    def start(self, timeout=20, before=()):
+        """before: what stands in front of the command line (valgrind, setpriv)."""
         self.process = self.host.spawn(
-            ["vipsecd", "-f", "-c", "/etc/vipsec/vipsec.conf", "-s", "/var/lib/vipsec",
-             *self.start_options], "vipsecd.log")
+            [*before, "vipsecd", "-f", "-c", "/etc/vipsec/vipsec.conf",
+             "-s", "/var/lib/vipsec", *self.start_options], "vipsecd.log", self.environ)
+        self.host.lab.on_close.append(self._end)
         wait_until(lambda: self.process.poll() is not None or self.ctl("status").returncode
                    in (0, 3), timeout, f"vipsecd of {self.host.name}")
         if self.process.poll() is not None:
@@ -131,8 +143,23 @@ class Vipsec:
         self.process.terminate()
         self.process.wait(timeout=20)
 
+    def _end(self):
+        """With the lab, in good order: the way out is looked at too, and a sanitizer's
+        search for leaks is part of it. One that a test has killed or stopped is let be."""
+        if self.process.poll() is not None or not self.host.alive():
+            return
+        self.process.terminate()
+        try:
+            status = self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return
+        if status != 0:
+            self.host.lab.complaints.append(
+                f"vipsecd of {self.host.name} ended with status {status}: "
+                f"{self.host.log('vipsecd.log')[-2000:]}")
+
     def ctl(self, *words, check=False):
-        return self.host.run(["vipsec", *words], check=check)
+        return self.host.run([*self.before, "vipsec", *words], check=check)
 
     def json(self, *words):
         done = self.ctl("--json", *words)

@@ -65,6 +65,10 @@ static void announce(struct ike_engine *e, struct ike_sa *sa, bool contact)
 	sa->announced = true;
 	ike_sa_info(sa, &info);
 	e->host.established(e->host.ctx, &info);
+	if (sa->peer_is_new) /* worth a line only from somebody who is known */
+		ike_note(e, &sa->path, sa->id,
+			"the peer says that it holds no SA with us "
+			"(Vid-Initial-Contact)");
 	ike_child_up(e, sa);
 	if (contact)
 		ike_crossing_contact(e, sa);

@@ -98,6 +98,7 @@ struct ike_sa {
 	bool natd; /* both sides sent NAT detection */
 	bool nat_local, nat_remote, forced;
 	bool peer_nlbs, peer_is_vipsec;
+	bool peer_is_new; /* it says that it holds no SA with us */
 
 	/* keys */
 	struct secret sk_d, sk_pi, sk_pr;

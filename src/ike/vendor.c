@@ -47,9 +47,6 @@ void ike_vendor_read(struct exchange *x)
 
 		x->sa->peer_is_vipsec |= is(id, vipsec);
 		x->sa->peer_nlbs |= is(id, nlbs_present);
-		if (is(id, vid_initial_contact))
-			ike_note(x->e, x->from, x->sa->id,
-				"the peer says that it holds no SA with us "
-				"(Vid-Initial-Contact)");
+		x->sa->peer_is_new |= is(id, vid_initial_contact);
 	}
 }

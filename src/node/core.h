@@ -45,6 +45,14 @@ struct tuned { /* by `vipsec tune`, over what the file says */
 	struct config_tuning value;
 };
 
+/* A line that was told of a peer. */
+enum { SAID_MAX = 64, SAID_TEXT_MAX = 48 };
+struct said {
+	bool told;
+	uint64_t hash, told_ms;
+	unsigned more; /* the same since then, kept back */
+};
+
 struct node {
 	struct node_params params;
 	struct entropy entropy;
@@ -95,7 +103,16 @@ struct node {
 	uint64_t journal_sent_ms; /* last */
 
 	struct rate strangers; /* events that anybody can cause */
+	struct said said[SAID_MAX];
 };
+
+/* ---- say.c ------------------------------------------------------------------ */
+
+/* May this line about a peer be told now? Not within a minute of the same one, and not
+ * beyond the rate. again: what to add to it, how often it was kept back; or empty. */
+bool node_may_say(struct node *n, struct rate *rate, uint16_t scope,
+	const struct addr *remote, const char *text, char again[SAID_TEXT_MAX])
+	__attribute__((warn_unused_result));
 
 /* ---- tell.c: FX_EVENT ------------------------------------------------------ */
 

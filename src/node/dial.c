@@ -241,17 +241,17 @@ static const char *why_text(const struct ike_failure *f)
 static void tell_failure(
 	struct node *n, struct peer *p, const struct ike_failure *why, uint64_t ms)
 {
-	char notify[32] = "", pause[DURATION_TEXT_MAX];
+	char notify[32] = "", pause[DURATION_TEXT_MAX], again[SAID_TEXT_MAX];
 
 	snprintf(p->reason, sizeof(p->reason), "%s", why_text(why));
-	if (!rate_allow(&p->tell, n->now_ms))
+	if (!node_may_say(n, &p->tell, p->scope, &p->remote.addr, p->reason, again))
 		return;
 	if (why->notify != 0)
 		snprintf(notify, sizeof(notify), " (notify %u)", why->notify);
 	node_tell(n, EVENT_WARNING, "peer-failed", &n->scopes[p->scope], &p->remote, 0,
-		"rule %s: %s%s; %s%s", n->config->rules[p->rule].name, p->reason, notify,
-		p->want ? "again in " : "waiting for traffic",
-		p->want ? duration_format(ms - ms % 100, pause) : "");
+		"rule %s: %s%s; %s%s%s", n->config->rules[p->rule].name, p->reason,
+		notify, p->want ? "again in " : "waiting for traffic",
+		p->want ? duration_format(ms - ms % 100, pause) : "", again);
 }
 
 static bool is_refusal(const struct ike_failure *why)

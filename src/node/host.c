@@ -293,17 +293,20 @@ static bool peer_may_tell(struct peer *p, void *ctx)
 	return false;
 }
 
-/* Each peer that we know has a bucket of its own; strangers share one. */
+/* Each peer that we know has a bucket of its own; strangers share one. The same is told
+ * once a minute. */
 static void host_note(
 	void *ctx, const struct ike_path *path, uint32_t ike, const char *text)
 {
 	struct node *n = ctx;
 	struct peer *p = NULL;
+	char again[SAID_TEXT_MAX];
 
 	peers_at(n, path->scope, &path->remote.addr, peer_may_tell, &p);
-	if (rate_allow(p ? &p->tell : &n->strangers, n->now_ms))
+	if (node_may_say(n, p ? &p->tell : &n->strangers, path->scope, &path->remote.addr,
+		    text, again))
 		node_tell(n, EVENT_NOTICE, "ike-note", scope_of(n, path), &path->remote,
-			ike, "%s", text);
+			ike, "%s%s", text, again);
 }
 
 struct ike_host host_of(struct node *n)

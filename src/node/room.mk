@@ -22,6 +22,7 @@ src_node_libvipsec_node_a_SOURCES = \
 	src/node/relation.c \
 	src/node/release.c \
 	src/node/same.c src/node/same.h \
+	src/node/say.c \
 	src/node/scope.c src/node/scope.h \
 	src/node/session.c \
 	src/node/sibling.c \

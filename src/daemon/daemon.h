@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <qb/qbloop.h>
 
+#include "base/rate.h"
 #include "daemon/activation.h"
 #include "daemon/journal.h"
 #include "daemon/options.h"
@@ -72,7 +73,9 @@ struct daemon {
 	struct bus *bus; /* NULL: backend none */
 	struct quorum *quorum;
 	int bus_fd, quorum_fd; /* as polled; -1: none */
-	int guard_fd; /* tells when the guard's table goes; -1: none */
+	int guard_fd; /* tells when the guard's table is touched; -1: none */
+	char *guard_listing; /* the table as we left it; NULL: not known */
+	struct rate guard_words;
 	uint64_t refused; /* reports of PLANE_REFUSED */
 	uint64_t renew_ms; /* an SA that was refused is not begun anew before */
 	struct control *control;
@@ -99,6 +102,10 @@ void feed_close(struct daemon *d);
 /* feed_cluster.c: the group and the quorum. Leaving does nothing without a cluster. */
 void feed_join_cluster(struct daemon *d, const char *name);
 void feed_leave_cluster(struct daemon *d);
+/* feed_guard.c: the guard's table stays as it was last applied. */
+void feed_watch_guard(struct daemon *d);
+void feed_unwatch_guard(struct daemon *d);
+void feed_guard_applied(struct daemon *d);
 /* Reads the configuration file anew. False: the running one stays; errors in report. */
 bool feed_config(struct daemon *d, const struct config_report *report);
 

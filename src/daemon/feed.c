@@ -17,7 +17,6 @@
 #include "os/timer.h"
 #include "port/announce.h"
 #include "port/files.h"
-#include "port/guard_watch.h"
 #include "port/sockets.h"
 #include "port/watch.h"
 
@@ -203,34 +202,6 @@ static int32_t on_plane(int32_t fd, int32_t revents, void *data)
 	return 0;
 }
 
-/* ---- the guard ----------------------------------------------------------------------- */
-
-/* `nft flush ruleset`, say: back within a millisecond or two, and known to everybody. */
-static int32_t on_guard(int32_t fd, int32_t revents, void *data)
-{
-	struct daemon *d = data;
-	char why[256] = "";
-
-	(void)revents;
-	if (!guard_watch_gone(fd))
-		return 0;
-	bool back = carry_guard(node_config(d->node), why, sizeof(why));
-	daemon_tell(d, back ? EVENT_WARNING : EVENT_ERROR, "guard",
-		"the nftables table inet vipsec was taken away by somebody: %s",
-		back ? "it is there again" : why);
-	return 0;
-}
-
-static void watch_guard(struct daemon *d)
-{
-	d->guard_fd = guard_watch_open();
-	if (d->guard_fd < 0)
-		journal_say(EVENT_WARNING, "the guard's table cannot be watched: %s",
-			strerror(errno));
-	else
-		qb_loop_poll_add(d->loop, QB_LOOP_HIGH, d->guard_fd, POLLIN, d, on_guard);
-}
-
 /* ---- the configuration --------------------------------------------------------------- */
 
 static bool same_cluster(const struct config *a, const struct config *b)
@@ -261,6 +232,7 @@ bool feed_config(struct daemon *d, const struct config_report *report)
 		snprintf(why, sizeof(why),
 			"cluster name or backend changed: restart vipsecd for that");
 	else if (carry_guard(c, why, sizeof(why))) {
+		feed_guard_applied(d);
 		take_config(d, c);
 		return true;
 	}
@@ -307,7 +279,7 @@ bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap)
 	store_each(&d->store, restore_one, d); /* before the first activation is used */
 	store_each(&d->boot_store, restore_one, d);
 	activation_reserve(&d->activation);
-	watch_guard(d);
+	feed_watch_guard(d);
 	bool clustered = c->cluster.backend == BACKEND_COROSYNC;
 	const struct config *running = c;
 	take_config(d, c);
@@ -322,8 +294,7 @@ void feed_close(struct daemon *d)
 	feed_leave_cluster(d);
 	look_close(d);
 	close(d->timer_fd);
-	if (d->guard_fd >= 0)
-		close(d->guard_fd);
+	feed_unwatch_guard(d);
 	watch_close(d->watch);
 	sockets_free(d->sockets);
 	announcer_free(d->announcer);

@@ -2,7 +2,7 @@ sbin_PROGRAMS += vipsecd
 vipsecd_SOURCES = src/daemon/main.c src/daemon/daemon.h src/daemon/feed.c src/daemon/feed_cluster.c \
 	src/daemon/activation.c src/daemon/activation.h \
 	src/daemon/blackbox.c src/daemon/blackbox.h \
-	src/daemon/carry.c src/daemon/command.c src/daemon/look.c src/daemon/look.h \
+	src/daemon/carry.c src/daemon/command.c src/daemon/feed_guard.c src/daemon/look.c src/daemon/look.h \
 	src/daemon/report.c src/daemon/report_peers.c \
 	src/daemon/values.c src/daemon/values.h \
 	src/daemon/journal.c src/daemon/journal.h src/daemon/lockfile.c \

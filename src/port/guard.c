@@ -18,8 +18,8 @@
 #include "port/guard_text.h"
 
 /* 0 when the command was carried out. The output, or the complaint, goes to *out
- * (free with free()). */
-static int run(const char *command, char **out)
+ * (free with free()). flags: NFT_CTX_OUTPUT_... */
+static int run_with(const char *command, unsigned flags, char **out)
 {
 	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
 
@@ -29,11 +29,17 @@ static int run(const char *command, char **out)
 	}
 	nft_ctx_buffer_output(nft);
 	nft_ctx_buffer_error(nft);
+	nft_ctx_output_set_flags(nft, flags);
 	int rc = nft_run_cmd_from_buffer(nft, command);
 	*out = mem_text(
 		rc == 0 ? nft_ctx_get_output_buffer(nft) : nft_ctx_get_error_buffer(nft));
 	nft_ctx_free(nft);
 	return rc;
+}
+
+static int run(const char *command, char **out)
+{
+	return run_with(command, 0, out);
 }
 
 /* The first line of nft's complaint is the one that names the trouble. */
@@ -98,6 +104,17 @@ bool guard_present(void)
 
 	free(said);
 	return rc == 0;
+}
+
+char *guard_listing(void)
+{
+	char *said;
+
+	if (run_with("list table inet " GUARD_TABLE, NFT_CTX_OUTPUT_STATELESS, &said) ==
+		0)
+		return said;
+	free(said);
+	return NULL;
 }
 
 static uint64_t *field_of(struct guard_counts *c, const char *name)

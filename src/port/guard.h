@@ -48,6 +48,9 @@ char *guard_text(const struct guard_rules *rules);
 /* True when it is gone, or was not there. */
 bool guard_remove(char *why, size_t why_cap) __attribute__((warn_unused_result));
 bool guard_present(void);
+/* The table as the kernel has it, without what counters count. NULL: there is none. Free
+ * with free(). */
+char *guard_listing(void);
 
 /* Packets of one scope that were dropped. */
 struct guard_counts {

@@ -1,10 +1,16 @@
 /* port/guard_watch.c - nf_tables' notifications (netlink group NFNLGRP_NFTABLES). */
 #include "port/guard_watch.h"
 
+#include <netinet/in.h> /* linux/netfilter.h wants it before */
+
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter.h>
 #include <linux/netlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,28 +35,38 @@ int guard_watch_open(void)
 	return -1;
 }
 
-static bool tells_of_deletion(const uint8_t *bytes, size_t len)
+/* Of every message about a table, a chain, a rule, a set or an object the table's name is
+ * the first kind of attribute. A new generation is told after each transaction. */
+static bool is_ours(struct nlmsghdr *head)
 {
-	const uint16_t deleted = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE;
-	struct nlmsghdr head;
+	const struct nfgenmsg *of;
+	const struct nlattr *table;
 
-	while (len >= sizeof(head)) {
-		memcpy(&head, bytes, sizeof(head));
-		if (head.nlmsg_type == deleted)
+	if (NFNL_SUBSYS_ID(head->nlmsg_type) != NFNL_SUBSYS_NFTABLES ||
+		NFNL_MSG_TYPE(head->nlmsg_type) == NFT_MSG_NEWGEN ||
+		!nlmsg_valid_hdr(head, sizeof(*of)))
+		return false;
+	of = nlmsg_data(head);
+	table = nlmsg_find_attr(head, sizeof(*of), NFTA_TABLE_NAME);
+	return of->nfgen_family == NFPROTO_INET && table &&
+	       nla_strcmp(table, GUARD_TABLE) == 0;
+}
+
+bool guard_watch_concerns(uint8_t *bytes, size_t len)
+{
+	struct nlmsghdr *head = (struct nlmsghdr *)(void *)bytes;
+	int left = (int)len;
+
+	for (; nlmsg_ok(head, left); head = nlmsg_next(head, &left))
+		if (is_ours(head))
 			return true;
-		size_t whole = NLMSG_ALIGN((size_t)head.nlmsg_len);
-		if (head.nlmsg_len < sizeof(head) || whole > len)
-			return false;
-		bytes += whole;
-		len -= whole;
-	}
 	return false;
 }
 
-bool guard_watch_gone(int fd)
+bool guard_watch_changed(int fd)
 {
-	uint8_t bytes[16384];
-	bool deleted = false;
+	_Alignas(max_align_t) uint8_t bytes[16384];
+	bool changed = false;
 
 	for (;;) {
 		ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
@@ -59,7 +75,7 @@ bool guard_watch_gone(int fd)
 			continue;
 		if (n < 0 && errno != ENOBUFS)
 			break;
-		deleted |= n < 0 || tells_of_deletion(bytes, (size_t)n);
+		changed |= n < 0 || guard_watch_concerns(bytes, (size_t)n);
 	}
-	return deleted && !guard_present();
+	return changed;
 }

@@ -173,6 +173,33 @@ def guard(tap, pair):
         send(pair.x, VIP4, PROTECTED, "in clear")
         wait_until(lambda: counts()["clear_in"] == before + 1, 5, "it drops again")
 
+    def table():
+        return pair.s.run("nft -s list table inet vipsec", check=False).stdout
+
+    def told():
+        return sum(e["kind"] == "guard" for e in events(pair))
+
+    with tap.case("a reload is no change by somebody"):
+        whole, words = table(), told()
+        expect(pair, FINE, "reload")
+        check((table(), told()) == (whole, words), f"{told() - words} words, {table()}")
+    handle = ("nft -a list chain inet vipsec hook_input | "
+              "sed -n 's/.*jump arriving # handle //p'")
+    for what, command in (
+            ("one rule is deleted", f"delete rule inet vipsec hook_input handle $({handle})"),
+            ("one rule is put in front", "insert rule inet vipsec arriving accept"),
+            ("a chain is emptied", "flush chain inet vipsec leaving"),
+            ("a hook is deleted", "delete chain inet vipsec hook_postrouting"),
+            ("an address is taken from a set",
+             f"delete element inet vipsec own4 {{ {VIP4} }}"),
+            ("the table is put to sleep", "add table inet vipsec '{ flags dormant; }'")):
+        with tap.case(f"{what} by somebody: all is as it was, and it is told, once"):
+            words = told()
+            pair.s.run(f"nft {command}")
+            wait_until(lambda: told() > words, 5, "the event")
+            check(table() == whole, table())
+            check(told() == words + 1, f"{told() - words} words")
+
 
 def hung(tap, pair):
     pair.s.signal("vipsecd", signal.SIGSTOP)

@@ -58,6 +58,7 @@ const char *bytes_text(json_int_t bytes)
 void print_vip(const json_t *vip)
 {
 	const json_t *addresses = json_object_get(vip, "addresses"), *a;
+	const char *state;
 	size_t i;
 
 	printf("%-16s %-9s %u/%u peers", text_of(vip, "name"), text_of(vip, "state"),
@@ -66,8 +67,12 @@ void print_vip(const json_t *vip)
 		printf("  owner %d", (int)number_of(vip, "owner"));
 	json_array_foreach(addresses, i, a)
 	{
-		printf("  %s%s", text_of(a, "address"),
-			json_is_true(json_object_get(a, "present")) ? "" : " (not here)");
+		state = text_of(a, "state");
+		printf("  %s", text_of(a, "address"));
+		if (!json_is_true(json_object_get(a, "present")))
+			printf(" (not here)");
+		else if (strcmp(state, text_of(vip, "state")) != 0)
+			printf(" (%s)", state);
 	}
 	if (strcmp(text_of(vip, "reason"), "-") != 0)
 		printf("  - %s", text_of(vip, "reason"));

@@ -26,9 +26,10 @@ static json_t *vip_json(
 	json_t *addrs = json_array();
 
 	for (unsigned i = 0; i < v->n_addrs; i++)
-		json_array_append_new(
-			addrs, json_pack("{s:o,s:b}", "address", value_addr(&v->addrs[i]),
-				       "present", v->addr_present[i]));
+		json_array_append_new(addrs,
+			json_pack("{s:o,s:b,s:s}", "address", value_addr(&v->addrs[i]),
+				"present", v->addr_present[i], "state",
+				vip_state_name(v->addr_state[i])));
 	return json_pack("{s:s,s:s,s:o,s:i,s:o,s:i,s:i,s:s,s:b,s:o}", "name", v->name,
 		"state", vip_state_name(v->state), "addresses", addrs, "owner", v->owner,
 		"since_ms", value_age(now_ms, v->since_ms), "peers", (int)v->peers,

@@ -73,6 +73,7 @@ static void look_places(const struct node *n, const struct scope *s, struct vip_
 		if (i < CONFIG_VIP_ADDRS) {
 			out->addrs[i] = p->addr;
 			out->addr_present[i] = p->seen != NODE_ADDR_GONE;
+			out->addr_state[i] = p->state;
 			out->n_addrs++;
 		}
 		if (!best || weight(p->state) > weight(best->state))

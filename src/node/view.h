@@ -26,6 +26,7 @@ struct vip_view {
 	enum vip_state state;
 	struct addr addrs[CONFIG_VIP_ADDRS];
 	bool addr_present[CONFIG_VIP_ADDRS];
+	enum vip_state addr_state[CONFIG_VIP_ADDRS];
 	unsigned n_addrs;
 	uint8_t owner; /* member with the claim; 0: nobody */
 	uint64_t since_ms; /* in this state */

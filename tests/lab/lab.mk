@@ -73,6 +73,7 @@ EXTRA_DIST += \
 	tests/cluster/t-failover.py \
 	tests/cluster/t-recipe.py \
 	tests/cluster/t-split.py \
+	tests/cluster/t-ipv6.py \
 	tests/cluster/t-stop.py \
 	tests/cluster/t-strongswan.py \
 	tests/cluster/t-ten-moves.py

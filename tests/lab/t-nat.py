@@ -24,7 +24,7 @@ def make_client(lab, pair, number):
     host = vipsec.make_host(lab, name)
     pair.switch.plug(host, f"10.8.0.{number + 1}/24", bridge="inner", gateway="10.8.0.1")
     client = vipsec.Vipsec(host)
-    client.configure(vipsec.peer_conf(f"{name}.vlab.example", "tunnel", vip=VIP4))
+    client.configure(vipsec.peer_conf(f"{name}.vlab.example", "tunnel", vips=[VIP4]))
     client.start()
     return client
 

@@ -279,6 +279,21 @@ static struct vip_view vip_of(struct lab *l, unsigned i)
 	return v;
 }
 
+/* The VIP shows its most alive address; each one is shown beside it. */
+static void each_address_has_a_state_of_its_own(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	lab_start(l, SERVER, SERVER_WITH(ALONE, "address 192.0.2.10, 2001:db8::10;"));
+	lab_address(l, SERVER, VIP, NODE_ADDR_PRESENT);
+	lab_address(l, SERVER, "2001:db8::10", NODE_ADDR_TENTATIVE);
+	assert_int_equal(vip_of(l, SERVER).state, VIP_BOUND);
+	assert_int_equal(vip_of(l, SERVER).addr_state[0], VIP_BOUND);
+	assert_int_equal(vip_of(l, SERVER).addr_state[1], VIP_TENTATIVE);
+	lab_free(l);
+}
+
 /* After a second without the data thread's word there is one warning, and the VIP is not
  * shown as cleanly released; when the word comes, it is. */
 static void a_gate_that_is_not_acknowledged_raises_an_alarm(void **state)
@@ -365,6 +380,7 @@ int main(void)
 		cmocka_unit_test(start_waits_for_duplicate_address_detection),
 		cmocka_unit_test(each_address_has_its_own_life),
 		cmocka_unit_test(not_bound_again_before_the_gate_is_acknowledged),
+		cmocka_unit_test(each_address_has_a_state_of_its_own),
 		cmocka_unit_test(a_gate_that_is_not_acknowledged_raises_an_alarm),
 		cmocka_unit_test(each_binding_has_a_new_activation),
 		cmocka_unit_test(shutdown_says_goodbye_and_exits),

@@ -34,18 +34,23 @@ def fencing(nodes):
     return resources, constraints
 
 
-def vip_address(vip, prefix, monitor):
-    kind = "IPaddr2"
-    return primitive("vip-ip", f"ocf:heartbeat:{kind}",
-                     {"ip": vip, "cidr_netmask": prefix, "nic": "eth0"}, monitor)
+def vip_names(vips):
+    """Of the resources that hold the addresses: vip-ip, vip-ip2 and so on."""
+    return ["vip-ip" if n == 1 else f"vip-ip{n}" for n in range(1, len(vips) + 1)]
 
 
-def bare(vip, prefix, monitor):
+def vip_addresses(vips, monitor):
+    """vips: parameters of IPaddr2 for each address: ip, cidr_netmask, perhaps more."""
+    return "".join(primitive(name, "ocf:heartbeat:IPaddr2", {**vip, "nic": "eth0"}, monitor)
+                   for name, vip in zip(vip_names(vips), vips))
+
+
+def bare(vips, monitor):
     """A VIP and nothing else."""
-    return (f'<group id="vip-group">{vip_address(vip, prefix, monitor)}</group>', "")
+    return (f'<group id="vip-group">{vip_addresses(vips, monitor)}</group>', "")
 
 
-def with_vipsec(vip, prefix, monitor, vip_parameters, daemon_parameters=None):
+def with_vipsec(vips, monitor, vip_parameters, daemon_parameters=None):
     """Clone of the daemon; the VIP and its IPsec service in a group after it.
 
     Mandatory order and colocation tie the clone to ocf:vipsec:vip only; between the clone
@@ -56,13 +61,13 @@ def with_vipsec(vip, prefix, monitor, vip_parameters, daemon_parameters=None):
         + primitive("vipsec-daemon", "ocf:vipsec:daemon", daemon_parameters or {}, monitor)
         + '<meta_attributes id="vipsec-clone-meta"><nvpair id="vipsec-clone-interleave" '
         'name="interleave" value="true"/></meta_attributes></clone>'
-        f'<group id="vip-group">{vip_address(vip, prefix, monitor)}'
+        f'<group id="vip-group">{vip_addresses(vips, monitor)}'
         + primitive("vip-ipsec", "ocf:vipsec:vip", vip_parameters, monitor) + '</group>')
     constraints = (
         '<rsc_order id="daemon-before-ipsec" first="vipsec-daemon-clone" then="vip-ipsec" '
         'kind="Mandatory"/>'
-        '<rsc_order id="guard-before-address" first="vipsec-daemon-clone" then="vip-ip" '
-        'kind="Optional"/>'
+        + "".join(f'<rsc_order id="guard-before-{name}" first="vipsec-daemon-clone" '
+                  f'then="{name}" kind="Optional"/>' for name in vip_names(vips)) +
         '<rsc_colocation id="ipsec-with-daemon" rsc="vip-ipsec" '
         'with-rsc="vipsec-daemon-clone" score="INFINITY"/>')
     return resources, constraints

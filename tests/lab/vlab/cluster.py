@@ -21,7 +21,10 @@ from .power import PowerSwitch
 
 NET = "10.77.0"
 VIP = f"{NET}.50"
+NET6 = "fd77:"
+VIP6 = f"{NET6}:50"
 CLIENT = f"{NET}.100"
+CLIENT6 = f"{NET6}:100"
 PORT_PROTECTED, PORT_CLEAR = 7001, 7002
 OCF_AGENTS = "/usr/lib/ocf/resource.d"
 
@@ -62,11 +65,12 @@ class Cluster:
     """nodes: how many; service: (resources, constraints) for the CIB, see cib.py."""
 
     def __init__(self, lab, nodes=2, service=None, token_ms=1000, consensus_ms=None,
-                 monitor="1s", fence=True, switch=None, properties=None, overlay=None):
+                 monitor="1s", fence=True, switch=None, properties=None, overlay=None, vip=VIP):
         """overlay: function(node name, folder) -> more binds, called at each boot."""
         self.lab = lab
         self.names = [f"n{i}" for i in range(1, nodes + 1)]
         self.token_ms, self.consensus_ms, self.monitor = token_ms, consensus_ms, monitor
+        self.vip = vip
         self.overlay = overlay or (lambda name, folder: [])
         self.nodes = {}
         self.lock = threading.RLock()
@@ -75,8 +79,8 @@ class Cluster:
         self.addresses = AddrWatch()
         lab.on_close.append(self.addresses.close)
         self._authkey = secrets.token_bytes(256)
-        self._cib = cib.whole(self.names, service or cib.bare(VIP, 24, monitor), fence,
-                              properties)
+        alone = cib.bare([{"ip": VIP, "cidr_netmask": 24}], monitor)
+        self._cib = cib.whole(self.names, service or alone, fence, properties)
         self.farms = self._make_farms()
 
     def _make_farms(self):
@@ -146,7 +150,8 @@ class Cluster:
                  f"mount --bind {self.power.folder} /run/vlab")
         with self.lock:
             self.switch.unplug(f"p-{name}")
-            self.switch.plug(host, f"{NET}.{self.names.index(name) + 1}/24")
+            number = self.names.index(name) + 1
+            self.switch.plug(host, f"{NET}.{number}/24", f"{NET6}:{number}/64")
             self.nodes[name] = host
         self.addresses.add(host)
         return host
@@ -247,8 +252,8 @@ class Cluster:
                 return name
         return None
 
-    def has_vip(self, name, vip=VIP):
-        done = self.nodes[name].run(["ip", "-o", "addr", "show", "to", vip], check=False)
+    def has_vip(self, name):
+        done = self.nodes[name].run(["ip", "-o", "addr", "show", "to", self.vip], check=False)
         return bool(done.stdout.strip())
 
     def other(self, name):

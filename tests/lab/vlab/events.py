@@ -2,7 +2,6 @@
 
 import signal
 
-from .cluster import VIP
 from .core import LabError, LabTimeout, now_ms, wait_until
 from .scene import CLEAR, PROTECTED
 
@@ -41,7 +40,7 @@ def cause(scene, event):
     if event == "daemon-kill":
         cluster.nodes[old].signal("vipsecd", signal.SIGKILL)
     else:
-        cluster.nodes[old].run(["ip", "addr", "del", f"{VIP}/24", "dev", "eth0"])
+        cluster.nodes[old].run(["ip", "addr", "del", scene.vip_with_prefix(), "dev", "eth0"])
     return start, now_ms(), old
 
 
@@ -72,11 +71,11 @@ def timeline(scene, event, start, old, new, end):
         at, action, plug, asker = fenced
         points.append((at - start, f"{asker} has {plug} fenced ({action})"))
     for what, text in (("del", "leaves"), ("add", "appears on")):
-        found = scene.cluster.addresses.first(what, VIP, start)
+        found = scene.cluster.addresses.first(what, scene.vip, start)
         if found and found.ms <= end:
             points.append((found.ms - start, f"the VIP {text} {found.host}"))
     ike = [s for s in scene.tap.seen("ike", since_ms=start, until_ms=end)
-           if s.way == "in" and s.device == f"p-{new}" and s.src == VIP]
+           if s.way == "in" and s.device == f"p-{new}" and s.src == scene.vip]
     if ike:
         points.append((ike[0].ms - start, f"first IKE message of {new}"))
     streams = [(CLEAR, "clear"), (PROTECTED, "protected")]
@@ -93,8 +92,8 @@ def timeline(scene, event, start, old, new, end):
 def last_back(scene, start, happened, new):
     """Time from the VIP's appearance (or the event, if it never went) to the last peer's
     first protected answer."""
-    appeared = scene.cluster.addresses.first("add", VIP, start, new)
-    lost = scene.cluster.addresses.first("del", VIP, start)
+    appeared = scene.cluster.addresses.first("add", scene.vip, start, new)
+    lost = scene.cluster.addresses.first("del", scene.vip, start)
     gone = lost.ms if lost and lost.host == new else happened
     firsts = {stream: first_reply(scene, stream, gone, new)
               for stream in [CLEAR] + scene.protected_streams()}

@@ -1,20 +1,21 @@
 """A scene: a cluster with a VIP, its peers, probes on all of them, taps on the links.
 
-Stream 1 is the first peer's protected stream, stream 2 its stream in clear; the protected
-streams of further peers are 101, 102 and so on.
+Stream 1 is the first peer's protected stream, stream 2 its stream in clear; 11 is its protected
+stream to the VIP's second address. The protected streams of further peers are 101, 102 and
+so on.
 """
 
 from concurrent.futures import ThreadPoolExecutor
 
 from . import cib, vipsec
-from .cluster import CLIENT, NET, PORT_CLEAR, PORT_PROTECTED, VIP, Cluster
+from .cluster import CLIENT, NET, NET6, PORT_CLEAR, PORT_PROTECTED, VIP, Cluster
 from .core import LabError, now_ms, wait_until
 from .net import Switch, make_nat_router
 from .probes import Prober, Stream, start_echo
 from .swan import BYPASS_MARK, StrongSwan
 from .wire import Tap
 
-PROTECTED, CLEAR, MORE = 1, 2, 100
+PROTECTED, CLEAR, SECOND, MORE = 1, 2, 11, 100
 MONITOR_MS = 1000
 CLIENTS, INSIDE = NET, "10.66.0"
 FIRST = {False: 100, True: 2}  # of the peers' addresses, in front of and behind the NAT
@@ -25,8 +26,9 @@ class Scene:
 
     def __init__(self, lab, client="vipsec", peers=1, takeover="reinitiate",
                  node_tuning=None, peer_tuning=None, token_ms=1000, start_action="trap",
-                 esp=False):
-        """peers: how many, behind one NAT address if more than one. esp: taps see it."""
+                 esp=False, vips=({"ip": VIP, "cidr_netmask": 24},)):
+        """peers: how many, behind one NAT address if more than one. esp: taps see it.
+        vips: parameters of IPaddr2 for each address of the VIP; at most two."""
         self.lab, self.client = lab, client
         self.kinds = client if isinstance(client, list) else [client] * peers
         self.count = len(self.kinds)
@@ -35,15 +37,21 @@ class Scene:
         self.mode = ("tunnel" if self.behind_nat or "strongswan" in self.kinds
                      else "transport")
         self.start_action, self.esp = start_action, esp
+        self.vips, self.addresses = vips, [vip["ip"] for vip in vips]
+        self.vip = self.addresses[0]
         self.switch = Switch(lab, bridges=("lan", "inner"))
-        service = cib.bare(VIP, 24, "1s") if self.is_bare() else cib.with_vipsec(
-            VIP, 24, "1s", {"name": "web"}, {
+        service = cib.bare(vips, "1s") if self.is_bare() else cib.with_vipsec(
+            vips, "1s", {"name": "web"}, {
                 "binary": "/usr/sbin/vipsecd", "config": "/etc/vipsec/vipsec.conf",
                 "statedir": "/var/lib/vipsec", "log": "/var/log/vipsecd.log"})
-        self.cluster = Cluster(lab, service=service, switch=self.switch, token_ms=token_ms)
+        self.cluster = Cluster(lab, service=service, switch=self.switch, token_ms=token_ms,
+                               vip=self.vip)
         self.cluster.on_boot = self._boot_node
         self.peers = []
         self.silent = set()
+
+    def vip_with_prefix(self):
+        return f"{self.vip}/{self.vips[0]['cidr_netmask']}"
 
     def is_bare(self):
         return self.kinds == ["bare"]
@@ -51,7 +59,7 @@ class Scene:
     def _boot_node(self, host):
         if not self.is_bare():
             vipsec.Vipsec(host).configure(vipsec.node_conf(
-                self.takeover, self.mode, self.node_tuning))
+                self.takeover, self.mode, self.node_tuning, self.addresses))
         start_echo(host, PORT_PROTECTED, PORT_CLEAR)
 
     def up(self):
@@ -64,8 +72,10 @@ class Scene:
             cluster.result()
         ports = ["p-nat"] if self.behind_nat else [f"p-{p.host.name}" for p in self.peers]
         self.node_ports = {f"p-{n}" for n in self.cluster.names}
-        self.tap = Tap(self.switch.host, VIP, [PORT_PROTECTED],
-                       ports + sorted(self.node_ports), self.esp)
+        self.taps = [Tap(self.switch.host, address, [PORT_PROTECTED],
+                         ports + sorted(self.node_ports), self.esp)
+                     for address in self.addresses]
+        self.tap = self.taps[0]
         self._start_peers()
         self.prober = Prober(self.lab, self._streams())
         self.wait_flowing(60)
@@ -80,12 +90,13 @@ class Scene:
             peer = SwanPeer(StrongSwan.make_host(self.lab, name), address, self.start_action)
         else:
             peer = VipsecPeer(vipsec.make_host(self.lab, name), name, self.mode,
-                              self.peer_tuning)
+                              self.peer_tuning, self.addresses)
         if self.behind_nat:
             self.switch.plug(peer.host, f"{address}/24", bridge="inner",
                              gateway=f"{INSIDE}.1")
         else:
-            self.switch.plug(peer.host, f"{address}/24")
+            self.switch.plug(peer.host, f"{address}/24",
+                             f"{NET6}:{number + FIRST[False]}/64")
         return peer
 
     def _start_peers(self):
@@ -94,15 +105,18 @@ class Scene:
 
     def _streams(self):
         mark = self.peers[0].clear_mark
-        streams = [Stream(PROTECTED, self.peers[0].host, VIP, PORT_PROTECTED),
-                   Stream(CLEAR, self.peers[0].host, VIP, PORT_CLEAR, 2, mark)]
+        first = self.peers[0].host
+        streams = [Stream(PROTECTED, first, self.vip, PORT_PROTECTED),
+                   Stream(CLEAR, first, self.vip, PORT_CLEAR, 2, mark)]
+        streams += [Stream(SECOND, first, a, PORT_PROTECTED) for a in self.addresses[1:]]
         for number, peer in enumerate(self.peers[1:], 1):
-            streams.append(Stream(MORE + number, peer.host, VIP, PORT_PROTECTED, 50))
+            streams.append(Stream(MORE + number, peer.host, self.vip, PORT_PROTECTED, 50))
         return streams
 
     def protected_streams(self):
         """Those that are expected to be answered."""
-        return [PROTECTED] + [MORE + n for n in range(1, self.count) if n not in self.silent]
+        return [PROTECTED] + [SECOND] * (len(self.addresses) - 1) + [
+            MORE + n for n in range(1, self.count) if n not in self.silent]
 
     def wait_flowing(self, timeout, node=None, after_ms=None):
         """Every stream is answered again, by that node."""
@@ -122,7 +136,7 @@ class Scene:
         """SAs on live nodes without the VIP, and at the peers beyond one pair a rule."""
         if self.is_bare():
             return 0
-        left = 0
+        left, pairs = 0, len(self.addresses)
         for name in self.cluster.names:
             if self.cluster.is_up(name) and not self.cluster.has_vip(name):
                 ikes, children = count_sas(self.cluster.nodes[name])
@@ -130,7 +144,7 @@ class Scene:
         with ThreadPoolExecutor(4) as pool:
             live = [p for n, p in enumerate(self.peers) if n not in self.silent]
             for ikes, children in pool.map(lambda p: p.sas(), live):
-                left += max(0, ikes - 1) + max(0, children - 1)
+                left += max(0, ikes - pairs) + max(0, children - pairs)
         return left
 
     def leaks(self, start_ms, end_ms):
@@ -139,12 +153,13 @@ class Scene:
         if self.is_bare():
             return 0, 0
         foreign = {f"p-{p.host.name}" for p in self.peers if not p.is_vipsec}
-        for seen in self.tap.seen("udp", since_ms=start_ms, until_ms=end_ms):
+        for seen in (s for tap in self.taps
+                     for s in tap.seen("udp", since_ms=start_ms, until_ms=end_ms)):
             if seen.way == "in":
                 ours += seen.device not in foreign
                 theirs += seen.device in foreign
         for stream in self.protected_streams():
-            peer = self.peers[0 if stream == PROTECTED else stream - MORE]
+            peer = self.peers[max(0, stream - MORE)]
             for reply in self.prober.between(stream, start_ms, end_ms):
                 ours += reply.node_device.startswith("eth")
                 ours += peer.is_vipsec and reply.device.startswith("eth")
@@ -171,10 +186,10 @@ class BarePeer:
 class VipsecPeer(BarePeer):
     is_vipsec = True
 
-    def __init__(self, host, name, mode, tuning):
+    def __init__(self, host, name, mode, tuning, vips):
         super().__init__(host)
         self.vipsec = vipsec.Vipsec(host)
-        self.vipsec.configure(vipsec.peer_conf(f"{name}.vlab.example", mode, tuning))
+        self.vipsec.configure(vipsec.peer_conf(f"{name}.vlab.example", mode, tuning, vips))
 
     def start(self):
         self.vipsec.start()

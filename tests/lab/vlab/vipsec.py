@@ -52,14 +52,16 @@ def node_conf(takeover="reinitiate", mode="transport", tuning=None, addresses=(V
         tuning=tuning)
 
 
-def peer_conf(peer_id, mode="transport", tuning=None, vip=VIP):
-    """For a client of such a VIP."""
-    return conf_text([
-        Rule("protected", f"from me to {vip} port {PORT_PROTECTED} proto udp mirrored",
-             secure(mode, vip if mode == "tunnel" else None),
-             f'psk "lab" local-id "{peer_id}" remote-id "{VIP_ID}"'),
-        Rule("clear", f"from me to {vip} port {PORT_CLEAR} proto udp mirrored")],
-        tuning=tuning)
+def peer_conf(peer_id, mode="transport", tuning=None, vips=(VIP,)):
+    """For a client of such a VIP: two rules for each address."""
+    auth = f'psk "lab" local-id "{peer_id}" remote-id "{VIP_ID}"'
+    rules = []
+    for n, vip in enumerate(vips, 1):
+        rules += [
+            Rule(f"protected{n}", f"from me to {vip} port {PORT_PROTECTED} proto udp mirrored",
+                 secure(mode, vip if mode == "tunnel" else None), auth),
+            Rule(f"clear{n}", f"from me to {vip} port {PORT_CLEAR} proto udp mirrored")]
+    return conf_text(rules, tuning=tuning)
 
 
 def sanitized(build):

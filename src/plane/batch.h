@@ -12,8 +12,18 @@
 
 enum { BATCH_PACKET_MAX = 65536, BATCH_CONTROL = 64 };
 
+/* Datagrams of one size to one peer that leave as one message, which the kernel cuts up
+ * (UDP_SEGMENT); the last may be shorter. */
+struct run {
+	const struct esp_packet *first;
+	size_t len; /* of all of them */
+	size_t control_len; /* of the message's control, without the size */
+	bool complete;
+};
+
 struct batch {
 	struct esp_batch packets;
+	struct run runs[ESP_BATCH_MAX]; /* beside messages */
 	struct mmsghdr messages[ESP_BATCH_MAX];
 	struct iovec vectors[ESP_BATCH_MAX];
 	struct sockaddr_storage names[ESP_BATCH_MAX];

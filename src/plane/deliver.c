@@ -1,4 +1,5 @@
-/* plane/deliver.c - what goes out of one socket with one DF leaves in one system call.
+/* plane/deliver.c - what goes out of one socket with one DF leaves in one system call, and
+ * what of it has one size and one destination goes down the kernel's path as one.
  *
  * What the kernel cannot take is dropped and counted, as any router would; only a full
  * buffer is waited for, briefly, which slows the TUN's writer down instead of losing
@@ -9,6 +10,7 @@
 #include "plane/deliver.h"
 
 #include <errno.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,7 +20,18 @@
 #include "plane/listening.h"
 #include "plane/size_errors.h"
 
-enum { FULL_WAIT_MS = 2 };
+enum {
+	FULL_WAIT_MS = 2,
+	RUN_OCTETS_MAX =
+		65000 /* with its headers it is still one IP packet to the kernel */
+};
+
+/* What is collected for one socket: messages, and the vectors that they have used. */
+struct pile {
+	struct local_socket *to;
+	bool df;
+	unsigned n, vectors;
+};
 
 static void inject(struct data *d, const struct esp_packet *pkt)
 {
@@ -46,19 +59,58 @@ static void set_control(struct msghdr *m, const struct esp_packet *pkt, uint8_t 
 	memcpy(CMSG_DATA(c), &tos, sizeof(tos));
 }
 
-static void set_message(struct batch *b, unsigned i, const struct esp_packet *pkt)
+static void add_message(struct batch *b, struct pile *l, const struct esp_packet *pkt)
 {
+	unsigned i = l->n++;
 	struct msghdr *m = &b->messages[i].msg_hdr;
 	/* Raw IPv6 sockets take the port for a protocol number. */
 	uint16_t port = pkt->encap ? pkt->remote.port : 0;
 
-	b->vectors[i] = (struct iovec){.iov_base = pkt->at, .iov_len = pkt->len};
 	memset(m, 0, sizeof(*m));
 	m->msg_name = &b->names[i];
 	m->msg_namelen = sockaddr_of(&pkt->remote.addr, port, &b->names[i]);
-	m->msg_iov = &b->vectors[i];
+	m->msg_iov = &b->vectors[l->vectors];
 	m->msg_iovlen = 1;
 	set_control(m, pkt, b->control[i]);
+	b->runs[i] = (struct run){
+		.first = pkt, .len = pkt->len, .control_len = m->msg_controllen};
+}
+
+/* ---- runs ------------------------------------------------------------------------- */
+
+/* True: the packet has become part of the last message. */
+static bool join(struct batch *b, const struct pile *l, const struct esp_packet *pkt)
+{
+	if (!l->to->udp || l->to->apart || l->n == 0)
+		return false;
+	struct run *r = &b->runs[l->n - 1];
+	if (r->complete || pkt->len > r->first->len || pkt->tos != r->first->tos ||
+		r->len + pkt->len > RUN_OCTETS_MAX ||
+		!endpoint_equal(&pkt->remote, &r->first->remote))
+		return false;
+	r->len += pkt->len;
+	r->complete = pkt->len < r->first->len;
+	b->messages[l->n - 1].msg_hdr.msg_iovlen++;
+	return true;
+}
+
+/* Tells the kernel where to cut. */
+static void mark_runs(struct batch *b, const struct pile *l)
+{
+	for (unsigned i = 0; i < l->n; i++) {
+		struct msghdr *m = &b->messages[i].msg_hdr;
+		uint16_t size = (uint16_t)b->runs[i].first->len;
+		if (m->msg_iovlen == 1)
+			continue;
+		struct cmsghdr *c = (struct cmsghdr *)(void *)(b->control[i] +
+							       b->runs[i].control_len);
+		m->msg_control = b->control[i];
+		m->msg_controllen = b->runs[i].control_len + CMSG_SPACE(sizeof(size));
+		c->cmsg_level = IPPROTO_UDP;
+		c->cmsg_type = UDP_SEGMENT;
+		c->cmsg_len = CMSG_LEN(sizeof(size));
+		memcpy(CMSG_DATA(c), &size, sizeof(size));
+	}
 }
 
 /* After an error of the first message left: is it to be tried once more? */
@@ -77,28 +129,76 @@ static bool try_again(
 	return err != EMSGSIZE;
 }
 
-static void send_messages(
-	struct data *d, struct local_socket *s, unsigned n, uint64_t now_ms)
+static void send_one(
+	struct data *d, struct local_socket *s, const struct msghdr *m, uint64_t now_ms)
+{
+	for (unsigned tries = 0; tries < 2; tries++) {
+		if (sendmsg(s->fd, m, MSG_DONTWAIT) >= 0) {
+			d->totals.sends++;
+			return;
+		}
+		if (!try_again(d, s, errno, now_ms))
+			break;
+	}
+	d->totals.send_errors++;
+}
+
+/* Datagrams that must be cut into fragments, or a device that cannot compute checksums:
+ * the kernel does not take them as one. */
+static bool goes_apart(const struct msghdr *m, struct local_socket *s, int err)
+{
+	if (m->msg_iovlen == 1)
+		return false;
+	if (err == EIO || err == EOPNOTSUPP)
+		s->apart = true;
+	return err == EIO || err == EOPNOTSUPP || err == EINVAL || err == EMSGSIZE;
+}
+
+static void send_apart(
+	struct data *d, struct local_socket *s, unsigned i, uint64_t now_ms)
+{
+	const struct msghdr *run = &d->batch->messages[i].msg_hdr;
+	struct msghdr one = *run;
+
+	one.msg_iovlen = 1;
+	one.msg_controllen = d->batch->runs[i].control_len;
+	if (one.msg_controllen == 0)
+		one.msg_control = NULL;
+	for (size_t k = 0; k < run->msg_iovlen; k++) {
+		one.msg_iov = &run->msg_iov[k];
+		send_one(d, s, &one, now_ms);
+	}
+}
+
+static void send_pile(struct data *d, struct pile *l, uint64_t now_ms)
 {
 	struct batch *b = d->batch;
 	unsigned at = 0;
 	bool tried = false;
 
-	while (at < n) {
-		int sent = sendmmsg(s->fd, &b->messages[at], n - at, MSG_DONTWAIT);
+	mark_runs(b, l);
+	while (at < l->n) {
+		struct msghdr *first = &b->messages[at].msg_hdr;
+		int sent = sendmmsg(l->to->fd, &b->messages[at], l->n - at, MSG_DONTWAIT);
 		if (sent > 0) {
 			d->totals.sends += (unsigned)sent;
 			at += (unsigned)sent;
 			tried = false;
 			continue;
 		}
-		bool again = try_again(d, s, errno, now_ms) && !tried;
+		if (goes_apart(first, l->to, errno)) {
+			send_apart(d, l->to, at++, now_ms);
+			tried = false;
+			continue;
+		}
+		bool again = try_again(d, l->to, errno, now_ms) && !tried;
 		tried = again;
 		if (again)
 			continue;
-		d->totals.send_errors++;
+		d->totals.send_errors += first->msg_iovlen;
 		at++;
 	}
+	l->n = l->vectors = 0;
 }
 
 static struct local_socket *socket_of(struct data *d, const struct esp_packet *pkt)
@@ -110,33 +210,40 @@ static struct local_socket *socket_of(struct data *d, const struct esp_packet *p
 	return pkt->encap ? &l->udp : &l->esp;
 }
 
+/* Packets for one socket with one DF are collected, in their order. */
+static void collect(
+	struct data *d, struct pile *l, const struct esp_packet *pkt, uint64_t now_ms)
+{
+	struct local_socket *s = socket_of(d, pkt);
+	struct batch *b = d->batch;
+
+	if (!s) {
+		d->totals.send_errors++;
+		return;
+	}
+	if (l->n > 0 && (s != l->to || l->df != pkt->dont_fragment))
+		send_pile(d, l, now_ms);
+	l->to = s;
+	l->df = pkt->dont_fragment;
+	local_set_df(s, l->df);
+	b->vectors[l->vectors] = (struct iovec){.iov_base = pkt->at, .iov_len = pkt->len};
+	if (!join(b, l, pkt))
+		add_message(b, l, pkt);
+	l->vectors++;
+}
+
 void deliver_batch(struct data *d, uint64_t now_ms)
 {
 	struct batch *b = d->batch;
-	struct local_socket *to = NULL;
-	bool df = false;
-	unsigned n = 0;
+	struct pile pile = {.n = 0};
 
 	for (unsigned i = 0; i < b->packets.n; i++) {
 		struct esp_packet *pkt = &b->packets.at[i];
 		if (pkt->verdict == ESP_INJECT)
 			inject(d, pkt);
-		if (pkt->verdict != ESP_SEND)
-			continue;
-		struct local_socket *s = socket_of(d, pkt);
-		if (!s) {
-			d->totals.send_errors++;
-			continue;
-		}
-		if (n > 0 && (s != to || df != pkt->dont_fragment)) {
-			send_messages(d, to, n, now_ms);
-			n = 0;
-		}
-		to = s;
-		df = pkt->dont_fragment;
-		local_set_df(to, df);
-		set_message(b, n++, pkt);
+		if (pkt->verdict == ESP_SEND)
+			collect(d, &pile, pkt, now_ms);
 	}
-	if (n > 0)
-		send_messages(d, to, n, now_ms);
+	if (pile.n > 0)
+		send_pile(d, &pile, now_ms);
 }

@@ -23,6 +23,8 @@ struct local_socket {
 	 * loop's clears it for an IKE message that does not fit. Either is right for the
 	 * other, but for one datagram's size. */
 	_Atomic bool df;
+	/* The data thread's: the kernel refuses to cut datagrams up for this one. */
+	bool apart;
 };
 
 struct local {

@@ -7,7 +7,7 @@ Each row is a pair of hosts (network namespaces) with a veth between them; only 
 has traffic at a time, and every round visits all of them. Ratios are formed within a round
 and their median is printed, with the least and the greatest: they are what travels from
 machine to machine. Nothing is asserted. CPU is what the kernel says each daemon ran for,
-divided by the packets that it put on the wire, or took from there.
+divided by the packets that it took from its TUN, or put there.
 
 TCP is one stream. UDP is sent without pause, 1,300 octets each: what arrives counts, and
 what the sender could not get rid of is not held against anybody.
@@ -36,6 +36,7 @@ PROPOSAL = 'proposal "bench" { ike aes128gcm16-sha256-x25519; esp aes128gcm16; }
 class Setup:
     """Two hosts on one cable, and what is to carry the traffic between them."""
     target = B
+    tun = None
     daemons = ()
 
     def __init__(self, lab, name):
@@ -69,17 +70,20 @@ class Setup:
         """What the daemon of each end has used so far."""
         return [process_ns(d) for d in self.daemons]
 
-    def wire(self):
-        """Packets that a has sent, and b received."""
-        return (counter(self.a, "tx"), counter(self.b, "rx"))
+    def packets(self):
+        """Packets that a's daemon took from its TUN, and b's put into its own: the link
+        cannot tell, it may carry many as one."""
+        if not self.tun:
+            return (0, 0)
+        return (counter(self.a, self.tun, "tx"), counter(self.b, self.tun, "rx"))
 
     def measure(self, protocol, ms):
-        cpu, wire = self.cpu_ns(), self.wire()
+        cpu, packets = self.cpu_ns(), self.packets()
         words = self.a.out(self.command(protocol, ms)).split()
         amount, ns = int(words[0]), max(int(words[1]), 1)
         done = {"rate": amount * (8 if protocol == "tcp" else 1e6) / ns}
         for side, before, after, sent, came in zip(
-                ("sender", "receiver"), cpu, self.cpu_ns(), wire, self.wire()):
+                ("sender", "receiver"), cpu, self.cpu_ns(), packets, self.packets()):
             done[side] = (after - before) / max(came - sent, 1)
         return done
 
@@ -89,7 +93,7 @@ class Bare(Setup):
 
 
 class Forwarder(Setup):
-    target, way, short = INNER_B, "udp", "f"
+    target, tun, way, short = INNER_B, "tun0", "udp", "f"
 
     def prepare(self):
         tool = f"{self.lab.build}/tests/bench/bench-forward"
@@ -106,7 +110,7 @@ class RawForwarder(Forwarder):
 
 class Ours(Setup):
     """vipsecd at both ends; b serves a virtual address."""
-    target, mode, encap, short = VIP, "tunnel", True, "t"
+    target, tun, mode, encap, short = VIP, "vipsec0", "tunnel", True, "t"
 
     def host(self, end):
         return vipsec.make_host(self.lab, f"{self.short}{end}")
@@ -141,7 +145,7 @@ class OursTransport(Ours):
 
 class Swan(Setup):
     """charon with its userspace ESP (kernel-libipsec) at both ends: tunnel mode in UDP."""
-    short = "s"
+    tun, short = "ipsec0", "s"
 
     def host(self, end):
         return StrongSwan.make_host(self.lab, f"{self.short}{end}")
@@ -183,8 +187,9 @@ def descendants(pid):
     return [pid] + [q for p in below for q in descendants(p)]
 
 
-def counter(host, way):
-    line = next(s for s in host.out("cat /proc/net/dev").splitlines() if "eth0:" in s)
+def counter(host, device, way):
+    lines = host.out("cat /proc/net/dev").splitlines()
+    line = next(s for s in lines if s.strip().startswith(f"{device}:"))
     return int(line.split(":")[1].split()[1 if way == "rx" else 9])
 
 

@@ -9,6 +9,7 @@ rp_filter is 1 everywhere, the strictest.
 
 import os
 import re
+import signal
 import socket
 import sys
 import threading
@@ -246,6 +247,12 @@ def traffic(tap, lab, switch, a, b, mode, encap):
             check(ask_udp(a, address), (pa.totals(), pb.totals()))
         with tap.case(f"a datagram of 4,000 octets, both ways ({what})"):
             check(ask_udp(a, address, 4000), (pa.totals(), pb.totals()))
+        with tap.case(f"many datagrams of one size: in UDP they leave as few ({what})"):
+            messages, errors = burst(a, pa, address, 40, 1000)
+            check(errors == 0 and (encap != "udp" or messages < 20), (messages, errors))
+        with tap.case(f"many datagrams that must be cut into fragments ({what})"):
+            messages, errors = burst(a, pa, address, 12, 4000)
+            check(errors == 0, (messages, errors))
         with tap.case(f"two megabytes over TCP, no fragments ({what})"):
             count = fragments_seen(a, "eth0", lambda: push_tcp(a, address, 2_000_000))
             check(count == 0, f"{count} fragments made or met")
@@ -260,6 +267,27 @@ def traffic(tap, lab, switch, a, b, mode, encap):
         check(all(u["in"] > 10 and u["out"] > 10 and not u["forged"] for u in used.values()), used)
     disconnect(pa, pb, ids)
     return pa, pb
+
+
+def burst(a, plane, address, count, size):
+    """So many datagrams wait in the TUN at once; all are answered. (messages handed to the
+    kernel, how many of them it refused)"""
+    family = socket.AF_INET if "." in address else socket.AF_INET6
+    before = plane.totals()
+    with a.socket(family, socket.SOCK_DGRAM) as s:
+        s.settimeout(5)
+        a.signal("vlab-plane", signal.SIGSTOP)
+        try:
+            sent = {number.to_bytes(2, "big") + os.urandom(size - 2) for number in range(count)}
+            for data in sent:
+                s.sendto(data, (address, 7001))
+        finally:
+            a.signal("vlab-plane", signal.SIGCONT)
+        came = {s.recv(65536) for _ in range(count)}
+    check(came == sent, "each comes back as it was")
+    wait_until(lambda: plane.totals()["sealed"] >= before["sealed"] + count, 5, "the totals")
+    after = plane.totals()
+    return after["sends"] - before["sends"], after["errors"] - before["errors"]
 
 
 def finish(pa, pb):

@@ -46,6 +46,7 @@ EXTRA_DIST += \
 	tests/lab/t-plane.py \
 	tests/lab/t-refusals.py \
 	tests/lab/t-strongswan.py \
+	tests/lab/t-unit.py \
 	tests/lab/t-watch.py \
 	tests/lab/vlab/__init__.py \
 	tests/lab/vlab/addrwatch.py \

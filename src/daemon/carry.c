@@ -3,18 +3,17 @@
  * Effects are carried out in order. A deed that the world refuses (an address that went
  * while we bound to it, a full buffer) is logged; the node's own timers get over it.
  */
+#include "daemon/carry.h"
+
 #include <errno.h>
 #include <qb/qbutil.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/iana.h"
-#include "daemon/daemon.h"
 #include "daemon/keylog.h"
+#include "daemon/pending.h"
+#include "daemon/tell.h"
 #include "port/announce.h"
-#include "port/guard.h"
 #include "port/sockets.h"
 
 static void carry_send(struct daemon *d, struct effect *fx)
@@ -154,29 +153,12 @@ static void carry_store(struct daemon *d, struct effect *fx)
 
 static void carry_event(struct daemon *d, struct effect *fx)
 {
-	const struct journal_entry *e = journal_add(d->journal, fx);
-
-	if (e)
-		command_event(d, e);
-}
-
-void daemon_tell(struct daemon *d, enum effect_severity severity, const char *kind,
-	const char *format, ...)
-{
-	struct effect fx = {.kind = FX_EVENT};
-	va_list args;
-
-	fx.u.event.severity = severity;
-	fx.u.event.kind = kind;
-	va_start(args, format);
-	vsnprintf(fx.u.event.text, sizeof(fx.u.event.text), format, args);
-	va_end(args);
-	carry_event(d, &fx);
+	tell_effect(d, fx);
 }
 
 static void carry_reply(struct daemon *d, struct effect *fx)
 {
-	command_reply(d, fx->u.reply.token, fx->u.reply.code, fx->u.reply.text);
+	pending_reply(d, fx->u.reply.token, fx->u.reply.code, fx->u.reply.text);
 }
 
 static void carry_exit(struct daemon *d, struct effect *fx)
@@ -210,32 +192,4 @@ void carry_all(struct daemon *d)
 	for (size_t i = 0; i < d->fx.n; i++)
 		deeds[d->fx.at[i].kind](d, &d->fx.at[i]);
 	effects_clear(&d->fx);
-}
-
-/* ---- the guard ---------------------------------------------------------------------- */
-
-bool carry_guard(const struct config *c, char *why, size_t why_cap)
-{
-	struct guard_scope scopes[SCOPE_MAX + 1];
-	struct spd *spds[SCOPE_MAX + 1];
-	size_t n = 0;
-
-	for (uint16_t s = 0; s <= config_host_scope(c) && n <= SCOPE_MAX; s++, n++) {
-		bool host = s == config_host_scope(c);
-
-		spds[n] = config_spd(c, s);
-		scopes[n] = (struct guard_scope){
-			.scope = s,
-			.spd = spds[n],
-			.addrs = host ? NULL : c->vips[s].addrs,
-			.n_addrs = host ? 0 : c->vips[s].n_addrs,
-		};
-	}
-	bool ok = guard_apply(
-		&(struct guard_rules){
-			.scopes = scopes, .n_scopes = n, .tun_name = DAEMON_TUN},
-		why, why_cap);
-	for (size_t i = 0; i < n; i++)
-		spd_free(spds[i]);
-	return ok;
 }

@@ -1,8 +1,8 @@
-/* daemon/daemon.h - what vipsecd is made of, and how its files call each other.
+/* daemon/daemon.h - what vipsecd is made of.
  *
- * main.c assembles, feed.c and feed_cluster.c turn the world into events, carry.c turns
- * effects into the world, command.c answers `vipsec` (look.c: once the data thread has
- * answered), report.c puts views into JSON.
+ * Who calls whom, from the top: main.c assembles; feed.c, feed_cluster.c and command.c hear
+ * the world, step.c steps the node, carry.c carries out what it decided; pending.c,
+ * look.c, answer.c and tell.c speak to `vipsec` and to the log.
  *
  * Floor 8. One thread (the data path has its own, behind plane.h).
  */
@@ -24,6 +24,7 @@
 #include "port/control.h"
 #include "port/quorum.h"
 
+struct request;
 struct watch;
 struct sockets;
 
@@ -43,8 +44,9 @@ struct pending {
 struct look {
 	uint64_t client; /* 0: free */
 	char verb[24];
+	void (*run)(const struct request *r);
 	json_t *args;
-	json_t *ready; /* the reply, when only its time has not come; NULL: run verb */
+	json_t *ready; /* the reply, when only its time has not come; NULL: run */
 	uint64_t asked_ms;
 	bool insist; /* no answer without the data thread's */
 	bool late; /* it has been waited for long enough */
@@ -92,46 +94,5 @@ struct daemon {
 	bool stalled; /* the data thread does not answer */
 	char plane_note[160]; /* which plane serves, and why */
 };
-
-/* feed.c */
-void feed(struct daemon *d, struct node_event *ev); /* sets the time */
-/* Opens the ports and gives the node its configuration (taken over), what was stored, and
- * the addresses that are here. */
-bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap);
-void feed_close(struct daemon *d);
-/* feed_cluster.c: the group and the quorum. Leaving does nothing without a cluster. */
-void feed_join_cluster(struct daemon *d, const char *name);
-void feed_leave_cluster(struct daemon *d);
-/* feed_guard.c: the guard's table stays as it was last applied. */
-void feed_watch_guard(struct daemon *d);
-void feed_unwatch_guard(struct daemon *d);
-void feed_guard_applied(struct daemon *d);
-/* Reads the configuration file anew. False: the running one stays; errors in report. */
-bool feed_config(struct daemon *d, const struct config_report *report);
-
-/* carry.c */
-void carry_all(struct daemon *d);
-/* An event of the daemon's own: logged, kept, and told to those who follow. */
-void daemon_tell(struct daemon *d, enum effect_severity severity, const char *kind,
-	const char *format, ...) __attribute__((format(printf, 4, 5)));
-/* The guard follows the configuration, bound or not. False: the old one stays; see why. */
-bool carry_guard(const struct config *c, char *why, size_t why_cap);
-
-/* command.c */
-void command_request(void *ctx, uint64_t client, const char *text, size_t len);
-void command_gone(void *ctx, uint64_t client);
-void command_run(struct daemon *d, uint64_t client, const char *verb, json_t *args);
-void command_send(struct daemon *d, uint64_t client, json_t *whole); /* taken over */
-void command_reply(struct daemon *d, uint64_t token, int code, const char *text);
-void command_event(struct daemon *d, const struct journal_entry *e);
-
-/* report.c: each returns a new JSON value. Times are milliseconds; ages, not instants. */
-json_t *report_status(struct daemon *d); /* degraded when its "problems" are not empty */
-json_t *report_vips(struct daemon *d);
-json_t *report_rules(struct daemon *d);
-/* report_peers.c */
-json_t *report_peers(struct daemon *d, const char *vip); /* vip NULL: all */
-json_t *report_ikes(struct daemon *d);
-json_t *report_children(struct daemon *d);
 
 #endif

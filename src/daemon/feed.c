@@ -1,64 +1,28 @@
-/* daemon/feed.c - the world becomes events.
+/* daemon/feed.c - the world becomes events: addresses, IKE, and what the plane reports.
  *
- * Every descriptor is polled by the libqb loop; what it says is turned into a node_event,
- * stepped, and the effects are carried out before the next one. The node's one deadline
- * is one timerfd.
+ * Every descriptor is polled by the libqb loop; what it says is turned into a node_event.
+ * Opening is here too, since its order matters: what was stored before the configuration,
+ * the configuration before the addresses.
  */
-#include <errno.h>
+#include "daemon/feed.h"
+
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "daemon/daemon.h"
+#include "daemon/feed_cluster.h"
+#include "daemon/guarding.h"
 #include "daemon/look.h"
+#include "daemon/reload.h"
+#include "daemon/step.h"
+#include "daemon/tell.h"
 #include "os/clock.h"
-#include "os/timer.h"
 #include "port/announce.h"
-#include "port/files.h"
 #include "port/sockets.h"
 #include "port/watch.h"
 
 /* Of one source at a time: a flood of datagrams must not keep the cluster, the addresses
  * and the agents' questions waiting. What is left calls again. */
 enum { AT_ONCE = 64 };
-
-static int32_t on_timer(int32_t fd, int32_t revents, void *data)
-{
-	struct daemon *d = data;
-	struct node_event ev = {.kind = NODE_TICK};
-
-	(void)revents;
-	if (timer_rang(fd)) {
-		d->due_ms = UINT64_MAX;
-		feed(d, &ev);
-	}
-	return 0;
-}
-
-static void set_timer(struct daemon *d)
-{
-	uint64_t due = node_next_due_ms(d->node);
-
-	if (due == d->due_ms)
-		return;
-	d->due_ms = due;
-	timer_arm(d->timer_fd, due ? due : 1, 0);
-}
-
-void feed(struct daemon *d, struct node_event *ev)
-{
-	if (d->stepping)
-		abort();
-	d->stepping = true;
-	ev->now_ms = clock_now_ms();
-	node_step(d->node, ev, &d->fx);
-	carry_all(d);
-	d->stepping = false;
-	if (!d->exiting)
-		set_timer(d);
-}
 
 /* ---- addresses -------------------------------------------------------------------- */
 
@@ -80,13 +44,13 @@ static void drain_watch(struct daemon *d)
 		if (w.kind > WATCH_PRESENT)
 			continue;
 		if (w.dad_failed)
-			daemon_tell(d, EVENT_ERROR, "address",
+			tell(d, EVENT_ERROR, "address",
 				"duplicate address detection failed: another machine has "
 				"%s",
 				addr_format(&w.addr, text));
 		ev.u.address.addr = w.addr;
 		ev.u.address.state = states[w.kind];
-		feed(d, &ev);
+		step_node(d, &ev);
 	}
 	if (any && !d->exiting)
 		plane_refresh(d->plane);
@@ -116,7 +80,7 @@ static int32_t on_sockets(int32_t fd, int32_t revents, void *data)
 		ev.u.datagram.local = in.local;
 		ev.u.datagram.remote = in.remote;
 		ev.u.datagram.bytes = in.bytes;
-		feed(d, &ev);
+		step_node(d, &ev);
 	}
 	return 0;
 }
@@ -135,10 +99,10 @@ static bool on_refused(
 
 	d->refused++;
 	if (r->u.refused.id == 0)
-		daemon_tell(d, EVENT_ERROR, "plane-refused", "%s", r->u.refused.text);
+		tell(d, EVENT_ERROR, "plane-refused", "%s", r->u.refused.text);
 	else
-		daemon_tell(d, EVENT_ERROR, "plane-refused", "child SA %u: %s",
-			r->u.refused.id, r->u.refused.text);
+		tell(d, EVENT_ERROR, "plane-refused", "child SA %u: %s", r->u.refused.id,
+			r->u.refused.text);
 	if (r->u.refused.id == 0 || now_ms < d->renew_ms)
 		return false;
 	d->renew_ms = now_ms + REFUSED_AGAIN_MS;
@@ -186,7 +150,7 @@ static void take_report(struct daemon *d, const struct plane_report *r)
 	if (r->kind == PLANE_USAGE_END)
 		look_known(d);
 	else if (event_of_report(d, r, &ev))
-		feed(d, &ev);
+		step_node(d, &ev);
 }
 
 static int32_t on_plane(int32_t fd, int32_t revents, void *data)
@@ -202,45 +166,6 @@ static int32_t on_plane(int32_t fd, int32_t revents, void *data)
 	return 0;
 }
 
-/* ---- the configuration --------------------------------------------------------------- */
-
-static bool same_cluster(const struct config *a, const struct config *b)
-{
-	return a->cluster.backend == b->cluster.backend &&
-	       strcmp(a->cluster.name, b->cluster.name) == 0;
-}
-
-static void take_config(struct daemon *d, struct config *c)
-{
-	struct node_event ev = {.kind = NODE_CONFIG};
-
-	ev.u.config = c;
-	d->config_wall_ms = clock_wall_ms();
-	feed(d, &ev);
-}
-
-bool feed_config(struct daemon *d, const struct config_report *report)
-{
-	struct config *c = files_load_config(d->options.config, report);
-	char why[256] = "";
-
-	if (!c)
-		return false;
-	if (d->closing)
-		snprintf(why, sizeof(why), "the daemon is about to end");
-	else if (!same_cluster(node_config(d->node), c))
-		snprintf(why, sizeof(why),
-			"cluster name or backend changed: restart vipsecd for that");
-	else if (carry_guard(c, why, sizeof(why))) {
-		feed_guard_applied(d);
-		take_config(d, c);
-		return true;
-	}
-	report->line(report->ctx, why);
-	config_free(c);
-	return false;
-}
-
 /* ---- opening and closing --------------------------------------------------------------- */
 
 static void restore_one(void *ctx, const char *name, struct span bytes)
@@ -249,7 +174,7 @@ static void restore_one(void *ctx, const char *name, struct span bytes)
 
 	ev.u.restore.name = name;
 	ev.u.restore.bytes = bytes;
-	feed(ctx, &ev);
+	step_node(ctx, &ev);
 }
 
 bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap)
@@ -259,11 +184,9 @@ bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap)
 
 	d->bus_fd = d->quorum_fd = -1;
 	d->housekeeping_fd = -1;
-	d->timer_fd = timer_new();
-	d->due_ms = UINT64_MAX;
 	d->sockets = sockets_new(DAEMON_MARK);
 	d->announcer = announcer_new();
-	if (d->timer_fd < 0 || !d->sockets || !d->announcer) {
+	if (!step_open(d) || !look_open(d) || !d->sockets || !d->announcer) {
 		snprintf(why, why_cap, "cannot make sockets");
 		return false;
 	}
@@ -274,15 +197,13 @@ bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap)
 	qb_loop_poll_add(
 		d->loop, QB_LOOP_HIGH, sockets_fd(d->sockets), POLLIN, d, on_sockets);
 	qb_loop_poll_add(d->loop, QB_LOOP_HIGH, plane_fd(d->plane), POLLIN, d, on_plane);
-	qb_loop_poll_add(d->loop, QB_LOOP_HIGH, d->timer_fd, POLLIN, d, on_timer);
-	look_open(d);
 	store_each(&d->store, restore_one, d); /* before the first activation is used */
 	store_each(&d->boot_store, restore_one, d);
 	activation_reserve(&d->activation);
-	feed_watch_guard(d);
+	guarding_watch(d);
 	bool clustered = c->cluster.backend == BACKEND_COROSYNC;
 	const struct config *running = c;
-	take_config(d, c);
+	reload_take(d, c);
 	drain_watch(d);
 	if (clustered)
 		feed_join_cluster(d, running->cluster.name);
@@ -293,8 +214,8 @@ void feed_close(struct daemon *d)
 {
 	feed_leave_cluster(d);
 	look_close(d);
-	close(d->timer_fd);
-	feed_unwatch_guard(d);
+	step_close(d);
+	guarding_unwatch(d);
 	watch_close(d->watch);
 	sockets_free(d->sockets);
 	announcer_free(d->announcer);

@@ -1,9 +1,11 @@
-/* daemon/feed_cluster.c - the group and the quorum become events. */
+/* daemon/feed_cluster.c - handlers for the bus and the quorum, and their housekeeping. */
+#include "daemon/feed_cluster.h"
+
 #include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "daemon/daemon.h"
+#include "daemon/step.h"
 #include "os/clock.h"
 #include "os/timer.h"
 
@@ -15,7 +17,7 @@ static void on_members(void *ctx, const uint8_t *members, size_t n)
 
 	ev.u.members.members = members;
 	ev.u.members.n = n;
-	feed(ctx, &ev);
+	step_node(ctx, &ev);
 }
 
 static void on_message(void *ctx, uint8_t from, struct span bytes)
@@ -24,7 +26,7 @@ static void on_message(void *ctx, uint8_t from, struct span bytes)
 
 	ev.u.message.from = from;
 	ev.u.message.bytes = bytes;
-	feed(ctx, &ev);
+	step_node(ctx, &ev);
 }
 
 static void on_quorum(void *ctx, bool quorate)
@@ -32,7 +34,7 @@ static void on_quorum(void *ctx, bool quorate)
 	struct node_event ev = {.kind = NODE_QUORUM};
 
 	ev.u.quorate = quorate;
-	feed(ctx, &ev);
+	step_node(ctx, &ev);
 }
 
 static int32_t on_bus_readable(int32_t fd, int32_t revents, void *data)

@@ -12,8 +12,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "os/timer.h"
+#include "daemon/tell.h"
 #include "os/clock.h"
+#include "os/timer.h"
 
 enum { STALLED_AFTER_MS = 1000 };
 
@@ -24,15 +25,17 @@ static void drop(struct look *l)
 	*l = (struct look){0};
 }
 
-static void run(struct daemon *d, struct look *l)
+static void finish(struct daemon *d, struct look *l)
 {
 	struct look now = *l;
+	struct request r = {
+		.d = d, .client = now.client, .verb = now.verb, .args = now.args};
 
 	*l = (struct look){0};
 	if (now.ready)
-		command_send(d, now.client, json_incref(now.ready));
+		answer_send(d, now.client, json_incref(now.ready));
 	else
-		command_run(d, now.client, now.verb, now.args);
+		now.run(&r);
 	drop(&now);
 }
 
@@ -63,15 +66,16 @@ static struct look *begin(struct daemon *d, uint64_t client)
 }
 
 bool look_before(
-	struct daemon *d, uint64_t client, const char *verb, json_t *args, bool insist)
+	const struct request *r, void (*run)(const struct request *r), bool insist)
 {
-	struct look *l = begin(d, client);
+	struct look *l = begin(r->d, r->client);
 
 	if (!l)
 		return false;
-	l->args = json_incref(args);
+	l->run = run;
+	l->args = json_incref(r->args);
 	l->insist = insist;
-	snprintf(l->verb, sizeof(l->verb), "%s", verb);
+	snprintf(l->verb, sizeof(l->verb), "%s", r->verb);
 	return true;
 }
 
@@ -89,12 +93,11 @@ bool look_hold(struct daemon *d, uint64_t client, json_t *reply)
 void look_known(struct daemon *d)
 {
 	if (d->stalled)
-		daemon_tell(
-			d, EVENT_NOTICE, "data-thread", "the data thread answers again");
+		tell(d, EVENT_NOTICE, "data-thread", "the data thread answers again");
 	d->stalled = false;
 	for (size_t i = 0; i < PENDING_MAX; i++)
 		if (d->looks[i].client)
-			run(d, &d->looks[i]);
+			finish(d, &d->looks[i]);
 	arm(d);
 }
 
@@ -108,12 +111,12 @@ void look_gone(struct daemon *d, uint64_t client)
 static void give_up(struct daemon *d, struct look *l)
 {
 	if (!d->stalled)
-		daemon_tell(d, EVENT_WARNING, "data-thread", "%s",
+		tell(d, EVENT_WARNING, "data-thread", "%s",
 			"the data thread has not answered for a second");
 	d->stalled = true;
 	l->late = true;
 	if (!l->insist)
-		run(d, l);
+		finish(d, l);
 }
 
 static int32_t on_timer(int32_t fd, int32_t revents, void *data)
@@ -133,15 +136,19 @@ static int32_t on_timer(int32_t fd, int32_t revents, void *data)
 	return 0;
 }
 
-void look_open(struct daemon *d)
+bool look_open(struct daemon *d)
 {
 	d->look_fd = timer_new();
+	if (d->look_fd < 0)
+		return false;
 	qb_loop_poll_add(d->loop, QB_LOOP_MED, d->look_fd, POLLIN, d, on_timer);
+	return true;
 }
 
 void look_close(struct daemon *d)
 {
-	close(d->look_fd);
+	if (d->look_fd >= 0)
+		close(d->look_fd);
 	for (size_t i = 0; i < PENDING_MAX; i++)
 		drop(&d->looks[i]);
 }

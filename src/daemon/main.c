@@ -13,11 +13,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon/daemon.h"
+#include "daemon/command.h"
+#include "daemon/feed.h"
+#include "daemon/guarding.h"
 #include "daemon/keylog.h"
 #include "daemon/lockfile.h"
 #include "daemon/privileges.h"
 #include "daemon/ready.h"
+#include "daemon/reload.h"
+#include "daemon/step.h"
+#include "daemon/tell.h"
 #include "os/clock.h"
 #include "port/files.h"
 #include "port/guard.h"
@@ -56,7 +61,7 @@ static int32_t on_stop(int32_t signal, void *data)
 	(void)signal;
 	if (!d->closing) {
 		d->closing = true;
-		feed(d, &ev);
+		step_node(d, &ev);
 	}
 	return 0;
 }
@@ -66,8 +71,8 @@ static int32_t on_hangup(int32_t signal, void *data)
 	struct config_report report = {.line = report_line};
 
 	(void)signal;
-	if (!feed_config(data, &report))
-		daemon_tell(data, EVENT_ERROR, "config",
+	if (!reload_config(data, &report))
+		tell(data, EVENT_ERROR, "config",
 			"reload refused: the running configuration stays in force");
 	return 0;
 }
@@ -147,7 +152,8 @@ static int assemble(struct daemon *d, struct config *c)
 		journal_say(EVENT_WARNING, "%s", why);
 	d->control = control_new(d->loop, &control, why, sizeof(why));
 	if (!d->control || !know_cluster(d, c, why, sizeof(why)) ||
-		!open_stores(d, why, sizeof(why)) || !carry_guard(c, why, sizeof(why)) ||
+		!open_stores(d, why, sizeof(why)) ||
+		!guarding_apply(c, why, sizeof(why)) ||
 		!open_plane(d, c, why, sizeof(why))) {
 		control_free(d->control);
 		config_free(c);

@@ -3,6 +3,8 @@
  * The shape is documented in docs/PROTOCOL.md; adding members is compatible, renaming one
  * is a new schema number.
  */
+#include "daemon/report.h"
+
 #include <stdio.h>
 
 #include "config.h"

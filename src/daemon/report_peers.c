@@ -1,4 +1,6 @@
 /* daemon/report_peers.c - peers, IKE SAs and child SAs as JSON (docs/PROTOCOL.md). */
+#include "daemon/report.h"
+
 #include <stdio.h>
 
 #include "crypto/kex.h"

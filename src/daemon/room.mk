@@ -1,14 +1,28 @@
 sbin_PROGRAMS += vipsecd
-vipsecd_SOURCES = src/daemon/main.c src/daemon/daemon.h src/daemon/feed.c src/daemon/feed_cluster.c \
+vipsecd_SOURCES = src/daemon/main.c src/daemon/daemon.h \
 	src/daemon/activation.c src/daemon/activation.h \
+	src/daemon/answer.c src/daemon/answer.h \
 	src/daemon/blackbox.c src/daemon/blackbox.h \
-	src/daemon/carry.c src/daemon/command.c src/daemon/feed_guard.c src/daemon/look.c src/daemon/look.h \
-	src/daemon/report.c src/daemon/report_peers.c \
+	src/daemon/carry.c src/daemon/carry.h \
+	src/daemon/command.c src/daemon/command.h \
+	src/daemon/feed.c src/daemon/feed.h \
+	src/daemon/feed_cluster.c src/daemon/feed_cluster.h \
+	src/daemon/guarding.c src/daemon/guarding.h \
+	src/daemon/journal.c src/daemon/journal.h \
+	src/daemon/lockfile.c src/daemon/lockfile.h \
+	src/daemon/look.c src/daemon/look.h \
+	src/daemon/options.c src/daemon/options.h \
+	src/daemon/pending.c src/daemon/pending.h \
+	src/daemon/privileges.c src/daemon/privileges.h \
+	src/daemon/ready.c src/daemon/ready.h \
+	src/daemon/reload.c src/daemon/reload.h \
+	src/daemon/step.c src/daemon/step.h \
+	src/daemon/store.c src/daemon/store.h \
+	src/daemon/tell.c src/daemon/tell.h \
 	src/daemon/values.c src/daemon/values.h \
-	src/daemon/journal.c src/daemon/journal.h src/daemon/lockfile.c \
-	src/daemon/lockfile.h src/daemon/options.c src/daemon/options.h \
-	src/daemon/privileges.c src/daemon/privileges.h src/daemon/ready.c \
-	src/daemon/ready.h src/daemon/store.c src/daemon/store.h \
+	src/daemon/report.c src/daemon/report_peers.c src/daemon/report.h \
+	src/daemon/verb_explain.c src/daemon/verbs_change.c src/daemon/verbs_show.c \
+	src/daemon/verbs.h \
 	src/daemon/keylog.h src/daemon/systemd.h
 if KEY_LOG
 vipsecd_SOURCES += src/daemon/keylog.c

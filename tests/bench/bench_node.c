@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/report.h"
 #include "daemon/values.h"
 
 enum { REPEATS = 9, EVENTS = 500, DEFAULT_PEERS = 10000, TAKEN_OVER = 1000 };

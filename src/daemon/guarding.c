@@ -1,24 +1,53 @@
-/* daemon/feed_guard.c - the guard's table stays what we made it.
+/* daemon/guarding.c - the scopes of a configuration, as port/guard.h wants them; and the
+ * table stays what we made it.
  *
  * What the kernel has after we wrote it is kept as text; after each change of the table,
  * ours included, the kernel's is compared with it. Whatever differs is written anew, in
  * one transaction, within a millisecond or two. Two who fight over the table cost time but
  * not the log: the words are limited.
  */
+#include "daemon/guarding.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/daemon.h"
+#include "daemon/tell.h"
 #include "os/clock.h"
 #include "port/guard.h"
 #include "port/guard_watch.h"
 
 enum { WORDS_BURST = 10, WORDS_PER_SECOND = 1 };
 
-void feed_guard_applied(struct daemon *d)
+bool guarding_apply(const struct config *c, char *why, size_t why_cap)
+{
+	struct guard_scope scopes[SCOPE_MAX + 1];
+	struct spd *spds[SCOPE_MAX + 1];
+	size_t n = 0;
+
+	for (uint16_t s = 0; s <= config_host_scope(c) && n <= SCOPE_MAX; s++, n++) {
+		bool host = s == config_host_scope(c);
+
+		spds[n] = config_spd(c, s);
+		scopes[n] = (struct guard_scope){
+			.scope = s,
+			.spd = spds[n],
+			.addrs = host ? NULL : c->vips[s].addrs,
+			.n_addrs = host ? 0 : c->vips[s].n_addrs,
+		};
+	}
+	bool ok = guard_apply(
+		&(struct guard_rules){
+			.scopes = scopes, .n_scopes = n, .tun_name = DAEMON_TUN},
+		why, why_cap);
+	for (size_t i = 0; i < n; i++)
+		spd_free(spds[i]);
+	return ok;
+}
+
+void guarding_applied(struct daemon *d)
 {
 	free(d->guard_listing);
 	d->guard_listing = guard_listing();
@@ -43,21 +72,21 @@ static int32_t on_guard(int32_t fd, int32_t revents, void *data)
 	free(now);
 	if (same)
 		return 0;
-	bool back = carry_guard(node_config(d->node), why, sizeof(why));
-	feed_guard_applied(d);
+	bool back = guarding_apply(node_config(d->node), why, sizeof(why));
+	guarding_applied(d);
 	if (rate_allow(&d->guard_words, clock_now_ms()))
-		daemon_tell(d, back ? EVENT_WARNING : EVENT_ERROR, "guard",
+		tell(d, back ? EVENT_WARNING : EVENT_ERROR, "guard",
 			"the nftables table inet vipsec was %s by somebody: %s",
 			gone ? "taken away" : "changed",
 			back ? "it is as it was again" : why);
 	return 0;
 }
 
-void feed_watch_guard(struct daemon *d)
+void guarding_watch(struct daemon *d)
 {
 	rate_init(&d->guard_words, WORDS_BURST, WORDS_PER_SECOND, clock_now_ms());
 	d->guard_fd = guard_watch_open();
-	feed_guard_applied(d); /* what changes from now on is seen */
+	guarding_applied(d); /* what changes from now on is seen */
 	if (d->guard_fd < 0)
 		journal_say(EVENT_WARNING, "the guard's table cannot be watched: %s",
 			strerror(errno));
@@ -65,7 +94,7 @@ void feed_watch_guard(struct daemon *d)
 		qb_loop_poll_add(d->loop, QB_LOOP_HIGH, d->guard_fd, POLLIN, d, on_guard);
 }
 
-void feed_unwatch_guard(struct daemon *d)
+void guarding_unwatch(struct daemon *d)
 {
 	if (d->guard_fd >= 0)
 		close(d->guard_fd);

@@ -1,0 +1,49 @@
+/* daemon/reload.c - first the guard, then the node: what is to be protected is so before
+ * anybody acts on it. What only a restart can change is refused.
+ */
+#include "daemon/reload.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/guarding.h"
+#include "daemon/step.h"
+#include "os/clock.h"
+#include "port/files.h"
+
+static bool same_cluster(const struct config *a, const struct config *b)
+{
+	return a->cluster.backend == b->cluster.backend &&
+	       strcmp(a->cluster.name, b->cluster.name) == 0;
+}
+
+void reload_take(struct daemon *d, struct config *c)
+{
+	struct node_event ev = {.kind = NODE_CONFIG};
+
+	ev.u.config = c;
+	d->config_wall_ms = clock_wall_ms();
+	step_node(d, &ev);
+}
+
+bool reload_config(struct daemon *d, const struct config_report *report)
+{
+	struct config *c = files_load_config(d->options.config, report);
+	char why[256] = "";
+
+	if (!c)
+		return false;
+	if (d->closing)
+		snprintf(why, sizeof(why), "the daemon is about to end");
+	else if (!same_cluster(node_config(d->node), c))
+		snprintf(why, sizeof(why),
+			"cluster name or backend changed: restart vipsecd for that");
+	else if (guarding_apply(c, why, sizeof(why))) {
+		guarding_applied(d);
+		reload_take(d, c);
+		return true;
+	}
+	report->line(report->ctx, why);
+	config_free(c);
+	return false;
+}

@@ -1,0 +1,20 @@
+/* daemon/report.h - what the node and the plane show, as JSON (docs/PROTOCOL.md).
+ *
+ * Each returns a new value. Times are milliseconds; ages, not instants.
+ *
+ * Floor 8.
+ */
+#ifndef VIPSEC_DAEMON_REPORT_H
+#define VIPSEC_DAEMON_REPORT_H
+
+#include "daemon/daemon.h"
+
+json_t *report_status(struct daemon *d); /* degraded when its "problems" are not empty */
+json_t *report_vips(struct daemon *d);
+json_t *report_rules(struct daemon *d);
+/* report_peers.c */
+json_t *report_peers(struct daemon *d, const char *vip); /* vip NULL: all */
+json_t *report_ikes(struct daemon *d);
+json_t *report_children(struct daemon *d);
+
+#endif

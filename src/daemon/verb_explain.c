@@ -1,0 +1,55 @@
+/* daemon/verb_explain.c - which rule decides for a packet, on each scope that it concerns. */
+#include "daemon/verbs.h"
+
+#include "policy/explain.h"
+
+static json_t *explain_scope(struct daemon *d, uint16_t scope, const struct addr *src,
+	const struct addr *dst, const unsigned numbers[3])
+{
+	const struct config *c = node_config(d->node);
+	bool host = scope == config_host_scope(c);
+	struct spd *spd = config_spd(c, scope);
+	struct policy_explanation e;
+	enum policy_direction dir;
+	char why[POLICY_WHY_MAX];
+	json_t *out = NULL;
+	struct flow f;
+
+	if (spd && policy_orient(host ? NULL : c->vips[scope].addrs,
+			   host ? 0 : c->vips[scope].n_addrs, src, (uint16_t)numbers[1],
+			   dst, (uint16_t)numbers[2], (uint8_t)numbers[0], &dir, &f)) {
+		policy_explain(spd, dir, &f, &e);
+		out = json_pack("{s:s,s:s,s:s,s:s}", "vip",
+			host ? "host" : c->vips[scope].name, "action",
+			policy_action_name(e.action), "rule",
+			e.entry ? e.entry->rule_name : "", "why", policy_why(&e, why));
+	}
+	spd_free(spd);
+	return out;
+}
+
+void verb_explain(const struct request *r)
+{
+	const struct config *c = node_config(r->d->node);
+	const char *src = request_arg(r, "src"), *dst = request_arg(r, "dst");
+	const char *names[3] = {"proto", "src_port", "dst_port"};
+	unsigned numbers[3];
+	struct addr from, to;
+
+	for (int i = 0; i < 3; i++)
+		numbers[i] =
+			(unsigned)json_integer_value(json_object_get(r->args, names[i]));
+	if (!src || !dst || !addr_parse(src, &from) || !addr_parse(dst, &to) ||
+		from.family != to.family) {
+		answer(r, 1, "explain takes two addresses of one family", NULL);
+		return;
+	}
+	json_t *list = json_array();
+	for (uint16_t scope = 0; c && scope <= config_host_scope(c); scope++) {
+		json_t *one = explain_scope(r->d, scope, &from, &to, numbers);
+
+		if (one)
+			json_array_append_new(list, one);
+	}
+	answer(r, 0, NULL, list);
+}

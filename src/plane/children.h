@@ -1,8 +1,10 @@
 /* plane/children.h - what the plane itself must remember of each child SA: whither it
  * sends, for path MTU, and its number, for queries of usage.
  *
- * RFC 4301 8.2: an ICMP error for path MTU is not authentic. It counts for the SAs that send
- * to where the quoted packet went, never below the family's minimum, and for ten minutes.
+ * RFC 4301 8.2, RFC 8085 5.2: an ICMP error for path MTU is not authentic. It counts if it
+ * quotes a packet of ours, addresses, ports and SPI; then for all SAs that send the same
+ * way, never below the family's minimum (576, 1280), a few times a second, and for ten
+ * minutes. It costs two look-ups, however many SAs there are.
  *
  * Floor 7. The data thread's.
  */
@@ -25,9 +27,16 @@ size_t children_count(const struct children *c);
 /* Numbers of all, in the order of adding; free with free(). */
 uint32_t *children_ids(struct children *c, size_t *n);
 
-/* The network said that outer packets to remote may have this many octets. */
-void children_path_mtu(struct children *c, const struct addr *local,
-	const struct endpoint *remote, bool encap, uint32_t octets, uint64_t now_ms);
+struct path_mtu { /* what somebody says of an outer packet of ours */
+	struct addr local;
+	struct endpoint remote; /* port with encap only */
+	bool encap;
+	bool by_kernel; /* our own: nothing is quoted */
+	uint32_t spi; /* as quoted */
+	uint32_t octets; /* what fits, IP header included */
+};
+/* False: it quotes no packet of ours, and nothing happened. */
+bool children_path_mtu(struct children *c, const struct path_mtu *told, uint64_t now_ms);
 /* Forgets what was learned too long ago. True: there is more to forget later. */
 bool children_forget_mtus(struct children *c, uint64_t now_ms);
 

@@ -3,7 +3,8 @@
  * IP_TRANSPARENT: sending from an address that has just gone. SO_MARK: past the steering.
  * IP_RECVERR: ICMP errors and local ones about size come with the datagram they concern.
  * Path MTU discovery is off until a packet asks for DF, so that the kernel fragments what
- * is too big and never refuses.
+ * is too big and never refuses. With DF the kernel's own idea of the path is not asked: it
+ * believes errors that quote ports alone, children.c only those that quote an SPI.
  */
 #include "config.h"
 
@@ -124,6 +125,6 @@ void local_set_df(struct local_socket *s, bool df)
 		atomic_load_explicit(&s->df, memory_order_relaxed) == df)
 		return;
 	socket_set_int(s->fd, IPPROTO_IP, IP_MTU_DISCOVER,
-		df ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
+		df ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
 	atomic_store_explicit(&s->df, df, memory_order_relaxed);
 }

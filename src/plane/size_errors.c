@@ -1,6 +1,7 @@
 /* plane/size_errors.c - the sockets' error queues, and the packet socket beside them.
  *
- * Only the size is used. Reading an error queue also clears what the kernel would tell
+ * Of an error from the network the quoted packet's SPI must be one of ours; the kernel's own
+ * word (the device is too narrow) quotes nothing. Reading an error queue also clears what the kernel would tell
  * the next sender.
  */
 #include "config.h"
@@ -16,11 +17,14 @@
 #include "os/sockaddr.h"
 #include "plane/listening.h"
 #include "plane/toobig.h"
+#include "wire/reader.h"
 
 enum { AT_ONCE = 32 };
 
-static uint32_t size_told(struct msghdr *m)
+/* quoted: what was behind the IP header, or in the UDP datagram. False: not of a size. */
+static bool size_told(struct msghdr *m, struct span quoted, struct path_mtu *out)
 {
+	struct reader r = rd_over(quoted);
 	struct sock_extended_err e;
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
@@ -29,9 +33,12 @@ static uint32_t size_told(struct msghdr *m)
 		if (!v4 && !v6)
 			continue;
 		memcpy(&e, CMSG_DATA(c), sizeof(e));
-		return e.ee_errno == EMSGSIZE ? e.ee_info : 0;
+		out->octets = e.ee_errno == EMSGSIZE ? e.ee_info : 0;
+		out->by_kernel = e.ee_origin == SO_EE_ORIGIN_LOCAL;
+		out->spi = rd_u32(&r);
+		return out->octets != 0 && (out->by_kernel || rd_ok(&r));
 	}
-	return 0;
+	return false;
 }
 
 void size_errors_of_socket(struct data *d, const struct local_socket *s, uint64_t now_ms)
@@ -40,7 +47,7 @@ void size_errors_of_socket(struct data *d, const struct local_socket *s, uint64_
 		uint8_t quoted[64];
 		_Alignas(struct cmsghdr) uint8_t control[256];
 		struct sockaddr_storage name = {0}; /* whither the datagram went */
-		struct endpoint remote;
+		struct path_mtu told = {.local = s->local->addr, .encap = s->udp};
 		struct iovec vector = {quoted, sizeof(quoted)};
 		struct msghdr m = {
 			.msg_name = &name,
@@ -50,26 +57,24 @@ void size_errors_of_socket(struct data *d, const struct local_socket *s, uint64_
 			.msg_control = control,
 			.msg_controllen = sizeof(control),
 		};
-		if (recvmsg(s->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+		ssize_t n = recvmsg(s->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT);
+		if (n < 0)
 			return;
-		uint32_t octets = size_told(&m);
-		if (octets == 0 || !sockaddr_read(&name, &remote))
+		if (!size_told(&m, span_of(quoted, (size_t)n), &told) ||
+			!sockaddr_read(&name, &told.remote))
 			continue;
-		children_path_mtu(
-			d->children, &s->local->addr, &remote, s->udp, octets, now_ms);
-		d->mtus_learned = true;
+		if (children_path_mtu(d->children, &told, now_ms))
+			d->mtus_learned = true;
 	}
 }
 
 void size_errors_on_arrival(struct data *d, uint64_t now_ms)
 {
-	struct toobig t;
+	struct path_mtu t;
 
 	for (unsigned i = 0; i < AT_ONCE && toobig_next(d->toobig_fd, &t); i++) {
-		if (!listening_find(d, &t.local))
-			continue;
-		children_path_mtu(
-			d->children, &t.local, &t.remote, t.encap, t.octets, now_ms);
-		d->mtus_learned = true;
+		if (listening_find(d, &t.local) &&
+			children_path_mtu(d->children, &t, now_ms))
+			d->mtus_learned = true;
 	}
 }

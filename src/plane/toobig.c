@@ -1,8 +1,9 @@
 /* plane/toobig.c - RFC 792 and RFC 1191 4: type 3, code 4, the next hop's MTU, and the
  * header and first octets of the packet that did not fit.
  *
- * Such an error is not authentic. children.c holds it to SAs that send from there to there,
- * never goes below the minimum, and forgets it in time (RFC 4301 8.2). IPv6 has no
+ * Such an error is not authentic: what it quotes must show an SPI of ours (children.h). A
+ * router that quotes but eight octets of a UDP datagram cannot show one, and is not
+ * believed; RFC 1812 4.3.2.3 wants as much as 576 octets hold. IPv6 has no
  * rp_filter: there the error queues are enough.
  */
 #include "config.h"
@@ -75,11 +76,14 @@ static bool read_header(
 	uint8_t version = rd_u8(r);
 	size_t len = (size_t)(version & 0x0f) * 4;
 
-	rd_skip(r, 8); /* from the class to the time to live */
+	rd_skip(r, 5); /* class, length, identification */
+	uint16_t fragment = rd_u16(r);
+	rd_skip(r, 1); /* time to live */
 	*proto = rd_u8(r);
 	rd_u16(r); /* checksum */
 	struct span from = rd_bytes(r, 4), to = rd_bytes(r, 4);
-	if (!rd_ok(r) || version >> 4 != 4 || len < HEADER_MIN)
+	if (!rd_ok(r) || version >> 4 != 4 || len < HEADER_MIN ||
+		(fragment & OFFSET_MASK) != 0)
 		return false;
 	*src = addr_from_bytes(from.at, from.len);
 	*dst = addr_from_bytes(to.at, to.len);
@@ -88,7 +92,7 @@ static bool read_header(
 }
 
 static bool read_quoted(
-	struct reader *r, const struct addr *reader_is, struct toobig *out)
+	struct reader *r, const struct addr *reader_is, struct path_mtu *out)
 {
 	uint8_t proto;
 
@@ -97,15 +101,21 @@ static bool read_quoted(
 		return false;
 	out->encap = proto == IP_UDP;
 	out->remote.port = 0;
-	if (!out->encap)
-		return proto == IP_ESP;
-	uint16_t from = rd_u16(r);
-	out->remote.port = rd_u16(r);
-	return rd_ok(r) && from == IKE_NATT_PORT;
+	if (!out->encap && proto != IP_ESP)
+		return false;
+	if (out->encap && rd_u16(r) != IKE_NATT_PORT)
+		return false;
+	if (out->encap) {
+		out->remote.port = rd_u16(r);
+		rd_skip(r, 4); /* length, checksum */
+	}
+	out->spi = rd_u32(r);
+	return rd_ok(r) && out->spi != 0; /* zeros: IKE */
 }
 
-bool toobig_parse(struct span packet, struct toobig *out)
+bool toobig_parse(struct span packet, struct path_mtu *out)
 {
+	*out = (struct path_mtu){0};
 	struct reader r = rd_over(packet);
 	struct addr router, us;
 	uint8_t proto;
@@ -119,7 +129,7 @@ bool toobig_parse(struct span packet, struct toobig *out)
 	       out->octets != 0 && read_quoted(&r, &us, out);
 }
 
-bool toobig_next(int fd, struct toobig *out)
+bool toobig_next(int fd, struct path_mtu *out)
 {
 	uint8_t bytes[READ_MAX];
 	struct sockaddr_ll name;

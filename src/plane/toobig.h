@@ -10,20 +10,14 @@
 #ifndef VIPSEC_PLANE_TOOBIG_H
 #define VIPSEC_PLANE_TOOBIG_H
 
-#include "base/addr.h"
 #include "base/span.h"
-
-struct toobig {
-	struct addr local; /* who sent what was too big: judged by the caller */
-	struct endpoint remote; /* to whom; port with encap only */
-	bool encap;
-	uint32_t octets; /* what fits, IP header included; never 0 */
-};
+#include "plane/children.h"
 
 int toobig_open(void); /* a non-blocking descriptor; -1: errno */
 /* False: none waits. What is malformed is skipped. */
-bool toobig_next(int fd, struct toobig *out);
-/* One IPv4 packet, from its header on. False: not such an error. */
-bool toobig_parse(struct span packet, struct toobig *out);
+bool toobig_next(int fd, struct path_mtu *out);
+/* One IPv4 packet, from its header on. False: not such an error. Whether what it quotes is
+ * of ours is children.h's question; octets and SPI are never 0. */
+bool toobig_parse(struct span packet, struct path_mtu *out);
 
 #endif

@@ -151,7 +151,7 @@ static void a_ring_works_on_when_it_was_full(void **state)
 #define TOO_BIG "03 04 0000 0000 053c"
 #define OURS(proto) "45000000 0001 4000 40 " proto " 0000 c000020a c6336407"
 
-static bool parse(const char *hex, struct toobig *out)
+static bool parse(const char *hex, struct path_mtu *out)
 {
 	uint8_t bytes[256];
 
@@ -160,7 +160,7 @@ static bool parse(const char *hex, struct toobig *out)
 
 static void an_error_for_esp_is_read(void **state)
 {
-	struct toobig t;
+	struct path_mtu t;
 	struct addr us = unit_addr("192.0.2.10"), peer = unit_addr("198.51.100.7");
 
 	(void)state;
@@ -173,26 +173,35 @@ static void an_error_for_esp_is_read(void **state)
 
 static void an_error_for_esp_in_udp_is_read(void **state)
 {
-	struct toobig t;
+	struct path_mtu t;
 
 	(void)state;
-	assert_true(parse(ROUTER_TO_US TOO_BIG OURS("11") "1194 ee48 0064 0000", &t));
+	assert_true(parse(
+		ROUTER_TO_US TOO_BIG OURS("11") "1194 ee48 0064 0000 0a0b0c0d", &t));
 	assert_true(t.encap);
 	assert_int_equal(t.remote.port, 61000);
+	assert_int_equal(t.spi, 0x0a0b0c0d);
 }
 
 static void other_icmp_is_not_taken_for_it(void **state)
 {
-	struct toobig t;
+	struct path_mtu t;
 
 	(void)state;
-	/* host unreachable; no size; UDP of another port; TCP; quotes another's packet */
+	/* host unreachable; no size; UDP of another port; IKE; TCP; quotes another's packet, a
+	 * later fragment */
 	assert_false(parse(
 		ROUTER_TO_US "03 01 0000 0000 053c" OURS("32") "01020304 00000007", &t));
 	assert_false(parse(
 		ROUTER_TO_US "03 04 0000 0000 0000" OURS("32") "01020304 00000007", &t));
 	assert_false(parse(ROUTER_TO_US TOO_BIG OURS("11") "0035 ee48 0064 0000", &t));
-	assert_false(parse(ROUTER_TO_US TOO_BIG OURS("06") "1194 ee48 0064 0000", &t));
+	assert_false(parse(
+		ROUTER_TO_US TOO_BIG OURS("11") "1194 ee48 0064 0000 00000000", &t));
+	assert_false(parse(ROUTER_TO_US TOO_BIG
+		"45000000 0001 4007 40 32 0000 c000020a c6336407 01020304 00000007",
+		&t));
+	assert_false(parse(
+		ROUTER_TO_US TOO_BIG OURS("06") "1194 ee48 0064 0000 0a0b0c0d", &t));
 	assert_false(parse(ROUTER_TO_US TOO_BIG
 		"45000000 0001 4000 40 32 0000 c000020b c6336407 01020304 00000007",
 		&t));
@@ -202,13 +211,13 @@ static void a_cut_off_error_is_skipped(void **state)
 {
 	uint8_t bytes[256];
 	struct span whole =
-		unit_hex(ROUTER_TO_US TOO_BIG OURS("11") "1194 ee48 0064 0000", bytes,
-			sizeof(bytes));
-	struct toobig t;
+		unit_hex(ROUTER_TO_US TOO_BIG OURS("11") "1194 ee48 0064 0000 0a0b0c0d",
+			bytes, sizeof(bytes));
+	struct path_mtu t;
 
 	(void)state;
-	/* The ports are the last that is read: four octets from the end. */
-	for (size_t len = 0; len < whole.len - 4; len++)
+	/* Eight octets of UDP alone show no SPI: that is not enough. */
+	for (size_t len = 0; len < whole.len; len++)
 		assert_false(toobig_parse(span_of(whole.at, len), &t));
 	assert_true(toobig_parse(whole, &t));
 }

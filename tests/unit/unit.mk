@@ -207,6 +207,10 @@ UNIT_TESTS += tests/unit/test_plane_parts
 tests_unit_test_plane_parts_SOURCES = tests/unit/test_plane_parts.c
 tests_unit_test_plane_parts_LDADD = src/plane/libvipsec_plane.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) \
 	-lpthread
+UNIT_TESTS += tests/unit/test_plane_path_mtu
+tests_unit_test_plane_path_mtu_SOURCES = tests/unit/test_plane_path_mtu.c
+tests_unit_test_plane_path_mtu_LDADD = src/plane/libvipsec_plane.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) \
+	-lpthread
 
 # --- daemon
 UNIT_TESTS += tests/unit/test_daemon_activation

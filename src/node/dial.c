@@ -20,7 +20,6 @@
 
 enum {
 	YOUNG_MS = 1000,
-	GIVE_UP_MS = 8000, /* then a new call, with a new address choice and new keys */
 	PAUSE_FIRST_MS = 500, /* nobody answered; doubles */
 	PAUSE_LAST_MS = 15000,
 	REFUSED_FIRST_MS = 2000, /* the peer said no; doubles */
@@ -83,7 +82,7 @@ static void conn_of(const struct node *n, const struct peer *p, struct ike_conn 
 	c->nlbs = cluster_says_nlbs(n, s);
 	c->no_contact = contact_elsewhere(n, s);
 	c->urgent = p->urgent;
-	c->give_up_ms = GIVE_UP_MS;
+	c->give_up_ms = CALL_GIVE_UP_MS;
 }
 
 static void unqueue(struct node *n, struct peer *p)
@@ -202,6 +201,13 @@ static uint64_t grown(uint64_t first, unsigned times, uint64_t last)
 	while (times-- > 0 && first < last)
 		first *= 2;
 	return first < last ? first : last;
+}
+
+uint64_t dial_longest_pause_ms(unsigned tries)
+{
+	uint64_t ms = grown(PAUSE_FIRST_MS, tries, PAUSE_LAST_MS);
+
+	return ms + ms * JITTER / 100;
 }
 
 static const char *why_text(const struct ike_failure *f)

@@ -45,7 +45,7 @@ uint64_t idle_timeout_of(const struct node *n, const struct session *s)
 
 /* ---- asking the plane -------------------------------------------------------------- */
 
-static uint64_t period_of(const struct node *n)
+uint64_t idle_period_ms(const struct node *n)
 {
 	uint64_t ms =
 		smaller(n->tuning.idle_timeout_failover_ms, n->tuning.idle_lifetime_ms);
@@ -58,7 +58,7 @@ static uint64_t period_of(const struct node *n)
 static void query(struct node *n)
 {
 	effects_add(n->out, FX_USAGE_QUERY, 0);
-	n->query_due_ms = n->now_ms + period_of(n);
+	n->query_due_ms = n->now_ms + idle_period_ms(n);
 }
 
 void idle_query_soon(struct node *n, uint64_t in_ms)
@@ -259,7 +259,7 @@ void idle_settle(struct node *n)
 	if (n->n_sessions == 0)
 		n->query_due_ms = UINT64_MAX;
 	else if (n->query_due_ms == UINT64_MAX)
-		n->query_due_ms = n->now_ms + period_of(n);
+		n->query_due_ms = n->now_ms + idle_period_ms(n);
 	else if (n->query_due_ms <= n->now_ms)
 		query(n);
 }

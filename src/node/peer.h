@@ -21,6 +21,7 @@ enum {
 	PEERS_MAX = 20000,
 	IN_FLIGHT_MAX = 64, /* calls younger than a second */
 	SIBLING_WAIT_MS = 500,
+	CALL_GIVE_UP_MS = 8000, /* then a new call, with new keys and another address */
 	WANT_TRAFFIC = 1, /* packets wait */
 	WANT_LOST = 2, /* its SA was lost: call again by ourselves, for a day */
 	WANT_ORDER = 4 /* `vipsec up` */
@@ -129,6 +130,8 @@ void proposals_of(const struct config *c, uint32_t rule, struct ike_proposals *o
 /* An SA of the same identity pair may live on another member. */
 bool contact_elsewhere(const struct node *n, const struct scope *s);
 uint64_t dial_due_ms(const struct node *n);
+/* After a call that nobody answered, with so many in vain before it. */
+uint64_t dial_longest_pause_ms(unsigned tries);
 
 /* ---- sibling.c: several rules with one identity pair ------------------------------- */
 
@@ -138,7 +141,8 @@ struct identity sibling_local_id(const struct node *n, const struct peer *p);
 /* Type 0: whoever proves to have the key. */
 struct identity sibling_remote_id(const struct node *n, const struct peer *p);
 /* Until then p waits for another that is called alone; 0: it need not. */
-uint64_t sibling_wait_ms(struct node *n, const struct peer *p);
+uint64_t sibling_wait_ms(const struct node *n, const struct peer *p);
+bool sibling_exists(const struct node *n, const struct peer *p);
 /* The call of p is answered, or has ended: who waited for it is called. */
 void sibling_follow(struct node *n, const struct peer *p);
 
@@ -165,6 +169,18 @@ void idle_settle(struct node *n);
 uint64_t idle_due_ms(const struct node *n);
 uint64_t idle_timeout_of(const struct node *n, const struct session *s);
 void idle_query_soon(struct node *n, uint64_t in_ms);
+uint64_t idle_period_ms(const struct node *n); /* between two reports of the data plane */
+
+/* ---- worst.c: the worst-case recovery time ---------------------------------------- */
+
+struct crowd {
+	uint32_t from_rank[UINT8_MAX + 1]; /* peers that are at least as busy */
+};
+
+void worst_count(const struct node *n, struct crowd *out);
+/* UINT64_MAX: only the peer can call. */
+uint64_t worst_recovery(
+	const struct node *n, const struct peer *p, const struct crowd *crowd);
 
 /* ---- overlap.c: two peers with the same selectors --------------------------------- */
 

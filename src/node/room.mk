@@ -30,4 +30,5 @@ src_node_libvipsec_node_a_SOURCES = \
 	src/node/takeover.c \
 	src/node/tell.c \
 	src/node/tune.c \
-	src/node/view.c src/node/view.h
+	src/node/view.c src/node/view.h \
+	src/node/worst.c

@@ -54,21 +54,37 @@ static bool is_sibling(const struct node *n, const struct peer *a, const struct 
 }
 
 /* Calls each sibling; some may come twice: they share the address, and the name. */
-static void siblings_each(struct node *n, const struct peer *p,
-	void (*each)(struct node *n, struct peer *q, void *ctx), void *ctx)
+static void siblings_each(const struct node *n, const struct peer *p,
+	void (*each)(struct peer *q, void *ctx), void *ctx)
 {
 	for (struct list *at = p->by_addr.next; !p->behind && at != &p->by_addr;
 		at = at->next) {
 		struct peer *q = list_entry(at, struct peer, by_addr);
 		if (is_sibling(n, p, q))
-			each(n, q, ctx);
+			each(q, ctx);
 	}
 	for (struct list *at = p->by_id.next;
 		p->remote_id.type != ID_ANY && at != &p->by_id; at = at->next) {
 		struct peer *q = list_entry(at, struct peer, by_id);
 		if (is_sibling(n, p, q))
-			each(n, q, ctx);
+			each(q, ctx);
 	}
+}
+
+static void note_one(struct peer *q, void *ctx)
+{
+	bool *found = ctx;
+
+	(void)q;
+	*found = true;
+}
+
+bool sibling_exists(const struct node *n, const struct peer *p)
+{
+	bool found = false;
+
+	siblings_each(n, p, note_one, &found);
+	return found;
 }
 
 struct leader {
@@ -76,18 +92,17 @@ struct leader {
 	bool is_up; /* one of them has an SA: nobody will say it */
 };
 
-static void find_leader(struct node *n, struct peer *q, void *ctx)
+static void find_leader(struct peer *q, void *ctx)
 {
 	struct leader *l = ctx;
 
-	(void)n;
 	if (!list_empty(&q->sessions))
 		l->is_up = true;
 	if (q->call != 0 && q->called_ms > l->called_ms)
 		l->called_ms = q->called_ms;
 }
 
-uint64_t sibling_wait_ms(struct node *n, const struct peer *p)
+uint64_t sibling_wait_ms(const struct node *n, const struct peer *p)
 {
 	struct leader l = {0};
 
@@ -99,9 +114,10 @@ uint64_t sibling_wait_ms(struct node *n, const struct peer *p)
 	return l.called_ms + SIBLING_WAIT_MS;
 }
 
-static void let_follow(struct node *n, struct peer *q, void *ctx)
+static void let_follow(struct peer *q, void *ctx)
 {
-	(void)ctx;
+	struct node *n = ctx;
+
 	if (!q->followed || q->next_try_ms == 0)
 		return;
 	q->followed = false;
@@ -110,5 +126,5 @@ static void let_follow(struct node *n, struct peer *q, void *ctx)
 
 void sibling_follow(struct node *n, const struct peer *p)
 {
-	siblings_each(n, p, let_follow, NULL);
+	siblings_each(n, p, let_follow, n);
 }

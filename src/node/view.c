@@ -1,14 +1,8 @@
 /* node/view.c - looking at a node without changing it.
- *
- * The worst-case recovery time is what follows from the settings when this node dies (or,
- * on a plain host, when the peer does): the cluster's failover time and one call where we
- * know how to call, otherwise the idle timer that finds the loss out.
  */
 #include "node/core.h"
 
 #include <stdio.h>
-
-enum { CALL_MS = 1000 }; /* a call with one lost datagram */
 
 const char *vip_state_name(enum vip_state s)
 {
@@ -111,24 +105,6 @@ bool node_look_vip(const struct node *n, uint16_t scope, struct vip_view *out)
 	return true;
 }
 
-static uint64_t worst_recovery(
-	const struct node *n, const struct peer *p, const struct session *s)
-{
-	uint64_t timer =
-		s ? idle_timeout_of(n, s)
-		  : (p->nlbs || n->tuning.nlbs_flags ? n->tuning.idle_timeout_failover_ms
-						     : n->tuning.idle_timeout_ms);
-
-	if (!cluster_is_clustered(n) || n->scopes[p->scope].is_host)
-		return peer_callable(p) ? timer + CALL_MS : UINT64_MAX;
-	if (n->config->cluster.takeover == TAKEOVER_REINITIATE && peer_callable(p))
-		return n->params.failover_ms + CALL_MS;
-	if (n->config->cluster.takeover == TAKEOVER_REINITIATE)
-		return UINT64_MAX;
-	/* The peer's own timer decides; with like settings it is ours. */
-	return (timer > n->params.failover_ms ? timer : n->params.failover_ms) + CALL_MS;
-}
-
 static void look_session(
 	const struct node *n, const struct session *s, struct peer_view *out)
 {
@@ -147,7 +123,8 @@ static void look_session(
 		out->last_in_ms = info.last_in_ms;
 }
 
-static void look_peer(const struct node *n, const struct peer *p, struct peer_view *out)
+static void look_peer(const struct node *n, const struct peer *p,
+	const struct crowd *crowd, struct peer_view *out)
 {
 	const struct session *s = peer_session(p);
 
@@ -163,7 +140,7 @@ static void look_peer(const struct node *n, const struct peer *p, struct peer_vi
 		.peer_nlbs = p->nlbs,
 		.next_try_ms = p->next_try_ms,
 		.idle_timeout_ms = idle_timeout_of(n, s),
-		.worst_recovery_ms = worst_recovery(n, p, s),
+		.worst_recovery_ms = worst_recovery(n, p, crowd),
 	};
 	memcpy(out->rule_name, n->config->rules[p->rule].name, sizeof(out->rule_name));
 	memcpy(out->reason, p->reason, sizeof(out->reason));
@@ -177,10 +154,13 @@ static void look_peer(const struct node *n, const struct peer *p, struct peer_vi
 void node_each_peer(
 	const struct node *n, bool (*each)(const struct peer_view *, void *), void *ctx)
 {
+	struct crowd crowd;
+
+	worst_count(n, &crowd);
 	list_each(item, &n->peers)
 	{
 		struct peer_view v;
-		look_peer(n, list_entry(item, struct peer, link), &v);
+		look_peer(n, list_entry(item, struct peer, link), &crowd, &v);
 		if (!each(&v, ctx))
 			return;
 	}

@@ -58,9 +58,8 @@ struct peer_view {
 	uint64_t bytes_in, bytes_out, packets_in, packets_out;
 	uint64_t last_in_ms, last_out_ms; /* 0: never */
 	uint64_t idle_timeout_ms; /* T that holds for this peer */
-	uint64_t
-		worst_recovery_ms; /* follows from the settings; UINT64_MAX: only the peer can
-				       call */
+	uint64_t worst_recovery_ms; /* from the loss on, as things stand (worst.c);
+				       UINT64_MAX: only the peer can call */
 	uint64_t next_try_ms; /* BACKOFF; 0: none */
 	char reason[160];
 };

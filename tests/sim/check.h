@@ -43,7 +43,7 @@ void check_daemon_new(struct sim *s, const struct machine *m);
 void check_begin_quiet(struct sim *s);
 /* At the end of the quiet time. */
 void check_end(struct sim *s);
-/* How long a peer may need to be back, with the settings of this run. */
-uint64_t check_allowed_ms(const struct sim *s);
+/* How long the last peer may need to be back. */
+uint64_t check_longest_ms(const struct sim *s);
 
 #endif

@@ -98,7 +98,6 @@ static void print_summary(const struct jobs *j)
 	SAY(spoofs_tried);
 	SAY(guarded);
 	SAY(recoveries);
-	SAY(recoveries_late);
 	SAY(recovery_max_ms);
 	printf("%llu passed, %llu failed, 0 skipped\n", (unsigned long long)j->passed,
 		(unsigned long long)j->failed);

@@ -22,7 +22,7 @@ struct counts {
 	uint64_t claims, bindings, takeovers, mutes, children, crossings;
 	uint64_t app_sent, app_answered, clear_sent, clear_answered, sealed, datagrams;
 	uint64_t lost, duplicated, replays_tried, spoofs_tried, guarded;
-	uint64_t recoveries, recoveries_late; /* than the peer's own daemon had said */
+	uint64_t recoveries;
 	uint64_t recovery_max_ms;
 };
 

@@ -121,6 +121,11 @@ static void on_ask(struct sim *s, struct action *a)
 	world_at(s, world_later(&s->world, s->sc.crowd ? in * CROWD_SLOWER : in), *a);
 }
 
+uint64_t traffic_longest_pause_ms(const struct sim *s)
+{
+	return s->sc.crowd ? ASK_MAX_MS * CROWD_SLOWER : ASK_MAX_MS;
+}
+
 void traffic_init(struct sim *s)
 {
 	stream_init(&s->traffic.dice, s->world.seed, 3);

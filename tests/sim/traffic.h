@@ -38,6 +38,8 @@ void traffic_init(struct sim *s);
 void traffic_free(struct sim *s);
 /* The faults are over: from now on it counts how long everybody needs. */
 void traffic_mark(struct sim *s);
+uint64_t traffic_longest_pause_ms(
+	const struct sim *s); /* of a peer between two questions */
 void traffic_arrived(struct sim *s, struct machine *m, const struct endpoint *src,
 	const struct endpoint *dst, struct span payload, bool secured);
 /* A rule protects what is inside. */

@@ -72,6 +72,7 @@ EXTRA_DIST += \
 	tests/cluster/t-bare-vip.py \
 	tests/cluster/t-corosync.py \
 	tests/cluster/t-failover.py \
+	tests/cluster/t-readme.py \
 	tests/cluster/t-recipe.py \
 	tests/cluster/t-split.py \
 	tests/cluster/t-ipv6.py \

@@ -1,10 +1,8 @@
 /* port/watch.c - rtnetlink (libnl) into a queue of events.
  *
- * A table holds every address of the machine by (interface, address); an event is made
- * when its state changes. Messages of the kernel are taken in order. When the kernel had
- * no room for one (ENOBUFS), whatever still waits is thrown away, all addresses and links
- * are dumped, and the difference becomes events; an address made anew meanwhile is
- * recognised by its time of creation.
+ * Messages of the kernel are taken in order; known.c says which of them change anything.
+ * When the kernel had no room for one (ENOBUFS), whatever still waits is thrown away, all
+ * addresses and links are dumped, and the difference becomes events.
  *
  * What an event means for a VIP is the node's business.
  */
@@ -15,7 +13,6 @@
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/route/rtnl.h>
@@ -24,26 +21,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/list.h"
 #include "base/mem.h"
-
-struct known_addr {
-	struct list link;
-	struct addr addr;
-	unsigned ifindex;
-	uint32_t created; /* the kernel's time stamp */
-	enum watch_kind state;
-	bool dad_failed;
-	bool seen; /* in the dump under way */
-};
-
-struct known_link {
-	struct list link;
-	unsigned ifindex;
-	char name[IF_NAMESIZE];
-	bool up;
-	bool seen;
-};
+#include "port/known.h"
 
 struct waiting {
 	struct list link;
@@ -53,97 +32,24 @@ struct waiting {
 struct watch {
 	struct watch_params params;
 	struct nl_sock *events, *dump;
-	struct list addrs, links, queue;
+	struct known known;
+	struct list queue;
 	bool routes_waiting; /* an unread WATCH_ROUTES is in the queue */
 	struct watch_totals totals;
 };
 
 /* ---- events --------------------------------------------------------------- */
 
-static struct watch_event *push(struct watch *w, enum watch_kind kind, unsigned ifindex)
+static void push(void *ctx, const struct watch_event *e)
 {
+	struct watch *w = ctx;
 	struct waiting *q = mem_new(1, sizeof(*q));
 
-	q->event.kind = kind;
-	q->event.ifindex = ifindex;
+	q->event = *e;
 	list_add(&w->queue, &q->link);
-	return &q->event;
-}
-
-static void push_addr(struct watch *w, const struct known_addr *k)
-{
-	struct watch_event *e = push(w, k->state, k->ifindex);
-
-	e->addr = k->addr;
-	e->dad_failed = k->dad_failed;
-}
-
-static void push_link(struct watch *w, const struct known_link *k)
-{
-	struct watch_event *e = push(w, WATCH_LINK, k->ifindex);
-
-	snprintf(e->link, sizeof(e->link), "%s", k->name);
-	e->up = k->up;
 }
 
 /* ---- addresses -------------------------------------------------------------- */
-
-static struct known_addr *find_addr(
-	struct watch *w, unsigned ifindex, const struct addr *a)
-{
-	list_each(item, &w->addrs)
-	{
-		struct known_addr *k = list_entry(item, struct known_addr, link);
-		if (k->ifindex == ifindex && addr_equal(&k->addr, a))
-			return k;
-	}
-	return NULL;
-}
-
-/* The same address on another link: it is not gone as long as one has it. */
-static bool held_elsewhere(struct watch *w, const struct known_addr *k)
-{
-	list_each(item, &w->addrs)
-	{
-		const struct known_addr *other =
-			list_entry(item, struct known_addr, link);
-		if (other != k && addr_equal(&other->addr, &k->addr))
-			return true;
-	}
-	return false;
-}
-
-static void lose_addr(struct watch *w, struct known_addr *k)
-{
-	k->state = WATCH_GONE;
-	k->dad_failed = false;
-	if (!held_elsewhere(w, k))
-		push_addr(w, k);
-	list_del(&k->link);
-	free(k);
-}
-
-static void learn_addr(struct watch *w, const struct known_addr *now)
-{
-	struct known_addr *k = find_addr(w, now->ifindex, &now->addr);
-
-	if (k && k->created != now->created) {
-		lose_addr(w, k);
-		k = NULL;
-	}
-	if (!k) {
-		k = mem_new(1, sizeof(*k));
-		*k = *now;
-		k->state = WATCH_GONE;
-		list_add(&w->addrs, &k->link);
-	}
-	bool same = k->state == now->state && k->dad_failed == now->dad_failed;
-	k->state = now->state;
-	k->dad_failed = now->dad_failed;
-	k->seen = true;
-	if (!same)
-		push_addr(w, k);
-}
 
 static bool read_addr(struct nlmsghdr *msg, struct known_addr *out)
 {
@@ -179,51 +85,13 @@ static void on_addr(struct watch *w, struct nlmsghdr *msg)
 	if (!read_addr(msg, &now))
 		return;
 	if (msg->nlmsg_type == RTM_NEWADDR) {
-		learn_addr(w, &now);
+		known_learn_addr(&w->known, &now);
 		return;
 	}
-	struct known_addr *k = find_addr(w, now.ifindex, &now.addr);
-	if (k)
-		lose_addr(w, k);
+	known_lose_addr(&w->known, now.ifindex, &now.addr);
 }
 
 /* ---- links and routes --------------------------------------------------------- */
-
-static struct known_link *find_link(struct watch *w, unsigned ifindex)
-{
-	list_each(item, &w->links)
-	{
-		struct known_link *k = list_entry(item, struct known_link, link);
-		if (k->ifindex == ifindex)
-			return k;
-	}
-	return NULL;
-}
-
-static void lose_link(struct watch *w, struct known_link *k)
-{
-	k->up = false;
-	push_link(w, k);
-	list_del(&k->link);
-	free(k);
-}
-
-static void learn_link(struct watch *w, const struct known_link *now)
-{
-	struct known_link *k = find_link(w, now->ifindex);
-	bool same = k && k->up == now->up;
-
-	if (!k) {
-		k = mem_new(1, sizeof(*k));
-		k->ifindex = now->ifindex;
-		list_add(&w->links, &k->link);
-	}
-	snprintf(k->name, sizeof(k->name), "%s", now->name);
-	k->up = now->up;
-	k->seen = true;
-	if (!same)
-		push_link(w, k);
-}
 
 static void on_link(struct watch *w, struct nlmsghdr *msg)
 {
@@ -242,19 +110,17 @@ static void on_link(struct watch *w, struct nlmsghdr *msg)
 		snprintf(now.name, sizeof(now.name), "%s",
 			nla_get_string(at[IFLA_IFNAME]));
 	if (msg->nlmsg_type == RTM_NEWLINK) {
-		learn_link(w, &now);
+		known_learn_link(&w->known, &now);
 		return;
 	}
-	struct known_link *k = find_link(w, now.ifindex);
-	if (k)
-		lose_link(w, k);
+	known_lose_link(&w->known, now.ifindex);
 }
 
 static void note_routes(struct watch *w)
 {
 	if (!w->params.routes || w->routes_waiting)
 		return;
-	push(w, WATCH_ROUTES, 0);
+	push(w, &(struct watch_event){.kind = WATCH_ROUTES});
 	w->routes_waiting = true;
 }
 
@@ -312,31 +178,13 @@ static int dump_all(struct watch *w, int type)
 
 static int read_everything(struct watch *w)
 {
-	list_each(item, &w->addrs)
-	{
-		list_entry(item, struct known_addr, link)->seen = false;
-	}
-	list_each(item, &w->links)
-	{
-		list_entry(item, struct known_link, link)->seen = false;
-	}
+	known_doubt_all(&w->known);
 	int err = dump_all(w, RTM_GETLINK);
 	if (err >= 0)
 		err = dump_all(w, RTM_GETADDR);
 	if (err < 0)
 		return err;
-	list_each_safe(item, &w->addrs)
-	{
-		struct known_addr *k = list_entry(item, struct known_addr, link);
-		if (!k->seen)
-			lose_addr(w, k);
-	}
-	list_each_safe(item, &w->links)
-	{
-		struct known_link *k = list_entry(item, struct known_link, link);
-		if (!k->seen)
-			lose_link(w, k);
-	}
+	known_lose_unseen(&w->known);
 	return 0;
 }
 
@@ -404,8 +252,9 @@ struct watch *watch_open(const struct watch_params *p, char *why, size_t why_cap
 	struct watch *w = mem_new(1, sizeof(*w));
 
 	w->params = *p;
-	list_init(&w->addrs);
-	list_init(&w->links);
+	known_init(&w->known);
+	w->known.changed = push;
+	w->known.ctx = w;
 	list_init(&w->queue);
 	/* First listen, then read what is there: nothing falls between. */
 	bool ok = listen_for_events(w);
@@ -421,14 +270,7 @@ struct watch *watch_open(const struct watch_params *p, char *why, size_t why_cap
 
 void watch_close(struct watch *w)
 {
-	list_each_safe(item, &w->addrs)
-	{
-		free(list_entry(item, struct known_addr, link));
-	}
-	list_each_safe(item, &w->links)
-	{
-		free(list_entry(item, struct known_link, link));
-	}
+	known_wipe(&w->known);
 	list_each_safe(item, &w->queue)
 	{
 		free(list_entry(item, struct waiting, link));

@@ -1,20 +1,5 @@
 /* test_esp_path_mtu.c - packets that do not fit, and datagrams that come in pieces. */
-#include "unit.h"
-#include "../esp_lab.h"
-
-static struct lab l;
-
-static void open_lab(struct lab_options o)
-{
-	lab_init(&l, o);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	lab_free(&l);
-	return 0;
-}
+#include "esp_pair.h"
 
 /* UDP from A to B of `total` octets in all, with or without DF. */
 static struct esp_packet packet(size_t total, bool df)
@@ -332,8 +317,6 @@ static void a_whole_batch_of_datagrams(void **state)
 		assert_memory_equal(b.at[i].at + 28, want, 8);
 	}
 }
-
-#define TEST(name) cmocka_unit_test_teardown(name, teardown)
 
 int main(void)
 {

@@ -1,6 +1,10 @@
 # Unit tests, one block a room. A test program is its name in UNIT_TESTS, its sources,
 # and $(unit_ldadd); one that needs flags of its own adds PROGRAM_CPPFLAGS. `make check`
 # runs all of them.
+#
+# Rooms stand in the order of their floors.
+
+# --- every room
 EXTRA_DIST += tests/unit/unit.h
 
 # --- base
@@ -24,53 +28,11 @@ UNIT_TESTS += tests/unit/test_base_ts
 tests_unit_test_base_ts_SOURCES = tests/unit/test_base_ts.c
 tests_unit_test_base_ts_LDADD = $(unit_ldadd)
 
-# --- crypto
-UNIT_TESTS += tests/unit/test_crypto_aead tests/unit/test_crypto_prf \
-	tests/unit/test_crypto_kex
-tests_unit_test_crypto_aead_SOURCES = tests/unit/test_crypto_aead.c
-tests_unit_test_crypto_aead_LDADD = $(unit_ldadd)
-tests_unit_test_crypto_prf_SOURCES = tests/unit/test_crypto_prf.c
-tests_unit_test_crypto_prf_LDADD = $(unit_ldadd)
-tests_unit_test_crypto_kex_SOURCES = tests/unit/test_crypto_kex.c
-tests_unit_test_crypto_kex_LDADD = $(unit_ldadd)
-EXTRA_DIST += tests/unit/hex.h tests/vectors/aead.h tests/vectors/kex.h \
-	tests/vectors/prf.h
-
-# --- policy
-UNIT_TESTS += tests/unit/test_policy_spd
-tests_unit_test_policy_spd_SOURCES = tests/unit/test_policy_spd.c
-tests_unit_test_policy_spd_LDADD = $(unit_ldadd)
-
-UNIT_TESTS += tests/unit/test_policy_narrow
-tests_unit_test_policy_narrow_SOURCES = tests/unit/test_policy_narrow.c
-tests_unit_test_policy_narrow_LDADD = $(unit_ldadd)
-
-UNIT_TESTS += tests/unit/test_policy_explain
-tests_unit_test_policy_explain_SOURCES = tests/unit/test_policy_explain.c
-tests_unit_test_policy_explain_LDADD = $(unit_ldadd)
-
 # --- wire
 UNIT_TESTS += tests/unit/test_wire_cursor
 tests_unit_test_wire_cursor_SOURCES = tests/unit/test_wire_cursor.c
 tests_unit_test_wire_cursor_LDADD = $(unit_ldadd)
 
-UNIT_TESTS += tests/unit/test_wire_message
-tests_unit_test_wire_message_SOURCES = tests/unit/test_wire_message.c
-tests_unit_test_wire_message_LDADD = $(unit_ldadd)
-
-UNIT_TESTS += tests/unit/test_wire_sa
-tests_unit_test_wire_sa_SOURCES = tests/unit/test_wire_sa.c
-tests_unit_test_wire_sa_LDADD = $(unit_ldadd)
-
-UNIT_TESTS += tests/unit/test_wire_payloads
-tests_unit_test_wire_payloads_SOURCES = tests/unit/test_wire_payloads.c
-tests_unit_test_wire_payloads_LDADD = $(unit_ldadd)
-
-# --- esp
-EXTRA_DIST += tests/esp_lab.h
-UNIT_TESTS += tests/unit/test_esp_path
-tests_unit_test_esp_path_SOURCES = tests/unit/test_esp_path.c
-tests_unit_test_esp_path_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_wire_esp
 tests_unit_test_wire_esp_SOURCES = tests/unit/test_wire_esp.c
 tests_unit_test_wire_esp_LDADD = $(unit_ldadd)
@@ -79,43 +41,49 @@ UNIT_TESTS += tests/unit/test_wire_ip
 tests_unit_test_wire_ip_SOURCES = tests/unit/test_wire_ip.c
 tests_unit_test_wire_ip_LDADD = $(unit_ldadd)
 
-UNIT_TESTS += tests/unit/test_esp_gate
-THREAD_TESTS += tests/unit/test_esp_gate
-tests_unit_test_esp_gate_SOURCES = tests/unit/test_esp_gate.c
-tests_unit_test_esp_gate_LDADD = $(unit_ldadd) -lpthread
+UNIT_TESTS += tests/unit/test_wire_message
+tests_unit_test_wire_message_SOURCES = tests/unit/test_wire_message.c
+tests_unit_test_wire_message_LDADD = $(unit_ldadd)
 
-UNIT_TESTS += tests/unit/test_esp_replay
-tests_unit_test_esp_replay_SOURCES = tests/unit/test_esp_replay.c
-tests_unit_test_esp_replay_LDADD = $(unit_ldadd)
+UNIT_TESTS += tests/unit/test_wire_payloads
+tests_unit_test_wire_payloads_SOURCES = tests/unit/test_wire_payloads.c
+tests_unit_test_wire_payloads_LDADD = $(unit_ldadd)
 
-UNIT_TESTS += tests/unit/test_esp_reassembly
-tests_unit_test_esp_reassembly_SOURCES = tests/unit/test_esp_reassembly.c
-tests_unit_test_esp_reassembly_LDADD = $(unit_ldadd)
+UNIT_TESTS += tests/unit/test_wire_sa
+tests_unit_test_wire_sa_SOURCES = tests/unit/test_wire_sa.c
+tests_unit_test_wire_sa_LDADD = $(unit_ldadd)
 
-UNIT_TESTS += tests/unit/test_esp_inbound
-tests_unit_test_esp_inbound_SOURCES = tests/unit/test_esp_inbound.c
-tests_unit_test_esp_inbound_LDADD = $(unit_ldadd)
+# --- crypto
+EXTRA_DIST += tests/unit/hex.h tests/vectors/aead.h tests/vectors/kex.h \
+	tests/vectors/prf.h
 
-UNIT_TESTS += tests/unit/test_esp_outbound
-tests_unit_test_esp_outbound_SOURCES = tests/unit/test_esp_outbound.c
-tests_unit_test_esp_outbound_LDADD = $(unit_ldadd)
+UNIT_TESTS += tests/unit/test_crypto_aead
+tests_unit_test_crypto_aead_SOURCES = tests/unit/test_crypto_aead.c
+tests_unit_test_crypto_aead_LDADD = $(unit_ldadd)
 
-UNIT_TESTS += tests/unit/test_esp_hold
-tests_unit_test_esp_hold_SOURCES = tests/unit/test_esp_hold.c
-tests_unit_test_esp_hold_LDADD = $(unit_ldadd)
+UNIT_TESTS += tests/unit/test_crypto_kex
+tests_unit_test_crypto_kex_SOURCES = tests/unit/test_crypto_kex.c
+tests_unit_test_crypto_kex_LDADD = $(unit_ldadd)
 
-UNIT_TESTS += tests/unit/test_esp_path_mtu
-tests_unit_test_esp_path_mtu_SOURCES = tests/unit/test_esp_path_mtu.c
-tests_unit_test_esp_path_mtu_LDADD = $(unit_ldadd)
-# --- ike
-EXTRA_DIST += tests/unit/ike_lab.h
-UNIT_TESTS += tests/unit/test_ike_handshake
-tests_unit_test_ike_handshake_SOURCES = tests/unit/test_ike_handshake.c tests/unit/ike_lab.c
-tests_unit_test_ike_handshake_LDADD = $(unit_ldadd)
+UNIT_TESTS += tests/unit/test_crypto_prf
+tests_unit_test_crypto_prf_SOURCES = tests/unit/test_crypto_prf.c
+tests_unit_test_crypto_prf_LDADD = $(unit_ldadd)
+
+# --- policy
+UNIT_TESTS += tests/unit/test_policy_explain
+tests_unit_test_policy_explain_SOURCES = tests/unit/test_policy_explain.c
+tests_unit_test_policy_explain_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_policy_narrow
+tests_unit_test_policy_narrow_SOURCES = tests/unit/test_policy_narrow.c
+tests_unit_test_policy_narrow_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_policy_spd
+tests_unit_test_policy_spd_SOURCES = tests/unit/test_policy_spd.c
+tests_unit_test_policy_spd_LDADD = $(unit_ldadd)
+
 # --- config
-UNIT_TESTS += tests/unit/test_config_parse
-tests_unit_test_config_parse_SOURCES = tests/unit/test_config_parse.c
-tests_unit_test_config_parse_LDADD = $(unit_ldadd)
+EXTRA_DIST += tests/unit/config_files.h tests/vectors/config
 
 UNIT_TESTS += tests/unit/test_config_golden
 tests_unit_test_config_golden_SOURCES = tests/unit/test_config_golden.c
@@ -124,38 +92,34 @@ tests_unit_test_config_golden_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DEXAMPLES='"$(abs_top_srcdir)/docs"'
 tests_unit_test_config_golden_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_config_parse
+tests_unit_test_config_parse_SOURCES = tests/unit/test_config_parse.c
+tests_unit_test_config_parse_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_config_suggest
 tests_unit_test_config_suggest_SOURCES = tests/unit/test_config_suggest.c
 tests_unit_test_config_suggest_LDADD = $(unit_ldadd)
-EXTRA_DIST += tests/unit/config_files.h tests/vectors/config
 
-UNIT_TESTS += tests/unit/test_ike_refusal
-tests_unit_test_ike_refusal_SOURCES = tests/unit/test_ike_refusal.c tests/unit/ike_lab.c
-tests_unit_test_ike_refusal_LDADD = $(unit_ldadd)
-
-UNIT_TESTS += tests/unit/test_ike_init
-tests_unit_test_ike_init_SOURCES = tests/unit/test_ike_init.c tests/unit/ike_lab.c
-tests_unit_test_ike_init_LDADD = $(unit_ldadd)
-
-UNIT_TESTS += tests/unit/test_ike_messages
-tests_unit_test_ike_messages_SOURCES = tests/unit/test_ike_messages.c tests/unit/ike_lab.c
-tests_unit_test_ike_messages_LDADD = $(unit_ldadd)
-# --- node
-EXTRA_DIST += tests/unit/node_lab.h
-UNIT_TESTS += tests/unit/test_node_basic
-tests_unit_test_node_basic_SOURCES = tests/unit/test_node_basic.c tests/unit/node_lab.c
-tests_unit_test_node_basic_LDADD = $(unit_ldadd)
+# --- ike
+EXTRA_DIST += tests/unit/ike_lab.h
+EXTRA_DIST += docs/STATES.md tools/states-to-dot tests/tools/t-states.sh
+EXTRA_DIST += tests/unit/ike_seen.h
 
 UNIT_TESTS += tests/unit/test_ike_crossing
 tests_unit_test_ike_crossing_SOURCES = tests/unit/test_ike_crossing.c tests/unit/ike_lab.c
 tests_unit_test_ike_crossing_LDADD = $(unit_ldadd)
-EXTRA_DIST += tests/unit/node_conf.h
-UNIT_TESTS += tests/unit/test_node_vip
-tests_unit_test_node_vip_SOURCES = tests/unit/test_node_vip.c tests/unit/node_lab.c
-tests_unit_test_node_vip_LDADD = $(unit_ldadd)
-UNIT_TESTS += tests/unit/test_node_cluster
-tests_unit_test_node_cluster_SOURCES = tests/unit/test_node_cluster.c tests/unit/node_lab.c
-tests_unit_test_node_cluster_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_ike_handshake
+tests_unit_test_ike_handshake_SOURCES = tests/unit/test_ike_handshake.c tests/unit/ike_lab.c
+tests_unit_test_ike_handshake_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_ike_informational
+tests_unit_test_ike_informational_SOURCES = tests/unit/test_ike_informational.c tests/unit/ike_lab.c
+tests_unit_test_ike_informational_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_ike_init
+tests_unit_test_ike_init_SOURCES = tests/unit/test_ike_init.c tests/unit/ike_lab.c
+tests_unit_test_ike_init_LDADD = $(unit_ldadd)
 
 UNIT_TESTS += tests/unit/test_ike_misfit
 tests_unit_test_ike_misfit_SOURCES = tests/unit/test_ike_misfit.c tests/unit/ike_lab.c
@@ -165,9 +129,29 @@ UNIT_TESTS += tests/unit/test_ike_monkey
 tests_unit_test_ike_monkey_SOURCES = tests/unit/test_ike_monkey.c tests/unit/ike_lab.c
 tests_unit_test_ike_monkey_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_ike_peer
+tests_unit_test_ike_peer_SOURCES = tests/unit/test_ike_peer.c tests/unit/ike_lab.c
+tests_unit_test_ike_peer_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_ike_refusal
+tests_unit_test_ike_refusal_SOURCES = tests/unit/test_ike_refusal.c tests/unit/ike_lab.c
+tests_unit_test_ike_refusal_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_ike_replay
+tests_unit_test_ike_replay_SOURCES = tests/unit/test_ike_replay.c tests/unit/ike_lab.c
+tests_unit_test_ike_replay_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_ike_retransmit
+tests_unit_test_ike_retransmit_SOURCES = tests/unit/test_ike_retransmit.c tests/unit/ike_lab.c
+tests_unit_test_ike_retransmit_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_ike_rules
 tests_unit_test_ike_rules_SOURCES = tests/unit/test_ike_rules.c
 tests_unit_test_ike_rules_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_ike_strange
+tests_unit_test_ike_strange_SOURCES = tests/unit/test_ike_strange.c tests/unit/ike_lab.c
+tests_unit_test_ike_strange_LDADD = $(unit_ldadd)
 
 check_PROGRAMS += tests/unit/vipsec-states
 tests_unit_vipsec_states_SOURCES = tests/unit/vipsec_states.c
@@ -195,10 +179,104 @@ tests_unit_test_node_reload_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_node_claims
 tests_unit_test_node_claims_SOURCES = tests/unit/test_node_claims.c
 tests_unit_test_node_claims_LDADD = $(unit_ldadd)
+
+# --- esp
+EXTRA_DIST += tests/esp_lab.h
+EXTRA_DIST += tests/unit/esp_pair.h
+
+UNIT_TESTS += tests/unit/test_esp_dp
+tests_unit_test_esp_dp_SOURCES = tests/unit/test_esp_dp.c
+tests_unit_test_esp_dp_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_esp_gate
+THREAD_TESTS += tests/unit/test_esp_gate
+tests_unit_test_esp_gate_SOURCES = tests/unit/test_esp_gate.c
+tests_unit_test_esp_gate_LDADD = $(unit_ldadd) -lpthread
+
+UNIT_TESTS += tests/unit/test_esp_hold
+tests_unit_test_esp_hold_SOURCES = tests/unit/test_esp_hold.c
+tests_unit_test_esp_hold_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_esp_inside
+tests_unit_test_esp_inside_SOURCES = tests/unit/test_esp_inside.c
+tests_unit_test_esp_inside_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_esp_nat
+tests_unit_test_esp_nat_SOURCES = tests/unit/test_esp_nat.c
+tests_unit_test_esp_nat_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_esp_open
+tests_unit_test_esp_open_SOURCES = tests/unit/test_esp_open.c
+tests_unit_test_esp_open_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_esp_outbound
+tests_unit_test_esp_outbound_SOURCES = tests/unit/test_esp_outbound.c
+tests_unit_test_esp_outbound_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_esp_path
+tests_unit_test_esp_path_SOURCES = tests/unit/test_esp_path.c
+tests_unit_test_esp_path_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_esp_path_mtu
+tests_unit_test_esp_path_mtu_SOURCES = tests/unit/test_esp_path_mtu.c
+tests_unit_test_esp_path_mtu_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_esp_reassembly
+tests_unit_test_esp_reassembly_SOURCES = tests/unit/test_esp_reassembly.c
+tests_unit_test_esp_reassembly_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_esp_replay
+tests_unit_test_esp_replay_SOURCES = tests/unit/test_esp_replay.c
+tests_unit_test_esp_replay_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_esp_seal
+tests_unit_test_esp_seal_SOURCES = tests/unit/test_esp_seal.c
+tests_unit_test_esp_seal_LDADD = $(unit_ldadd)
+
 # --- replica
 UNIT_TESTS += tests/unit/test_replica_peers
 tests_unit_test_replica_peers_SOURCES = tests/unit/test_replica_peers.c
 tests_unit_test_replica_peers_LDADD = $(unit_ldadd)
+
+# --- node
+EXTRA_DIST += tests/unit/node_lab.h
+EXTRA_DIST += tests/unit/node_conf.h
+
+UNIT_TESTS += tests/unit/test_node_basic
+tests_unit_test_node_basic_SOURCES = tests/unit/test_node_basic.c tests/unit/node_lab.c
+tests_unit_test_node_basic_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_node_claims
+tests_unit_test_node_claims_SOURCES = tests/unit/test_node_claims.c
+tests_unit_test_node_claims_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_node_cluster
+tests_unit_test_node_cluster_SOURCES = tests/unit/test_node_cluster.c tests/unit/node_lab.c
+tests_unit_test_node_cluster_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_node_dial
+tests_unit_test_node_dial_SOURCES = tests/unit/test_node_dial.c tests/unit/node_lab.c
+tests_unit_test_node_dial_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_node_due
+tests_unit_test_node_due_SOURCES = tests/unit/test_node_due.c
+tests_unit_test_node_due_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_node_knob
+tests_unit_test_node_knob_SOURCES = tests/unit/test_node_knob.c tests/unit/node_lab.c
+tests_unit_test_node_knob_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_node_nat
+tests_unit_test_node_nat_SOURCES = tests/unit/test_node_nat.c tests/unit/node_lab.c
+tests_unit_test_node_nat_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_node_reload
+tests_unit_test_node_reload_SOURCES = tests/unit/test_node_reload.c tests/unit/node_lab.c
+tests_unit_test_node_reload_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_node_vip
+tests_unit_test_node_vip_SOURCES = tests/unit/test_node_vip.c tests/unit/node_lab.c
+tests_unit_test_node_vip_LDADD = $(unit_ldadd)
 
 # --- plane
 UNIT_TESTS += tests/unit/test_plane_gate
@@ -206,6 +284,7 @@ THREAD_TESTS += tests/unit/test_plane_gate
 tests_unit_test_plane_gate_SOURCES = tests/unit/test_plane_gate.c
 tests_unit_test_plane_gate_LDADD = src/plane/libvipsec_plane.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) \
 	-lpthread
+
 UNIT_TESTS += tests/unit/test_plane_parts
 tests_unit_test_plane_parts_SOURCES = tests/unit/test_plane_parts.c
 tests_unit_test_plane_parts_LDADD = src/plane/libvipsec_plane.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) \

@@ -68,6 +68,7 @@ struct daemon {
 	int housekeeping_fd; /* every 100 ms for bus and quorum; -1: no cluster */
 	uint64_t due_ms; /* what timer_fd is set to */
 
+	bool lost; /* the data path's interface */
 	struct plane *plane;
 	struct watch *watch;
 	struct sockets *sockets;

@@ -111,6 +111,17 @@ static bool on_refused(
 	return true;
 }
 
+/* SAs without a way for packets would look alive. Whoever runs us starts us again, and a
+ * start makes the interface; until then the guard keeps everything closed. */
+static void on_lost(struct daemon *d)
+{
+	tell(d, EVENT_ERROR, "plane-lost",
+		"the interface " DAEMON_TUN " was taken away by somebody: vipsecd ends; "
+		"its next start makes a new one");
+	d->lost = true;
+	qb_loop_stop(d->loop);
+}
+
 static bool event_of_report(
 	struct daemon *d, const struct plane_report *r, struct node_event *ev)
 {
@@ -137,6 +148,9 @@ static bool event_of_report(
 		return true;
 	case PLANE_REFUSED:
 		return on_refused(d, r, ev);
+	case PLANE_LOST:
+		on_lost(d);
+		return false;
 	case PLANE_USAGE_END:
 		return false;
 	}

@@ -186,7 +186,7 @@ static bool stays_closed(struct daemon *d)
 
 static void take_apart(struct daemon *d)
 {
-	bool keep = stays_closed(d);
+	bool keep = d->lost || stays_closed(d);
 	char why[256];
 
 	feed_close(d);
@@ -213,6 +213,8 @@ static int run(struct daemon *d, struct config *c, int lock)
 	qb_loop_run(d->loop);
 	journal_say(EVENT_NOTICE, "vipsecd ends");
 	take_apart(d);
+	if (d->lost)
+		return EXIT_UNAVAILABLE; /* recorded as running: the agents see a failure */
 	lockfile_clear(lock);
 	return 0;
 }

@@ -34,6 +34,7 @@ struct data {
 	int tun_fd, epoll;
 	int toobig_fd; /* -1: none, the error queues have to do */
 	bool stop;
+	bool lost_waits; /* that the TUN is gone is not told yet */
 	bool reported; /* something was pushed: wake the reader */
 	uint64_t published_ms; /* when the snapshot was taken */
 	bool unpublished; /* packets went by since */

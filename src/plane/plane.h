@@ -40,6 +40,7 @@ enum plane_report_kind {
 	PLANE_USAGE_END,
 	PLANE_GATE_CLOSED,
 	PLANE_IKE, /* a datagram to port 4500 with the non-ESP marker, removed */
+	PLANE_LOST, /* somebody took the TUN away: no packet passes any more */
 	PLANE_REFUSED /* an SA could not be added: id, why in text; id 0: a scope could not
 			 be steered */
 };

@@ -77,9 +77,18 @@ static bool report_usage(struct data *d)
 	return true;
 }
 
+static bool report_loss(struct data *d)
+{
+	struct plane_report r = {.kind = PLANE_LOST};
+
+	if (d->lost_waits)
+		d->lost_waits = !push(d, &r, REPORT_VITAL);
+	return d->lost_waits;
+}
+
 bool reporting_answers(struct data *d)
 {
-	bool waits = report_gates(d);
+	bool waits = report_gates(d) || report_loss(d);
 
 	while (d->queries > 0)
 		if (!report_usage(d))

@@ -27,13 +27,23 @@ enum {
 	HELD_LOOK_MS = 250, /* packets that wait for an SA grow old */
 };
 
+/* The device was deleted (ip link del). Its descriptor would be ready for ever. */
+static void lose_tun(struct data *d)
+{
+	epoll_ctl(d->epoll, EPOLL_CTL_DEL, d->tun_fd, NULL);
+	d->lost_waits = true;
+}
+
 static void serve(struct data *d, const struct epoll_event *ev, uint64_t now_ms)
 {
 	if (ev->data.ptr == &d->orders)
 		return; /* done before the others */
 	d->unpublished = true;
 	if (ev->data.ptr == &d->tun_fd) {
-		path_from_tun(d, now_ms);
+		if ((ev->events & EPOLLERR) != 0)
+			lose_tun(d);
+		else
+			path_from_tun(d, now_ms);
 		return;
 	}
 	if (ev->data.ptr == &d->toobig_fd) {

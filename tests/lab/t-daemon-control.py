@@ -238,6 +238,24 @@ def large(tap, pair):
         check(len(rows) >= RULES * PORTS, f"{len(rows)} rows")
 
 
+def lost(tap, pair):
+    pair.server.configure(server_conf())
+    expect(pair, FINE, "--timeout", "60", "reload")
+    with tap.case("its interface deleted by somebody: it ends as failed, and nothing opens"):
+        pair.s.run("ip link del vipsec0")
+        pair.server.process.wait(timeout=10)
+        check(pair.server.process.returncode == 69, pair.server.process.returncode)
+        check("plane-lost" in pair.s.log("vipsecd.log"), "the event")
+        check("vipsec" in pair.s.out("nft list tables"), "the table")
+        check(pair.s.out("cat /run/vipsec/vipsecd.pid"), "not recorded as a clean end")
+    with tap.case("started again it has a new one, and serves"):
+        pair.server.start()
+        pair.wait_bound()
+        check("vipsec0" in pair.s.out("ip link"), "the TUN")
+    pair.s.spawn(["sh", "-c", "vipsec --timeout 2 --json events --follow; echo code $?"],
+                 "follow.log")
+
+
 def exits(tap, pair):
     pair.server.configure(server_conf())
     expect(pair, FINE, "--timeout", "60", "reload")
@@ -286,6 +304,7 @@ def body(tap):
         guard(tap, pair)
         hung(tap, pair)
         large(tap, pair)
+        lost(tap, pair)
         exits(tap, pair)
 
 

@@ -445,6 +445,9 @@ static void print_report(const struct plane_report *r)
 		print_bytes("ike4500", &r->u.ike.local, &r->u.ike.remote,
 			span_of(r->u.ike.bytes, r->u.ike.len));
 		break;
+	case PLANE_LOST:
+		puts("lost");
+		break;
 	case PLANE_REFUSED:
 		printf("refused %u %s\n", r->u.refused.id, r->u.refused.text);
 		break;

@@ -157,6 +157,9 @@ void read_tuning(struct draft *d, const struct stmt *s, struct args *a, void *in
 		{"idle-lifetime", .read = read_idle_lifetime},
 		{"delete-wait", .read = read_delete_wait},
 		{"replay-window", .read = read_replay_window},
+		{"replay-after-takeover",
+			.refused = "replay-after-takeover: comes with stateful takeover, "
+				   "in a later version"},
 		{"on-exit", .read = read_on_exit},
 	};
 

@@ -107,6 +107,20 @@ def starts(tap, pair, daemon, vip):
         check(pair.s.pidof("vipsecd") == pid, "the same process")
 
 
+def mute(tap, pair, daemon, vip):
+    """Only a cluster makes a VIP mute; here what `vipsec vip status` would say does."""
+    said = "web              mute      0/1 peers  10.9.0.50  - no quorum"
+    pair.s.run(f"printf '#!/bin/sh\\necho \"{said}\"\\nexit 7\\n' >/run/mute; "
+               "chmod 755 /run/mute")
+    with tap.case("mute and never started here: stopped"):
+        daemon("start", OK)
+        vip("monitor", STOPPED, ctl="/run/mute")
+    with tap.case("mute and started: broken, with the reason, and not cleanly stopped"):
+        pair.s.run("touch /run/vipsec/started.web")
+        check("no quorum" in reason(vip("monitor", GENERIC, ctl="/run/mute")), "the reason")
+        pair.s.run("rm /run/vipsec/started.web")
+
+
 def deaths(tap, pair, daemon, vip):
     with tap.case("killed, and its number given to somebody else: broken, never running"):
         pair.add_vip()
@@ -166,6 +180,7 @@ def body(tap):
         tools(tap, pair.s)
         words(tap, daemon, vip)
         starts(tap, pair, daemon, vip)
+        mute(tap, pair, daemon, vip)
         deaths(tap, pair, daemon, vip)
 
 

@@ -153,7 +153,7 @@ def deaths(tap, pair, daemon, vip):
         start = now_ms()
         daemon("stop", OK)
         check(now_ms() - start < 6000, f"{now_ms() - start:.0f} ms")
-        check(not pair.s.pidof("vipsecd"), "it is gone")
+        check(not pair.s.pidof("vipsecd"), "the daemon is gone")
         daemon("monitor", STOPPED)
     with tap.case("held survives a restart of the daemon, and ends with the address"):
         daemon("start", OK)

@@ -273,8 +273,11 @@ class Host:
             return ""
 
     def pidof(self, name):
-        """Pids of processes with this name, as seen inside the host."""
-        return [int(p) for p in self.run(["pidof", name], check=False).stdout.split()]
+        """Pids of processes with this name, as seen inside the host. One in state X is being
+        reaped: it is listed for a moment, and no longer there."""
+        alive = self.run(f'for p in $(pidof {name}); do read -r _ _ s _ </proc/$p/stat && '
+                         '[ $s != X ] && echo $p; done 2>/dev/null', check=False)
+        return [int(p) for p in alive.stdout.split()]
 
     def signal(self, name, number):
         """Sends a signal to the processes with this name; says how many there were."""

@@ -177,6 +177,16 @@ static void nat_reset(struct sim *s)
 	net_nat_reset(s);
 }
 
+static void narrow(struct sim *s)
+{
+	narrow_begin(s, any_peer(s) - s->sc.n_nodes);
+}
+
+static void flood(struct sim *s)
+{
+	flood_begin(s, any_vip(s));
+}
+
 /* ---- virtual IPs ------------------------------------------------------------------------------ */
 
 static void move(struct sim *s)
@@ -267,6 +277,8 @@ static const struct trouble {
 	{reload, 4},
 	{up_or_down, 4},
 	{hush, 5},
+	{flood, 5},
+	{narrow, 6},
 };
 
 static void on_trouble(struct sim *s, struct action *a)
@@ -338,6 +350,7 @@ void faults_end(struct sim *s)
 	}
 	for (unsigned i = 0; i < s->sc.n_peers; i++)
 		s->traffic.talks[i].hushed_ms = 0;
+	narrow_end(s);
 	bus_changed(s);
 	trace(s, "the faults are over");
 }

@@ -80,6 +80,14 @@ static void print_summary(const struct jobs *j)
 	SAY(reloads);
 	SAY(orders);
 	SAY(hushes);
+	SAY(floods);
+	SAY(knocks);
+	SAY(cookies_asked);
+	SAY(cookies_shown);
+	SAY(narrows);
+	SAY(too_big);
+	SAY(mtus_learned);
+	SAY(apps_told);
 	SAY(claims);
 	SAY(bindings);
 	SAY(takeovers);

@@ -42,6 +42,7 @@ struct installed { /* a child in the dataplane */
 	uint16_t scope;
 	struct addr remote;
 	uint64_t key_out; /* a hash of it */
+	unsigned mtu; /* of its path, as it was told; 0: not yet */
 };
 
 struct machine {

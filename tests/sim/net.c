@@ -218,11 +218,15 @@ void net_send(struct sim *s, struct machine *from, struct packet *p)
 
 	p->from = from->index;
 	s->counts.datagrams++;
+	p->aim = p->dst.addr;
 	check_packet(s, from, p);
+	if (p->kind == WIRE_IKE)
+		flood_note(s, p);
 	bool routed = route(s, from, p);
 	if (routed && p->kind == WIRE_IKE)
 		note_call(s, p);
-	if (!routed || n->cut[p->from][p->to] || chance(&n->dice, n->loss)) {
+	if (!routed || n->cut[p->from][p->to] || chance(&n->dice, n->loss) ||
+		narrow_stops(s, p)) {
 		s->counts.lost++;
 		free(p);
 		return;

@@ -18,9 +18,11 @@ enum wire_kind { WIRE_IKE, WIRE_ESP, WIRE_CLEAR };
 struct packet {
 	enum wire_kind kind;
 	bool natt; /* IKE and ESP: between ports 4500 */
+	bool df; /* ESP: may not be fragmented */
 	unsigned from; /* machine */
 	unsigned to; /* machine, once it is routed */
 	struct endpoint src, dst; /* ports: of UDP, if it has any */
+	struct addr aim; /* where it went to, before any NAT */
 	size_t len;
 	uint8_t bytes[]; /* IKE message; ESP from the SPI on; the datagram's data */
 };
@@ -44,6 +46,7 @@ struct net {
 	struct mapping nat[NAT_MAPPINGS]; /* the oldest is replaced */
 	unsigned n_nat;
 	uint16_t nat_port;
+	uint16_t mtu[PEERS_PER_RUN]; /* of the path to a peer; 0: 1500 */
 	unsigned loss, duplicate, linger; /* now; in 10000 */
 	uint64_t init_ms; /* the last IKE_SA_INIT request on the wire */
 	uint64_t called_ms[MACHINES_MAX][NODES_MAX][2]; /* peer, node, direction */

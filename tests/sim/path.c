@@ -13,7 +13,7 @@
 
 #include <assert.h>
 
-enum { UDP_HEADER_LEN = 8, DATA_MAX = 1400 };
+enum { UDP_HEADER_LEN = 8, DATA_MAX = 1400, WHOLE_ABOVE = 512 };
 
 /* A packet with the room around it that the dataplane wants. */
 struct room {
@@ -79,8 +79,11 @@ enum policy_action machine_guard_says(const struct machine *m, enum policy_direc
 static size_t write_udp(uint8_t *at, size_t cap, const struct endpoint *src,
 	const struct endpoint *dst, struct span data)
 {
-	const struct ip_packet h = {
-		.src = src->addr, .dst = dst->addr, .proto = IP_UDP, .ttl = 64};
+	const struct ip_packet h = {.src = src->addr,
+		.dst = dst->addr,
+		.proto = IP_UDP,
+		.ttl = 64,
+		.df = data.len > WHOLE_ABOVE};
 	struct writer w = wr_over(at, cap);
 	struct ip_packet ip;
 
@@ -104,11 +107,37 @@ static void send_sealed(struct sim *s, struct machine *m, const struct esp_packe
 	struct packet *p = packet_new(WIRE_ESP, span_of(e->at, e->len));
 
 	p->natt = e->encap;
+	p->df = e->dont_fragment;
 	p->src = e->local;
 	p->dst = e->remote;
 	s->counts.sealed++;
+	struct reader spi = rd_over(span_of(e->at, e->len));
+	narrow_check(s, m, e, machine_child_of(m, rd_u32(&spi), &e->remote.addr));
 	check_sealed(s, m, e->scope, span_of(e->at, e->len), &e->remote.addr);
 	net_send(s, m, p);
+}
+
+/* "Fragmentation needed" for our own packet, from its destination as it seems. */
+static void was_told(struct sim *s, struct machine *m, const struct endpoint *src,
+	size_t sent, struct span icmp)
+{
+	struct ip_packet ip;
+	struct reader r;
+
+	if (ip_packet_read(icmp, &ip) != WIRE_OK || !addr_equal(&ip.dst, &src->addr) ||
+		(ip.proto != IP_ICMP && ip.proto != IP_ICMPV6)) {
+		violation(s, "9: %s makes a strange error", m->name);
+		return;
+	}
+	r = rd_over(span_of(icmp.at + ip.l4_at, icmp.len - ip.l4_at));
+	rd_skip(&r, 4);
+	const uint32_t mtu = rd_u32(&r),
+		       headers = ip.header_len + (uint32_t)UDP_HEADER_LEN;
+	s->counts.apps_told++;
+	if (!rd_ok(&r) || mtu >= sent || mtu < headers)
+		violation(s, "9: %s tells %u to one who sent %zu", m->name, mtu, sent);
+	else if (!sim_is_node(s, m))
+		traffic_fits(s, m->index - s->sc.n_nodes, mtu - headers);
 }
 
 static void into_tun(struct sim *s, struct machine *m, const struct endpoint *src,
@@ -122,8 +151,11 @@ static void into_tun(struct sim *s, struct machine *m, const struct endpoint *sr
 		return;
 	}
 	b.at[0].at = r.packet;
-	b.at[0].len = write_udp(r.packet, sizeof(r.packet), src, dst, data);
+	const size_t len = write_udp(r.packet, sizeof(r.packet), src, dst, data);
+	b.at[0].len = len;
 	esp_dp_outbound(m->dp, &b, s->world.now_ms);
+	if (b.at[0].verdict == ESP_INJECT)
+		was_told(s, m, src, len, span_of(b.at[0].at, b.at[0].len));
 	if (b.at[0].verdict == ESP_SEND)
 		send_sealed(s, m, &b.at[0]);
 	machine_notices(s, m);

@@ -6,7 +6,9 @@
 #include "sim/bus.h"
 #include "sim/check.h"
 #include "sim/faults.h"
+#include "sim/flood.h"
 #include "sim/machine.h"
+#include "sim/narrow.h"
 #include "sim/net.h"
 #include "sim/pacemaker.h"
 #include "sim/scenario.h"
@@ -19,6 +21,8 @@ struct counts {
 		restarts;
 	uint64_t strays, bursts, reboots, nat_resets, tunes, fences, memberships;
 	uint64_t reloads, orders, hushes;
+	uint64_t floods, knocks, cookies_asked, cookies_shown;
+	uint64_t narrows, too_big, mtus_learned, apps_told;
 	uint64_t claims, bindings, takeovers, mutes, children, crossings;
 	uint64_t app_sent, app_answered, clear_sent, clear_answered, sealed, datagrams;
 	uint64_t lost, duplicated, replays_tried, spoofs_tried, guarded;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 enum { MARK = 0x73696d75, APPS_FIRST = 1024, DATA_MIN = 10, DATA_MAX = 200 };
+enum { LARGE_MIN = 520, LARGE_MAX = 1360, LARGE_IN_10000 = 300 };
 enum {
 	ASK_MIN_MS = 30,
 	ASK_MAX_MS = 190,
@@ -55,10 +56,9 @@ static struct app *app_of(struct sim *s, struct span data)
 	return &s->traffic.apps[id - 1];
 }
 
-static struct span write_data(struct sim *s, uint8_t *at, size_t cap, uint32_t id)
+static struct span write_data(uint8_t *at, size_t len, uint32_t id)
 {
-	struct writer w = wr_over(at, cap);
-	size_t len = roll_between(&s->traffic.dice, DATA_MIN, cap);
+	struct writer w = wr_over(at, len);
 
 	wr_u32(&w, MARK);
 	wr_u32(&w, id);
@@ -69,13 +69,39 @@ static struct span write_data(struct sim *s, uint8_t *at, size_t cap, uint32_t i
 
 /* ---- asking -------------------------------------------------------------------------- */
 
+void traffic_fits(struct sim *s, unsigned peer, size_t room)
+{
+	s->traffic.talks[peer].room = room;
+}
+
+static size_t some_len(struct sim *s)
+{
+	return roll_between(&s->traffic.dice, DATA_MIN, DATA_MAX);
+}
+
+/* Some are large, and not to be fragmented; as large as is known to fit. */
+static size_t draw_len(struct sim *s, unsigned peer)
+{
+	struct talk *t = &s->traffic.talks[peer];
+
+	if (!chance(&s->traffic.dice, LARGE_IN_10000))
+		return some_len(s);
+	size_t len = roll_between(&s->traffic.dice, LARGE_MIN, LARGE_MAX);
+	if (t->room != 0 && len > t->room) {
+		len = t->room;
+		t->room = 0; /* the next one tries again */
+	}
+	return len;
+}
+
 static void ask(struct sim *s, unsigned peer, enum app_kind kind)
 {
 	const struct addr vip = vip_addr(s->sc.vip_of[peer], peer_is_v6(&s->sc, peer));
 	const struct endpoint src = {peer_addr(&s->sc, peer), CLIENT_PORT};
 	const struct endpoint dst = {vip, kind == APP_OPEN ? OPEN_PORT : APP_PORT};
-	uint8_t room[DATA_MAX];
-	struct span data = write_data(s, room, sizeof(room), new_app(s, peer, kind));
+	uint8_t room[LARGE_MAX];
+	size_t len = kind == APP_OPEN ? some_len(s) : draw_len(s, peer);
+	struct span data = write_data(room, len, new_app(s, peer, kind));
 
 	if (kind == APP_OPEN)
 		s->counts.clear_sent++;
@@ -92,7 +118,7 @@ static void spoof(struct sim *s, unsigned peer)
 	const struct endpoint b = {vip, APP_PORT};
 	bool to_peer = chance(&s->traffic.dice, 5000);
 	uint8_t room[DATA_MAX];
-	struct span data = write_data(s, room, sizeof(room), new_app(s, peer, APP_SPOOF));
+	struct span data = write_data(room, some_len(s), new_app(s, peer, APP_SPOOF));
 	struct machine *m = to_peer ? sim_peer(s, peer) : pm_home(s, s->sc.vip_of[peer]);
 
 	if (!m)

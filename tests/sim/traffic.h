@@ -22,6 +22,7 @@ struct talk { /* of one peer */
 	uint64_t answered_ms; /* when the last secured answer came */
 	uint64_t last_ms; /* when the newest answered question was sent */
 	uint64_t hushed_ms; /* it asks nothing until then */
+	size_t room; /* of a large question, as it was told; 0: not yet */
 	uint64_t back_ms; /* first answer to a question sent since the mark; 0: none */
 };
 
@@ -40,6 +41,7 @@ void traffic_free(struct sim *s);
 void traffic_mark(struct sim *s);
 uint64_t traffic_longest_pause_ms(
 	const struct sim *s); /* of a peer between two questions */
+void traffic_fits(struct sim *s, unsigned peer, size_t room);
 void traffic_arrived(struct sim *s, struct machine *m, const struct endpoint *src,
 	const struct endpoint *dst, struct span payload, bool secured);
 /* A rule protects what is inside. */

@@ -80,7 +80,6 @@ struct daemon {
 	char *guard_listing; /* the table as we left it; NULL: not known */
 	struct rate guard_words;
 	uint64_t refused; /* reports of PLANE_REFUSED */
-	uint64_t renew_ms; /* an SA that was refused is not begun anew before */
 	struct control *control;
 	struct store store; /* outlives the machine's restart */
 	struct store boot_store; /* of this boot only */

@@ -87,27 +87,17 @@ static int32_t on_sockets(int32_t fd, int32_t revents, void *data)
 
 /* ---- the data plane ------------------------------------------------------------------ */
 
-enum { REFUSED_AGAIN_MS = 10000 };
-
-/* An SA that the plane did not take looks as if it were up, and carries nothing: the node
- * is told that it is spent, and begins anew. Once in a while only: what was refused for a
- * lasting reason must not become a loop. */
 static bool on_refused(
 	struct daemon *d, const struct plane_report *r, struct node_event *ev)
 {
-	uint64_t now_ms = clock_now_ms();
-
 	d->refused++;
-	if (r->u.refused.id == 0)
+	if (r->u.refused.id == 0) {
 		tell(d, EVENT_ERROR, "plane-refused", "%s", r->u.refused.text);
-	else
-		tell(d, EVENT_ERROR, "plane-refused", "child SA %u: %s", r->u.refused.id,
-			r->u.refused.text);
-	if (r->u.refused.id == 0 || now_ms < d->renew_ms)
 		return false;
-	d->renew_ms = now_ms + REFUSED_AGAIN_MS;
-	ev->kind = NODE_NOTICE;
-	ev->u.notice = (struct esp_notice){.kind = ESP_SEQ_HARD, .id = r->u.refused.id};
+	}
+	ev->kind = NODE_REFUSED;
+	ev->u.refused.id = r->u.refused.id;
+	ev->u.refused.why = r->u.refused.text;
 	return true;
 }
 

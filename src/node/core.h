@@ -135,6 +135,7 @@ void on_down(struct node *n, const struct node_event *ev);
 void on_tune(struct node *n, const struct node_event *ev);
 void on_notice(struct node *n, const struct esp_notice *notice);
 void on_usage(struct node *n, const struct esp_usage *usage);
+void on_refused(struct node *n, uint32_t child, const char *why);
 void binds_settle(struct node *n);
 uint64_t binds_due_ms(const struct node *n);
 void tuning_refresh(struct node *n);

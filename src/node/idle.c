@@ -195,7 +195,7 @@ static bool judge_age(struct node *n, struct session *s)
 		return true;
 	}
 	if (s->expires_ms <= n->now_ms) {
-		session_delete(n, s, END_RENEW);
+		session_delete(n, s, s->refused ? END_REFUSED : END_RENEW);
 		return true;
 	}
 	/* Judged by a report, not by the clock: it may be a while old. */

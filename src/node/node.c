@@ -158,6 +158,11 @@ static void on_usage_event(struct node *n, const struct node_event *ev)
 	on_usage(n, &ev->u.usage);
 }
 
+static void on_refused_event(struct node *n, const struct node_event *ev)
+{
+	on_refused(n, ev->u.refused.id, ev->u.refused.why);
+}
+
 static void on_members_event(struct node *n, const struct node_event *ev)
 {
 	on_members(n, ev->u.members.members, ev->u.members.n);
@@ -199,6 +204,7 @@ static void (*const on_event[])(struct node *, const struct node_event *) = {
 	[NODE_DATAGRAM] = on_datagram,
 	[NODE_NOTICE] = on_notice_event,
 	[NODE_USAGE] = on_usage_event,
+	[NODE_REFUSED] = on_refused_event,
 	[NODE_GATE_CLOSED] = on_gate_closed,
 	[NODE_MEMBERS] = on_members_event,
 	[NODE_MESSAGE] = on_message_event,

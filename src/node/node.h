@@ -39,6 +39,7 @@ enum node_event_kind {
 	NODE_DATAGRAM, /* IKE from the network, non-ESP marker removed */
 	NODE_NOTICE, /* from the data path */
 	NODE_USAGE, /* answer to FX_USAGE_QUERY, for one child */
+	NODE_REFUSED, /* the data path did not take a child SA */
 	NODE_GATE_CLOSED, /* the data thread has acknowledged the closing */
 	NODE_MEMBERS, /* membership of the group, in CPG order; empty: bus lost */
 	NODE_MESSAGE, /* a group message, in CPG order, our own included */
@@ -73,6 +74,10 @@ struct node_event {
 		} datagram;
 		struct esp_notice notice;
 		struct esp_usage usage;
+		struct {
+			uint32_t id; /* of the child */
+			const char *why;
+		} refused;
 		struct {
 			uint16_t scope;
 			uint32_t turn;

@@ -3,12 +3,22 @@
  * ACQUIRE makes a peer if there is none and wants it called. UNKNOWN_SPI proves nothing
  * (anybody can send it), so it only makes us ask the peer, by a probe, whether the SA we
  * have still stands. MAPPING comes from authentic traffic and is followed (RFC 7296 2.23).
+ *
+ * An SA that our own data path did not take looks as if it were up, and carries nothing. It
+ * is deleted, the peer hears of it, and IKE begins anew; the second time in a row only after
+ * a pause that grows, with the SA kept meanwhile: a peer with traffic would otherwise call
+ * again within a round trip, for as long as the reason lasts.
  */
 #include "node/core.h"
 
 #include <stdio.h>
 
-enum { RANK_STEP = 3, YOUNG_MS = 600000 };
+enum {
+	RANK_STEP = 3,
+	YOUNG_MS = 600000,
+	REFUSED_FIRST_MS = 2000, /* doubles */
+	REFUSED_LAST_MS = 300000
+};
 
 /* ---- ACQUIRE -------------------------------------------------------------------------- */
 
@@ -182,9 +192,38 @@ void on_usage(struct node *n, const struct esp_usage *usage)
 
 	if (!s)
 		return;
+	s->peer->refusals = 0;
 	s->usage = *usage;
 	s->usage_ms = n->now_ms;
 	if (s->end == END_NONE)
 		refresh_rank(n, s);
 	idle_report(n, s);
+}
+
+static uint64_t refusal_pause_ms(const struct peer *p)
+{
+	uint64_t ms = REFUSED_FIRST_MS;
+
+	for (unsigned i = 1; i < p->refusals && ms < REFUSED_LAST_MS; i++)
+		ms *= 2;
+	return ms < REFUSED_LAST_MS ? ms : REFUSED_LAST_MS;
+}
+
+void on_refused(struct node *n, uint32_t child, const char *why)
+{
+	struct session *s = session_by_child(n, child);
+
+	if (!s || s->end != END_NONE || s->refused)
+		return;
+	struct peer *p = s->peer;
+	uint64_t pause_ms = p->refusals > 0 ? refusal_pause_ms(p) : 0;
+	s->refused = true;
+	p->refusals++;
+	snprintf(p->reason, sizeof(p->reason), "the data path does not take its SA: %s",
+		why);
+	node_tell(n, EVENT_ERROR, "child-refused", &n->scopes[p->scope], &p->remote,
+		s->ike, "%s; begun anew %s", p->reason,
+		pause_ms > 0 ? "after a pause" : "at once");
+	s->expires_ms = n->now_ms + pause_ms;
+	idle_touch(n, s);
 }

@@ -307,7 +307,7 @@ bool peer_callable(const struct peer *p)
 enum peer_state peer_state_of(const struct peer *p)
 {
 	if (peer_session(p))
-		return PEER_UP;
+		return peer_session(p)->refused ? PEER_BACKOFF : PEER_UP;
 	if (p->call != 0)
 		return PEER_CALLING;
 	if (p->want == 0)

@@ -45,6 +45,7 @@ struct peer {
 	bool urgent;
 	uint8_t rank;
 	bool followed; /* has waited for a sibling's call: sibling.c */
+	unsigned refusals; /* by our own data path, in a row */
 	unsigned tries, auth; /* calls without success; which auth is tried */
 	uint32_t call; /* the IKE SA that we are beginning; 0: none */
 	uint64_t called_ms, next_try_ms;
@@ -60,6 +61,7 @@ enum session_end {
 	END_ORDER,
 	END_LEAVING,
 	END_DISPLACED,
+	END_REFUSED, /* by our own data path */
 	END_DEAD
 };
 
@@ -70,6 +72,7 @@ struct session {
 	uint32_t ike;
 	struct ike_child child; /* without keys; id 0: none */
 	bool active, peer_nlbs;
+	bool refused; /* by the data path: carries nothing, and ends at expires_ms */
 	bool displaced; /* another peer has its selectors: overlap.c */
 	enum session_end end; /* why we delete it */
 	struct esp_usage usage;

@@ -255,6 +255,7 @@ static const char *end_text(enum session_end end, enum ike_close close)
 		[END_RENEW] = "its lifetime is over",
 		[END_ORDER] = "by order",
 		[END_LEAVING] = "the address is leaving this node",
+		[END_REFUSED] = "the data path did not take it",
 		[END_DISPLACED] = "another peer has its traffic selectors now",
 		[END_DEAD] = "the peer does not answer",
 	};
@@ -277,7 +278,7 @@ static void after_end(struct node *n, struct peer *p, enum session_end end,
 {
 	if (end == END_LEAVING || peer_session(p) || !list_empty(&p->sessions))
 		return;
-	if (end == END_DEAD || end == END_RENEW ||
+	if (end == END_DEAD || end == END_RENEW || end == END_REFUSED ||
 		(end == END_NONE && why->close == IKE_CLOSE_FORGOTTEN)) {
 		dial_want(n, p, WANT_LOST);
 		return;

@@ -99,7 +99,7 @@ bool node_look_vip(const struct node *n, uint16_t scope, struct vip_view *out)
 		if (p->scope != scope)
 			continue;
 		out->peers++;
-		if (peer_session(p))
+		if (peer_state_of(p) == PEER_UP)
 			out->peers_up++;
 	}
 	return true;

@@ -134,6 +134,12 @@ static void do_child(struct lab_node *m, struct effect *f)
 	*c = (struct lab_child){.c = *f->u.child, .active = f->u.child->outbound_ready};
 	c->usage.id = c->c.id;
 	say(m, "sa-add %u %s", c->c.id, c->active ? "active" : "passive");
+	c->refused = m->refuses;
+	if (!c->refused)
+		return;
+	struct lab_item *item = enqueue(m->lab, LAB_REFUSAL, m->lab->now_ms + 1);
+	item->to = (unsigned)(m - m->lab->node);
+	item->local.port = (uint16_t)c->c.id;
 }
 
 static void do_delete(struct lab_node *m, uint32_t id)
@@ -313,7 +319,7 @@ static void deliver(struct lab *l, struct lab_item *item)
 		break;
 	case LAB_ACK:
 		c = child_by_id(&l->node[item->to], item->local.port);
-		if (item->natt && !c)
+		if (item->natt && (!c || c->refused))
 			break;
 		if (item->natt) {
 			ev.kind = NODE_USAGE;
@@ -321,6 +327,12 @@ static void deliver(struct lab *l, struct lab_item *item)
 		} else {
 			ev.u.gate.scope = item->scope;
 		}
+		lab_step(l, item->to, &ev);
+		break;
+	case LAB_REFUSAL:
+		ev.kind = NODE_REFUSED;
+		ev.u.refused.id = item->local.port;
+		ev.u.refused.why = "no memory";
 		lab_step(l, item->to, &ev);
 		break;
 	}

@@ -18,7 +18,7 @@ enum { LAB_LOG = 1 << 18 };
 
 struct lab_child {
 	struct esp_child c;
-	bool active;
+	bool active, refused;
 	struct esp_usage usage;
 };
 
@@ -44,11 +44,12 @@ struct lab_node {
 	unsigned sent; /* IKE datagrams */
 	unsigned queries;
 	bool exited;
+	bool refuses; /* its data path takes no child SA */
 	int reply_code; /* of the last FX_REPLY; -1: none */
 	char reply[EVENT_TEXT_MAX];
 };
 
-enum lab_kind { LAB_DATAGRAM, LAB_MESSAGE, LAB_ACK };
+enum lab_kind { LAB_DATAGRAM, LAB_MESSAGE, LAB_ACK, LAB_REFUSAL };
 
 struct lab_item {
 	enum lab_kind kind;

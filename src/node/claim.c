@@ -55,8 +55,10 @@ static void remove_if_idle(struct claims *c, struct claim *k)
 static void grant_waiting(struct claims *c)
 {
 	for (unsigned i = 0; i < c->n; i++) {
-		if (c->at[i].owner == 0)
+		if (c->at[i].owner == 0) {
 			c->at[i].owner = c->at[i].waiting;
+			c->at[i].vouched = false;
+		}
 		c->at[i].waiting = 0;
 	}
 }
@@ -68,27 +70,108 @@ void claims_member_set(const struct claims *c, uint8_t set[32])
 		set[c->members[i] / 8] |= (uint8_t)(1u << (c->members[i] % 8));
 }
 
+static bool has_bit(const uint8_t set[32], uint8_t member)
+{
+	return set[member / 8] >> (member % 8) & 1;
+}
+
+static void set_bit(uint8_t set[32], uint8_t member)
+{
+	set[member / 8] |= (uint8_t)(1u << (member % 8));
+}
+
+bool claims_is_known(const struct claims *c, uint8_t member)
+{
+	return claims_has_heard(c, member) || has_bit(c->vouched, member);
+}
+
+static void complete_if_all_are_known(struct claims *c)
+{
+	if (c->complete)
+		return;
+	for (unsigned i = 0; i < c->n_members; i++)
+		if (!claims_is_known(c, c->members[i]))
+			return;
+	c->complete = true;
+	grant_waiting(c);
+}
+
+static bool is_said_to_all(const struct claims *c, const struct cluster_msg *m)
+{
+	uint8_t now[32];
+
+	claims_member_set(c, now);
+	return memcmp(m->members, now, sizeof(now)) == 0;
+}
+
+static bool names(const struct cluster_msg *hello, const struct addr *addr)
+{
+	for (unsigned i = 0; i < hello->n_claims; i++) {
+		struct addr a = cluster_msg_claim(hello, i);
+		if (addr_equal(&a, addr))
+			return true;
+	}
+	return false;
+}
+
+/* It speaks for itself: what others said for it holds only if it says so, too. */
+static void withdraw_vouched(struct claims *c, uint8_t from, const struct cluster_msg *m)
+{
+	for (unsigned i = c->n; i-- > 0;) {
+		struct claim *k = &c->at[i];
+		if (k->owner != from || !k->vouched)
+			continue;
+		k->vouched = false;
+		if (names(m, &k->addr))
+			continue;
+		k->owner = 0;
+		remove_if_idle(c, k);
+	}
+}
+
 /* A HELLO that was said to another membership and came late tells what its sender owns,
  * yet not that this is all: he may have been granted more since. */
 bool claims_on_hello(struct claims *c, uint8_t from, const struct cluster_msg *hello)
 {
-	uint8_t now[32];
-
 	if (!claims_is_member(c, from))
 		return false;
 	for (unsigned i = 0; i < hello->n_claims; i++) {
 		struct addr a = cluster_msg_claim(hello, i);
 		struct claim *k = find_or_add(c, &a);
 		if (k && k->owner == 0)
-			k->owner = from;
+			*k = (struct claim){
+				.addr = a, .owner = from, .waiting = k->waiting};
 	}
-	claims_member_set(c, now);
-	if (memcmp(hello->members, now, sizeof(now)) == 0)
-		c->heard[from / 8] |= (uint8_t)(1u << (from % 8));
-	if (!c->complete && memcmp(c->heard, now, sizeof(now)) == 0) {
-		c->complete = true;
-		grant_waiting(c);
+	if (!is_said_to_all(c, hello))
+		return true;
+	withdraw_vouched(c, from, hello);
+	set_bit(c->heard, from);
+	complete_if_all_are_known(c);
+	return true;
+}
+
+bool claims_on_vouch(struct claims *c, uint8_t from, const struct cluster_msg *vouch)
+{
+	if (!claims_is_member(c, from))
+		return false;
+	if (!is_said_to_all(c, vouch))
+		return true;
+	for (unsigned i = 0; i < vouch->n_claims; i++) {
+		struct vouched v = cluster_msg_vouched(vouch, i);
+		if (!claims_is_member(c, v.owner) || claims_is_known(c, v.owner) ||
+			!has_bit(vouch->silent, v.owner))
+			continue;
+		struct claim *k = find_or_add(c, &v.addr);
+		if (k && k->owner == 0)
+			*k = (struct claim){.addr = v.addr,
+				.owner = v.owner,
+				.vouched = true,
+				.waiting = k->waiting};
 	}
+	for (unsigned i = 0; i < c->n_members; i++)
+		if (has_bit(vouch->silent, c->members[i]))
+			set_bit(c->vouched, c->members[i]);
+	complete_if_all_are_known(c);
 	return true;
 }
 
@@ -100,7 +183,7 @@ bool claims_on_claim(struct claims *c, uint8_t from, const struct addr *addr)
 	if (!k || k->owner != 0)
 		return true;
 	if (c->complete)
-		k->owner = from;
+		*k = (struct claim){.addr = *addr, .owner = from};
 	else if (k->waiting == 0)
 		k->waiting = from;
 	return true;

@@ -5,7 +5,10 @@
  *
  * - A new membership empties it. Each member then says HELLO with what it owns. Of two
  *   who own the same address (a partition has healed) the first HELLO wins.
- * - A CLAIM is granted when nobody owns the address and every member has said HELLO;
+ * - For members that are silent those vouch who came along with them (vouch.c); a HELLO
+ *   that comes after all replaces what was said for its sender.
+ * - A CLAIM is granted when nobody owns the address and every member has said HELLO, or
+ *   was vouched for;
  *   before that it waits in order. A claim that finds an owner is void: who wants the
  *   address asks again when it is free.
  * - Ownership ends by RELEASE, or with the membership.
@@ -20,6 +23,7 @@
 struct claim {
 	struct addr addr;
 	uint8_t owner; /* 0: nobody */
+	bool vouched; /* the owner has not said so itself */
 	uint8_t waiting; /* the first who asked before all had said HELLO; 0: nobody */
 };
 
@@ -29,7 +33,8 @@ struct claims {
 	uint8_t members[64];
 	unsigned n_members;
 	uint8_t heard[32]; /* bit of each member that has said HELLO */
-	bool complete; /* all members have */
+	uint8_t vouched[32]; /* of each that was vouched for */
+	bool complete; /* all members have said HELLO or were vouched for */
 };
 
 void claims_on_members(struct claims *c, const uint8_t *members, unsigned n);
@@ -37,11 +42,13 @@ void claims_on_members(struct claims *c, const uint8_t *members, unsigned n);
 void claims_member_set(const struct claims *c, uint8_t set[32]);
 /* False: from is no member; nothing happened. */
 bool claims_on_hello(struct claims *c, uint8_t from, const struct cluster_msg *hello);
+bool claims_on_vouch(struct claims *c, uint8_t from, const struct cluster_msg *vouch);
 bool claims_on_claim(struct claims *c, uint8_t from, const struct addr *addr);
 bool claims_on_release(struct claims *c, uint8_t from, const struct addr *addr);
 
 uint8_t claims_owner(const struct claims *c, const struct addr *addr); /* 0: nobody */
 bool claims_is_member(const struct claims *c, uint8_t member);
+bool claims_is_known(const struct claims *c, uint8_t member); /* heard, or vouched for */
 bool claims_has_heard(const struct claims *c, uint8_t member);
 
 #endif

@@ -71,6 +71,17 @@ void cluster_hello(struct node *n)
 	free(bytes);
 }
 
+void cluster_vouch(struct node *n, const struct carry *c)
+{
+	uint8_t *bytes = mem_new(1, CLUSTER_VOUCH_MAX), members[32];
+	struct writer w = wr_over(bytes, CLUSTER_VOUCH_MAX);
+
+	claims_member_set(&n->claims, members);
+	cluster_write_vouch(&w, members, c->known, c->at, c->n);
+	send_message(n, &w);
+	free(bytes);
+}
+
 static void send_addr(struct node *n, enum cluster_msg_type type, const struct addr *addr)
 {
 	uint8_t bytes[32];
@@ -143,6 +154,7 @@ void on_members(struct node *n, const uint8_t *members, size_t count)
 	if (newcomer)
 		directory_doubt(n, &before);
 	places_on_members(n, &before);
+	vouch_on_members(n, &before);
 	if (!cluster_is_up(n)) {
 		if (was_up)
 			node_tell(n, EVENT_ERROR, "bus-lost", NULL, NULL, 0,
@@ -178,16 +190,22 @@ bool cluster_config_differs(const struct node *n)
 	return false;
 }
 
+/* All have said what they own, or it was said for them. */
+static void on_known(struct node *n)
+{
+	if (!n->claims.complete || !n->merged)
+		return;
+	n->merged = false;
+	announce_owned(n);
+}
+
 static void on_hello(struct node *n, uint8_t from, const struct cluster_msg *m)
 {
 	uint64_t before = n->hash_of[from];
 
 	if (!claims_on_hello(&n->claims, from, m))
 		return;
-	if (n->claims.complete && n->merged) {
-		n->merged = false;
-		announce_owned(n);
-	}
+	on_known(n);
 	if (claims_has_heard(&n->claims, from))
 		directory_believe(n, from);
 	n->hash_of[from] = short_hash(m->config_hash);
@@ -274,6 +292,10 @@ void on_message(struct node *n, uint8_t from, struct span bytes)
 		break;
 	case CLUSTER_RELEASE:
 		on_release(n, from, &m.addr);
+		break;
+	case CLUSTER_VOUCH:
+		if (claims_on_vouch(&n->claims, from, &m))
+			on_known(n);
 		break;
 	case CLUSTER_PEERS:
 		on_peers(n, from, m.journal);

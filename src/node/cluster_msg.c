@@ -8,7 +8,7 @@
 
 #include "wire/reader.h"
 
-enum { ADDR_OCTETS = 17 };
+enum { ADDR_OCTETS = 17, VOUCHED_OCTETS = 1 + ADDR_OCTETS };
 
 static bool read_addr(struct reader *r, struct addr *out)
 {
@@ -40,6 +40,32 @@ static bool read_hello(struct reader *r, struct cluster_msg *out)
 	return true;
 }
 
+static bool read_vouched(struct reader *r, struct vouched *out)
+{
+	out->owner = rd_u8(r);
+	return read_addr(r, &out->addr);
+}
+
+static bool read_vouch(struct reader *r, struct cluster_msg *out)
+{
+	struct span members = rd_bytes(r, sizeof(out->members));
+	struct span silent = rd_bytes(r, sizeof(out->silent));
+	out->n_claims = rd_u16(r);
+	out->claims = rd_rest(r);
+	struct vouched v;
+
+	if (!rd_done(r) || out->n_claims > CLUSTER_CLAIMS_MAX ||
+		out->claims.len != (size_t)out->n_claims * VOUCHED_OCTETS)
+		return false;
+	memcpy(out->members, members.at, members.len);
+	memcpy(out->silent, silent.at, silent.len);
+	struct reader claims = rd_over(out->claims);
+	for (unsigned i = 0; i < out->n_claims; i++)
+		if (!read_vouched(&claims, &v))
+			return false;
+	return true;
+}
+
 enum cluster_err cluster_msg_read(struct span bytes, struct cluster_msg *out)
 {
 	struct reader r = rd_over(bytes);
@@ -65,6 +91,9 @@ enum cluster_err cluster_msg_read(struct span bytes, struct cluster_msg *out)
 		out->journal = rd_rest(&r);
 		sane = rd_done(&r);
 		break;
+	case CLUSTER_VOUCH:
+		sane = read_vouch(&r, out);
+		break;
 	default:
 		break;
 	}
@@ -82,6 +111,16 @@ struct addr cluster_msg_claim(const struct cluster_msg *m, unsigned i)
 	rd_skip(&r, (size_t)i * ADDR_OCTETS);
 	(void)read_addr(&r, &a); /* was checked when the message was read */
 	return a;
+}
+
+struct vouched cluster_msg_vouched(const struct cluster_msg *m, unsigned i)
+{
+	struct reader r = rd_over(m->claims);
+	struct vouched v = {.owner = 0};
+
+	rd_skip(&r, (size_t)i * VOUCHED_OCTETS);
+	(void)read_vouched(&r, &v);
+	return v;
 }
 
 static void write_head(struct writer *w, enum cluster_msg_type type)
@@ -107,6 +146,19 @@ void cluster_write_hello(struct writer *w, const uint8_t config_hash[32],
 	wr_u16(w, (uint16_t)n_claims);
 	for (unsigned i = 0; i < n_claims; i++)
 		write_addr(w, &claims[i]);
+}
+
+void cluster_write_vouch(struct writer *w, const uint8_t members[32],
+	const uint8_t silent[32], const struct vouched *at, unsigned n)
+{
+	write_head(w, CLUSTER_VOUCH);
+	wr_bytes(w, span_of(members, 32));
+	wr_bytes(w, span_of(silent, 32));
+	wr_u16(w, (uint16_t)n);
+	for (unsigned i = 0; i < n; i++) {
+		wr_u8(w, at[i].owner);
+		write_addr(w, &at[i].addr);
+	}
 }
 
 void cluster_write_addr(

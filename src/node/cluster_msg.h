@@ -5,6 +5,7 @@
  * CLAIM   "I want to own this address"; the first in CPG order gets it
  * RELEASE "I own it no more": nothing of mine can be sent from it any longer
  * PEERS   changes to the directory of peers (a journal of replica/)
+ * VOUCH   "these are silent; this is all that they can own"
  *
  * Four octets come first: 'V' 'S', the protocol's version, the type. A message of another
  * version is not read further.
@@ -24,7 +25,8 @@ enum cluster_msg_type {
 	CLUSTER_HELLO = 1,
 	CLUSTER_CLAIM = 2,
 	CLUSTER_RELEASE = 3,
-	CLUSTER_PEERS = 4
+	CLUSTER_PEERS = 4,
+	CLUSTER_VOUCH = 5
 };
 
 #define CLUSTER_CLAIMS_MAX (SCOPE_MAX * CONFIG_VIP_ADDRS)
@@ -33,9 +35,10 @@ enum { CLUSTER_HELLO_MAX = 4 + 32 + 32 + 2 + CLUSTER_CLAIMS_MAX * 17 };
 struct cluster_msg {
 	enum cluster_msg_type type;
 	uint8_t config_hash[32]; /* HELLO; zeros: no configuration yet */
-	uint8_t members[32]; /* HELLO: bits of those it is said to */
-	unsigned n_claims; /* HELLO: addresses follow in .claims */
-	struct span claims; /* HELLO: read with cluster_msg_claim */
+	uint8_t members[32]; /* HELLO, VOUCH: bits of those it is said to */
+	uint8_t silent[32]; /* VOUCH: bits of those it is said for */
+	unsigned n_claims; /* HELLO, VOUCH: addresses follow in .claims */
+	struct span claims; /* read with cluster_msg_claim, cluster_msg_vouched */
 	struct addr addr; /* CLAIM, RELEASE */
 	struct span journal; /* PEERS */
 };
@@ -50,6 +53,15 @@ struct addr cluster_msg_claim(const struct cluster_msg *m, unsigned i);
 
 void cluster_write_hello(struct writer *w, const uint8_t config_hash[32],
 	const uint8_t members[32], const struct addr *claims, unsigned n_claims);
+
+struct vouched {
+	struct addr addr;
+	uint8_t owner;
+};
+enum { CLUSTER_VOUCH_MAX = 4 + 32 + 32 + 2 + CLUSTER_CLAIMS_MAX * 18 };
+struct vouched cluster_msg_vouched(const struct cluster_msg *m, unsigned i);
+void cluster_write_vouch(struct writer *w, const uint8_t members[32],
+	const uint8_t silent[32], const struct vouched *at, unsigned n);
 /* CLAIM or RELEASE */
 void cluster_write_addr(
 	struct writer *w, enum cluster_msg_type type, const struct addr *addr);

@@ -40,6 +40,13 @@ struct waiting_bind {
 	uint16_t scope;
 };
 
+struct carry { /* what others can own, as far as we know: vouch.c */
+	uint8_t known[32]; /* bit of each member of whom all is known */
+	struct vouched at[CLUSTER_CLAIMS_MAX];
+	unsigned n;
+	bool full; /* there was more: nobody is vouched for */
+};
+
 struct tuned { /* by `vipsec tune`, over what the file says */
 	bool set[KNOBS_MAX];
 	struct config_tuning value;
@@ -93,6 +100,8 @@ struct node {
 
 	bool quorate;
 	struct claims claims;
+	struct carry carry;
+	uint64_t vouch_due_ms; /* 0: no need */
 	bool merged; /* with newcomers, and not all have said HELLO */
 	uint64_t hash_of[256]; /* first octets of each member's configuration hash */
 	bool told[256]; /* who has told all its peers since the last membership */
@@ -153,8 +162,15 @@ void on_message(struct node *n, uint8_t from, struct span bytes);
 void cluster_hello(struct node *n);
 void cluster_claim(struct node *n, const struct addr *addr);
 void cluster_release(struct node *n, const struct addr *addr);
+void cluster_vouch(struct node *n, const struct carry *c);
 void cluster_send_journal(struct node *n, struct span journal);
 bool cluster_config_differs(const struct node *n);
+
+/* ---- vouch.c ------------------------------------------------------------------ */
+
+void vouch_on_members(struct node *n, const struct claims *before);
+void vouch_settle(struct node *n);
+uint64_t vouch_due_ms(const struct node *n);
 
 /* ---- directory.c: our peers as records for the others and for the disk ------ */
 

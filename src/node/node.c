@@ -236,6 +236,7 @@ static void settle(struct node *n)
 		ike_tick(n->ike, n->now_ms);
 	places_settle(n);
 	gates_settle(n);
+	vouch_settle(n);
 	idle_settle(n);
 	dial_settle(n);
 	directory_settle(n);
@@ -269,6 +270,7 @@ uint64_t node_next_due_ms(const struct node *n)
 
 	due = earlier(due, places_due_ms(n));
 	due = earlier(due, gates_due_ms(n));
+	due = earlier(due, vouch_due_ms(n));
 	due = earlier(due, idle_due_ms(n));
 	due = earlier(due, dial_due_ms(n));
 	due = earlier(due, directory_due_ms(n));

@@ -31,4 +31,5 @@ src_node_libvipsec_node_a_SOURCES = \
 	src/node/tell.c \
 	src/node/tune.c \
 	src/node/view.c src/node/view.h \
+	src/node/vouch.c \
 	src/node/worst.c

@@ -57,24 +57,44 @@ static void on_deliver(cpg_handle_t handle, const struct cpg_name *group, uint32
 		b->on.message(b->on.ctx, (uint8_t)nodeid, span_of(msg, len));
 }
 
+static bool is_listed(const struct cpg_address *list, size_t n, uint32_t nodeid)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].nodeid == nodeid)
+			return true;
+	return false;
+}
+
+static void tell_members(struct bus *b, const struct cpg_address *list, size_t n,
+	const struct cpg_address *but, size_t n_but)
+{
+	uint8_t members[BUS_MEMBERS_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < n && count < BUS_MEMBERS_MAX; i++)
+		if (list[i].nodeid >= 1 && list[i].nodeid <= MEMBER_MAX &&
+			!is_listed(but, n_but, list[i].nodeid))
+			members[count++] = (uint8_t)list[i].nodeid;
+	b->on.members(b->on.ctx, members, count);
+}
+
 static void on_confchg(cpg_handle_t handle, const struct cpg_name *group,
 	const struct cpg_address *list, size_t n, const struct cpg_address *left,
 	size_t n_left, const struct cpg_address *joined, size_t n_joined)
 {
 	struct bus *b = bus_of(handle);
-	uint8_t members[BUS_MEMBERS_MAX];
-	size_t count = 0;
-
 	(void)group;
-	(void)left;
-	(void)n_left;
-	(void)joined;
-	(void)n_joined;
-	for (size_t i = 0; i < n && count < BUS_MEMBERS_MAX; i++)
-		if (list[i].nodeid >= 1 && list[i].nodeid <= MEMBER_MAX)
-			members[count++] = (uint8_t)list[i].nodeid;
-	if (b)
-		b->on.members(b->on.ctx, members, count);
+	if (!b)
+		return;
+	/* Who has gone and come in one change is another daemon: nothing that was known of
+	 * the one before holds. */
+	for (size_t i = 0; i < n_left; i++) {
+		if (!is_listed(joined, n_joined, left[i].nodeid))
+			continue;
+		tell_members(b, list, n, left, n_left);
+		break;
+	}
+	tell_members(b, list, n, NULL, 0);
 }
 
 static void queue_clear(struct bus *b)

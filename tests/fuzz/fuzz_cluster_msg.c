@@ -11,14 +11,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void write_back(const struct cluster_msg *m, struct span bytes)
 {
 	struct addr claims[CLUSTER_CLAIMS_MAX];
+	struct vouched vouched[CLUSTER_CLAIMS_MAX];
 	uint8_t *out = malloc(bytes.len);
 	struct writer w = wr_over(out, bytes.len);
 
 	assert(out);
 	for (unsigned i = 0; i < m->n_claims; i++)
-		claims[i] = cluster_msg_claim(m, i);
+		if (m->type == CLUSTER_VOUCH)
+			vouched[i] = cluster_msg_vouched(m, i);
+		else
+			claims[i] = cluster_msg_claim(m, i);
 	if (m->type == CLUSTER_HELLO)
 		cluster_write_hello(&w, m->config_hash, m->members, claims, m->n_claims);
+	else if (m->type == CLUSTER_VOUCH)
+		cluster_write_vouch(&w, m->members, m->silent, vouched, m->n_claims);
 	else if (m->type == CLUSTER_PEERS)
 		cluster_write_peers(&w, m->journal);
 	else
@@ -36,7 +42,8 @@ static void feed_claims(const struct cluster_msg *m)
 	claims_on_members(c, members, 2);
 	for (uint8_t from = 1; from <= 3; from++) {
 		bool member = from < 3;
-		bool taken = m->type == CLUSTER_HELLO ? claims_on_hello(c, from, m)
+		bool taken = m->type == CLUSTER_HELLO   ? claims_on_hello(c, from, m)
+			     : m->type == CLUSTER_VOUCH ? claims_on_vouch(c, from, m)
 			     : m->type == CLUSTER_CLAIM
 				     ? claims_on_claim(c, from, &m->addr)
 				     : claims_on_release(c, from, &m->addr);

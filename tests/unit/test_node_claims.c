@@ -146,6 +146,81 @@ static void a_late_hello_does_not_complete(void **state)
 	assert_int_equal(claims_owner(&c, &b), 1);
 }
 
+static struct cluster_msg vouch_of(const struct claims *to, uint8_t silent,
+	const struct addr *owned, uint8_t *bytes, size_t cap)
+{
+	struct writer w = wr_over(bytes, cap);
+	struct cluster_msg m;
+	uint8_t set[32], bits[32] = {(uint8_t)(1u << silent)};
+	struct vouched v = {.owner = silent};
+
+	if (owned)
+		v.addr = *owned;
+	claims_member_set(to, set);
+	cluster_write_vouch(&w, set, bits, &v, owned ? 1 : 0);
+	assert_int_equal(cluster_msg_read(wr_span(&w), &m), CLUSTER_OK);
+	return m;
+}
+
+/* What it owns stays its own; everything else can be claimed without it. */
+static void a_silent_member_is_vouched_for(void **state)
+{
+	static struct claims c;
+	struct addr a = unit_addr("192.0.2.10"), b = unit_addr("192.0.2.11");
+	uint8_t bytes[256];
+
+	(void)state;
+	claims_on_members(&c, three, 3);
+	say_hello(&c, 1, NULL, 0);
+	say_hello(&c, 2, NULL, 0);
+	assert_true(claims_on_claim(&c, 2, &b));
+	struct cluster_msg m = vouch_of(&c, 3, &a, bytes, sizeof(bytes));
+	assert_true(claims_on_vouch(&c, 1, &m));
+	assert_true(c.complete);
+	assert_int_equal(claims_owner(&c, &a), 3);
+	assert_int_equal(claims_owner(&c, &b), 2);
+	assert_true(claims_on_claim(&c, 1, &a));
+	assert_int_equal(claims_owner(&c, &a), 3);
+}
+
+static void a_late_hello_replaces_what_was_vouched(void **state)
+{
+	static struct claims c;
+	struct addr a = unit_addr("192.0.2.10"), b = unit_addr("192.0.2.11");
+	uint8_t bytes[256];
+
+	(void)state;
+	claims_on_members(&c, three, 3);
+	say_hello(&c, 1, NULL, 0);
+	say_hello(&c, 2, NULL, 0);
+	struct cluster_msg m = vouch_of(&c, 3, &a, bytes, sizeof(bytes));
+	assert_true(claims_on_vouch(&c, 1, &m));
+	assert_true(claims_on_claim(&c, 3, &b)); /* granted: not for the HELLO to end */
+	say_hello(&c, 3, NULL, 0);
+	assert_int_equal(claims_owner(&c, &a), 0);
+	assert_int_equal(claims_owner(&c, &b), 3);
+}
+
+static void who_has_spoken_needs_no_vouching(void **state)
+{
+	static struct claims c, old;
+	struct addr a = unit_addr("192.0.2.10");
+	uint8_t bytes[256];
+
+	(void)state;
+	claims_on_members(&c, three, 3);
+	say_hello(&c, 3, NULL, 0);
+	struct cluster_msg m = vouch_of(&c, 3, &a, bytes, sizeof(bytes));
+	assert_true(claims_on_vouch(&c, 1, &m));
+	assert_int_equal(claims_owner(&c, &a), 0);
+	/* said to another membership, or by a stranger */
+	claims_on_members(&old, both, 2);
+	m = vouch_of(&old, 2, &a, bytes, sizeof(bytes));
+	assert_true(claims_on_vouch(&c, 1, &m));
+	assert_false(claims_is_known(&c, 2));
+	assert_false(claims_on_vouch(&c, 9, &m));
+}
+
 static void the_table_is_bounded(void **state)
 {
 	static struct claims c;
@@ -226,6 +301,9 @@ int main(void)
 		cmocka_unit_test(strangers_have_no_voice),
 		cmocka_unit_test(a_new_membership_begins_empty),
 		cmocka_unit_test(a_late_hello_does_not_complete),
+		cmocka_unit_test(a_silent_member_is_vouched_for),
+		cmocka_unit_test(a_late_hello_replaces_what_was_vouched),
+		cmocka_unit_test(who_has_spoken_needs_no_vouching),
 		cmocka_unit_test(the_table_is_bounded),
 		cmocka_unit_test(a_hello_reads_back),
 		cmocka_unit_test(every_message_cut_short_is_malformed),

@@ -428,6 +428,60 @@ static void healed_partition_has_one_owner(void **state)
 	lab_free(l);
 }
 
+/* M3 hangs: it is in the group and says nothing. The owner is lost; the takeover waits for
+ * a fifth of a second, not until somebody kills M3. */
+static void a_hung_member_does_not_hold_up_a_takeover(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 3);
+
+	(void)state;
+	lab_kill(l, M3);
+	lab_kill(l, M1);
+	lab_group(l, TWO | THREE);
+	lab_run(l, 10);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 150);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_WAITING);
+	lab_run(l, 60);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_BOUND);
+	assert_int_equal(lab_count(l, M2, "event member-silent"), 1);
+	lab_free(l);
+}
+
+/* ... and again, with a change between of which it heard nothing either. */
+static void what_a_hung_member_owns_stays_its_own(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 3);
+
+	(void)state;
+	lab_kill(l, M1); /* the owner hangs */
+	lab_group(l, ONE | TWO);
+	lab_run(l, 50);
+	lab_group(l, ONE | TWO | THREE);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 5000);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_WAITING);
+	lab_group(l, TWO | THREE); /* it was killed; M2 had the address before */
+	lab_address(l, M2, VIP, NODE_ADDR_GONE);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 100);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_BOUND);
+	lab_free(l);
+}
+
+/* It may come from another partition: nobody can speak for it. */
+static void nobody_vouches_for_a_newcomer(void **state)
+{
+	struct lab *l = members(MEMBER_CONF, 2);
+
+	(void)state;
+	lab_group(l, ONE | TWO | THREE);
+	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 5000);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_WAITING);
+	lab_free(l);
+}
+
 /* Neighbours may believe what the other half told them: who owns the address says so
  * again when all are together, three times, and the loser does not. */
 static void after_a_split_the_owner_announces_again(void **state)
@@ -606,6 +660,9 @@ int main(void)
 		cmocka_unit_test(a_started_address_is_no_stray),
 		cmocka_unit_test(killed_daemon_comes_back),
 		cmocka_unit_test(healed_partition_has_one_owner),
+		cmocka_unit_test(a_hung_member_does_not_hold_up_a_takeover),
+		cmocka_unit_test(what_a_hung_member_owns_stays_its_own),
+		cmocka_unit_test(nobody_vouches_for_a_newcomer),
 		cmocka_unit_test(after_a_split_the_owner_announces_again),
 		cmocka_unit_test(a_member_that_leaves_is_no_reason_to_announce),
 		cmocka_unit_test(with_quorum_back_the_address_is_announced),

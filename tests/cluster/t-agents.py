@@ -92,9 +92,9 @@ def broken(tap, pair, daemon, vip):
     with tap.case("hung daemon: the VIP's stop is bounded and succeeds"):
         start = now_ms()
         expect(vip("stop"), OK, "vip")
-        check(now_ms() - start < 5000, f"{now_ms() - start:.0f} ms")
+        check(now_ms() - start < 15000, f"{now_ms() - start:.0f} ms")  # Pacemaker allows 20
         expect(daemon("stop"), OK, "daemon")
-        check(not pair.s.pidof("vipsecd"), "the daemon is gone")
+        wait_until(lambda: not pair.s.pidof("vipsecd"), 5, "its pid to be reaped")
         expect(daemon("monitor"), STOPPED, "daemon")
     with tap.case("dead daemon: neither monitor says running, a stop succeeds"):
         expect(daemon("start"), OK, "start")

@@ -36,12 +36,15 @@ def body(tap):
         tap.on_failure.append(lambda: scene.cluster.logs() + "".join(
             peer.host.log("vipsecd.log")[-2000:] for peer in scene.peers))
         scene.up()
-        for event, limit_ms in (("move", 1000), ("crash", 1000), ("vip-pulled", 1000)):
-            event_holds(tap, scene, event, limit_ms)
-        # The monitor's interval, the start of a process, and room for a busy machine.
-        entry = event_holds(tap, scene, "daemon-kill", 3000)
+        # Room for a busy machine: what would betray a fault is a timer of a minute.
+        for event in ("move", "crash", "vip-pulled"):
+            event_holds(tap, scene, event, 3000)
+        # The monitor's interval, and the start of a process.
+        entry = event_holds(tap, scene, "daemon-kill", 6000)
         with tap.case("the death of the daemon does not interrupt the clear stream"):
-            check(entry["clear_outage_ms"] < 500, f"{entry['clear_outage_ms']} ms")
+            # The protected stream's outage is a second; on a busy machine any stream has gaps.
+            check(entry["clear_outage_ms"] < entry["outage_ms"] / 2,
+                  f"{entry['clear_outage_ms']} ms of {entry['outage_ms']} ms")
 
         with tap.case("quirk 4: giving up is never final; a VIP away for 15 s is called again"):
             cluster = scene.cluster

@@ -18,6 +18,11 @@ from vlab.scene import Scene
 from vlab.tap import check, main
 
 
+# A busy machine may be slow; what would betray a fault is strongSwan's own retransmission
+# (4 s) and, without our call, its dead-peer detection (three minutes).
+SHARE_MS, LAST_BACK_MS = 3500, 8000
+
+
 def happen(tap, scene, event):
     done = run_event(scene, event)
     tap.note({k: v for k, v in done.entry.items() if k.endswith(("ms", "packets", "left"))})
@@ -45,12 +50,12 @@ def trap_client(tap):
                       "retransmission is not waited for"):
             start = now_ms()
             entry = happen(tap, scene, "move")
-            check(entry["ipsec_share_ms"] < 1500, entry["ipsec_share_ms"])
+            check(entry["ipsec_share_ms"] < SHARE_MS, entry["ipsec_share_ms"])
             check(first_caller(scene, start) is not None, "our call")
         with tap.case("quirk 2: after a crash the new node replaces the SA that it does not "
                       "know; dead-peer detection is not waited for"):
             entry = happen(tap, scene, "crash")
-            check(entry["ipsec_share_ms"] < 1500, entry["ipsec_share_ms"])
+            check(entry["ipsec_share_ms"] < SHARE_MS, entry["ipsec_share_ms"])
         with tap.case("quirk 5: nothing is answered on a VIP before it is bound"):
             refused = [line for line in swan.log().splitlines()
                        if "NO_PROP" in line or "refused" in line or "unreachable" in line]
@@ -76,7 +81,7 @@ def start_client(tap):
                       "is dropped by us"):
             entry = happen(tap, scene, "move")
             tap.note(f"{entry['peer_clear_packets']} packets in clear by the client")
-            check(entry["ipsec_share_ms"] < 1500, entry["ipsec_share_ms"])
+            check(entry["ipsec_share_ms"] < SHARE_MS, entry["ipsec_share_ms"])
         scene.close()
 
 
@@ -87,7 +92,7 @@ def many_clients(tap):
         tap.on_failure = [scene.cluster.logs]
         with tap.case("quirk 7: 30 honest peers behind one address are all back at once"):
             entry = happen(tap, scene, "crash")
-            check(entry["last_back_ms"] < 2000, f"the last after {entry['last_back_ms']} ms")
+            check(entry["last_back_ms"] < LAST_BACK_MS, f"the last after {entry['last_back_ms']} ms")
             check(entry["old_sas_left"] == 0, f"SAs left: {entry['old_sas_left']}")
         scene.close()
 

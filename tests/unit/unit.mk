@@ -157,31 +157,6 @@ check_PROGRAMS += tests/unit/vipsec-states
 tests_unit_vipsec_states_SOURCES = tests/unit/vipsec_states.c
 tests_unit_vipsec_states_LDADD = $(core_ldadd)
 TOOL_TESTS += tests/tools/t-states.sh
-EXTRA_DIST += docs/STATES.md tools/states-to-dot tests/tools/t-states.sh
-UNIT_TESTS += tests/unit/test_node_knob
-tests_unit_test_node_knob_SOURCES = tests/unit/test_node_knob.c tests/unit/node_lab.c
-tests_unit_test_node_knob_LDADD = $(unit_ldadd)
-UNIT_TESTS += tests/unit/test_node_refusal
-tests_unit_test_node_refusal_SOURCES = tests/unit/test_node_refusal.c tests/unit/node_lab.c
-tests_unit_test_node_refusal_LDADD = $(unit_ldadd)
-UNIT_TESTS += tests/unit/test_node_dial
-tests_unit_test_node_dial_SOURCES = tests/unit/test_node_dial.c tests/unit/node_lab.c
-tests_unit_test_node_dial_LDADD = $(unit_ldadd)
-UNIT_TESTS += tests/unit/test_node_nat
-tests_unit_test_node_nat_SOURCES = tests/unit/test_node_nat.c tests/unit/node_lab.c
-tests_unit_test_node_nat_LDADD = $(unit_ldadd)
-UNIT_TESTS += tests/unit/test_node_due
-tests_unit_test_node_due_SOURCES = tests/unit/test_node_due.c
-tests_unit_test_node_due_LDADD = $(unit_ldadd)
-UNIT_TESTS += tests/unit/test_node_worst
-tests_unit_test_node_worst_SOURCES = tests/unit/test_node_worst.c tests/unit/node_lab.c
-tests_unit_test_node_worst_LDADD = $(unit_ldadd)
-UNIT_TESTS += tests/unit/test_node_reload
-tests_unit_test_node_reload_SOURCES = tests/unit/test_node_reload.c tests/unit/node_lab.c
-tests_unit_test_node_reload_LDADD = $(unit_ldadd)
-UNIT_TESTS += tests/unit/test_node_claims
-tests_unit_test_node_claims_SOURCES = tests/unit/test_node_claims.c
-tests_unit_test_node_claims_LDADD = $(unit_ldadd)
 
 # --- esp
 EXTRA_DIST += tests/esp_lab.h
@@ -242,11 +217,13 @@ tests_unit_test_replica_peers_SOURCES = tests/unit/test_replica_peers.c
 tests_unit_test_replica_peers_LDADD = $(unit_ldadd)
 
 # --- node
+node_lab = tests/unit/node_lab.c tests/unit/node_lab_effects.c \
+	tests/unit/node_lab_time.c tests/unit/node_lab_parts.h
 EXTRA_DIST += tests/unit/node_lab.h
 EXTRA_DIST += tests/unit/node_conf.h
 
 UNIT_TESTS += tests/unit/test_node_basic
-tests_unit_test_node_basic_SOURCES = tests/unit/test_node_basic.c tests/unit/node_lab.c
+tests_unit_test_node_basic_SOURCES = tests/unit/test_node_basic.c $(node_lab)
 tests_unit_test_node_basic_LDADD = $(unit_ldadd)
 
 UNIT_TESTS += tests/unit/test_node_claims
@@ -254,11 +231,11 @@ tests_unit_test_node_claims_SOURCES = tests/unit/test_node_claims.c
 tests_unit_test_node_claims_LDADD = $(unit_ldadd)
 
 UNIT_TESTS += tests/unit/test_node_cluster
-tests_unit_test_node_cluster_SOURCES = tests/unit/test_node_cluster.c tests/unit/node_lab.c
+tests_unit_test_node_cluster_SOURCES = tests/unit/test_node_cluster.c $(node_lab)
 tests_unit_test_node_cluster_LDADD = $(unit_ldadd)
 
 UNIT_TESTS += tests/unit/test_node_dial
-tests_unit_test_node_dial_SOURCES = tests/unit/test_node_dial.c tests/unit/node_lab.c
+tests_unit_test_node_dial_SOURCES = tests/unit/test_node_dial.c $(node_lab)
 tests_unit_test_node_dial_LDADD = $(unit_ldadd)
 
 UNIT_TESTS += tests/unit/test_node_due
@@ -266,20 +243,28 @@ tests_unit_test_node_due_SOURCES = tests/unit/test_node_due.c
 tests_unit_test_node_due_LDADD = $(unit_ldadd)
 
 UNIT_TESTS += tests/unit/test_node_knob
-tests_unit_test_node_knob_SOURCES = tests/unit/test_node_knob.c tests/unit/node_lab.c
+tests_unit_test_node_knob_SOURCES = tests/unit/test_node_knob.c $(node_lab)
 tests_unit_test_node_knob_LDADD = $(unit_ldadd)
 
 UNIT_TESTS += tests/unit/test_node_nat
-tests_unit_test_node_nat_SOURCES = tests/unit/test_node_nat.c tests/unit/node_lab.c
+tests_unit_test_node_nat_SOURCES = tests/unit/test_node_nat.c $(node_lab)
 tests_unit_test_node_nat_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_node_refusal
+tests_unit_test_node_refusal_SOURCES = tests/unit/test_node_refusal.c $(node_lab)
+tests_unit_test_node_refusal_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_node_reload
-tests_unit_test_node_reload_SOURCES = tests/unit/test_node_reload.c tests/unit/node_lab.c
+tests_unit_test_node_reload_SOURCES = tests/unit/test_node_reload.c $(node_lab)
 tests_unit_test_node_reload_LDADD = $(unit_ldadd)
 
 UNIT_TESTS += tests/unit/test_node_vip
-tests_unit_test_node_vip_SOURCES = tests/unit/test_node_vip.c tests/unit/node_lab.c
+tests_unit_test_node_vip_SOURCES = tests/unit/test_node_vip.c $(node_lab)
 tests_unit_test_node_vip_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_node_worst
+tests_unit_test_node_worst_SOURCES = tests/unit/test_node_worst.c $(node_lab)
+tests_unit_test_node_worst_LDADD = $(unit_ldadd)
 
 # --- plane
 UNIT_TESTS += tests/unit/test_plane_gate
@@ -292,6 +277,7 @@ UNIT_TESTS += tests/unit/test_plane_parts
 tests_unit_test_plane_parts_SOURCES = tests/unit/test_plane_parts.c
 tests_unit_test_plane_parts_LDADD = src/plane/libvipsec_plane.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) \
 	-lpthread
+
 UNIT_TESTS += tests/unit/test_plane_path_mtu
 tests_unit_test_plane_path_mtu_SOURCES = tests/unit/test_plane_path_mtu.c
 tests_unit_test_plane_path_mtu_LDADD = src/plane/libvipsec_plane.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) \

@@ -9,7 +9,7 @@
 #include <net/if.h>
 
 #include "base/list.h"
-#include "port/watch.h"
+#include "port/watch_event.h"
 
 struct known_addr {
 	struct list link;

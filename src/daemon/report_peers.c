@@ -89,7 +89,7 @@ static bool add_ike(const struct ike_info *i, void *ctx)
 	json_object_set_new(out, "peer_is_vipsec", json_boolean(i->peer_is_vipsec));
 	json_object_set_new(out, "age_ms", value_age(l->now_ms, i->since_ms));
 	json_object_set_new(out, "last_in_ms", value_age(l->now_ms, i->last_in_ms));
-	json_object_set_new(out, "child", value_count(i->child));
+	json_object_set_new(out, "child", value_count(i->n_children));
 	json_array_append_new(l->out, out);
 	return true;
 }

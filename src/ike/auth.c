@@ -9,9 +9,8 @@
  *	                                      or  <--  SK{IDr, AUTH, N(error)}: no child
  *	                                      or  <--  SK{N(error)}
  *
- * An IKE SA whose child was refused is of no use here, since there is no CREATE_CHILD_SA:
- * RFC 7296 2.21.2 lets it stand, we end it politely once the peer has been told. Payloads
- * for configuration, certificates, MOBIKE and the like are ignored.
+ * An IKE SA whose child was refused is of no use here: RFC 7296 2.21.2 lets it stand, we
+ * end it politely once the peer has been told. Payloads for configuration, certificates, MOBIKE and the like are ignored.
  */
 #include "ike/sa.h"
 
@@ -25,6 +24,8 @@
 #include "wire/ts_payload.h"
 
 enum { CANDIDATES_MAX = 64 };
+
+static const struct secret no_secret; /* the first child has no key exchange of its own */
 
 static struct reader body_of(const struct exchange *x, uint8_t type)
 {
@@ -91,7 +92,7 @@ static void write_selectors(
 void ike_auth_ask(struct ike_engine *e, struct ike_sa *sa)
 {
 	struct ike_conn *c = sa->conn;
-	struct ike_child *child = ike_child_new(e, sa);
+	struct child *child = ike_child_new(e, sa, c, true);
 	struct wire_sa offer = {.n = 0};
 	uint8_t store[ID_PAYLOAD_MAX];
 
@@ -104,7 +105,7 @@ void ike_auth_ask(struct ike_engine *e, struct ike_sa *sa)
 	write_auth(&m, sa, idi, &c->psk);
 	if (c->mode == POLICY_TRANSPORT)
 		ike_notify_write(&m, N_USE_TRANSPORT_MODE, span_of(NULL, 0));
-	ike_suites_offer_esp(&c->proposals, child->spi_in, &offer);
+	ike_suites_offer_esp(&c->proposals, child->is.spi_in, true, &offer);
 	sa_payload_write(message_payload(&m, PAYLOAD_SA), &offer);
 	write_selectors(&m, &c->local_ts, &c->remote_ts);
 	ike_request_send(e, sa, &m, IKE_AUTH, c->urgent);
@@ -154,6 +155,7 @@ static enum ike_verdict disbelieve(struct exchange *x, const char *text)
 enum ike_verdict ike_on_auth_response(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
+	struct child *child = ike_child_first(sa);
 	const char *doubt = why_not_believed(x);
 	bool transport = ike_notify_find(&x->in, N_USE_TRANSPORT_MODE, NULL);
 	struct wire_sa answer;
@@ -170,15 +172,15 @@ enum ike_verdict ike_on_auth_response(struct exchange *x)
 				  : "the peer answers with tunnel mode, the rule has "
 				    "transport mode: make both sides the same");
 	if (sa_payload_read(body_of(x, PAYLOAD_SA), &answer) != WIRE_OK ||
-		!ike_suites_accept_esp(&sa->conn->proposals, &answer, &choice))
+		!ike_suites_accept_esp(&child->proposals, &answer, true, &choice))
 		return refuse(x, IKE_WHY_PROPOSAL, N_NO_PROPOSAL_CHOSEN,
 			"the peer chose an ESP proposal that we have not made");
 	if (ts_payload_read(body_of(x, PAYLOAD_TSI), &tsi) != WIRE_OK ||
 		ts_payload_read(body_of(x, PAYLOAD_TSR), &tsr) != WIRE_OK ||
-		!ike_child_take(sa, &tsi, &tsr))
+		!ike_selectors_take(child, &tsi, &tsr))
 		return refuse(x, IKE_WHY_SELECTORS, N_TS_UNACCEPTABLE,
 			"the peer's traffic selectors are not within those asked for");
-	ike_child_complete(sa, &choice);
+	ike_child_complete(child, &choice, &sa->nonce_i, &sa->nonce_r, &no_secret);
 	ike_keys_forget_init(sa);
 	return VERDICT_THEN;
 }
@@ -316,16 +318,17 @@ static enum ike_verdict answer_child(struct exchange *x, const struct auth_reque
 	struct wire_sa answer = {.n = 0};
 	struct esp_choice choice;
 
-	enum ike_why why = ike_child_choose(x, &q->tsi, &q->tsr, q->transport);
+	enum ike_why why =
+		ike_selectors_choose(x, sa->conn, &q->tsi, &q->tsr, q->transport);
 	if (why != IKE_WHY_NONE)
 		return refuse_selectors(x, q, why);
-	struct ike_child *child = ike_child_new(x->e, sa);
-	if (!ike_suites_choose_esp(
-		    &sa->conn->proposals, &q->offer, child->spi_in, &choice, &answer))
+	struct child *child = ike_child_new(x->e, sa, sa->conn, false);
+	if (!ike_suites_choose_esp(&child->proposals, &q->offer, KE_NONE, true,
+		    child->is.spi_in, &choice, &answer))
 		return refuse_child(x, IKE_WHY_PROPOSAL, N_NO_PROPOSAL_CHOSEN,
 			"NO_PROPOSAL_CHOSEN: none of the caller's ESP proposals is ours: "
 			"compare the algorithms on both sides");
-	ike_child_complete(sa, &choice);
+	ike_child_complete(child, &choice, &sa->nonce_i, &sa->nonce_r, &no_secret);
 	if (sa->conn->mode == POLICY_TRANSPORT)
 		ike_reply_notify(x, N_USE_TRANSPORT_MODE, span_of(NULL, 0));
 	sa_payload_write(message_payload(&x->out, PAYLOAD_SA), &answer);

@@ -1,7 +1,7 @@
-/* ike/child.c - the child SA of an IKE SA: hand it over, take it back, and the traffic
- * selectors behind a NAT (RFC 7296 2.9, 2.17, 2.23.1).
+/* ike/child.c - the children of an IKE SA as values: birth, state, end (RFC 7296 2.8, 2.17).
  *
- * Keys are in memory here only until the host has taken them.
+ * Keys are in memory here only until the host has taken them. What is asked and answered
+ * is in create_child.c, rekey_child.c and informational.c; which traffic, in selectors.c.
  */
 #include "ike/sa.h"
 
@@ -9,182 +9,237 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "ike/suites.h"
 
-struct ike_child *ike_child_new(struct ike_engine *e, struct ike_sa *sa)
+enum {
+	REPLACED_MS = 60000, /* the peer should have deleted it by then */
+	SHARED_MS = 60000, /* it has our answer by then, or is dead */
+	CHILDLESS_MS = 10000
+};
+
+#define NO_REQUEST UINT32_MAX
+
+static struct child *child_of(struct list *item)
 {
-	struct ike_child *c = mem_new(1, sizeof(*c));
+	return list_entry(item, struct child, link);
+}
 
-	assert(!sa->child);
+static struct span id_span(const uint32_t *id)
+{
+	return span_of(id, sizeof(*id));
+}
+
+static void enter(struct child *c, enum child_state state)
+{
+	c->state = state;
+	c->due_ms = IKE_NEVER;
+}
+
+struct child *ike_child_new(struct ike_engine *e, struct ike_sa *sa,
+	const struct ike_conn *what, bool initiator)
+{
+	struct child *c = mem_new(1, sizeof(*c));
+
 	if (++e->last_child == 0)
 		e->last_child = 1;
-	c->ike = sa->id;
-	c->id = e->last_child;
-	c->spi_in = e->host.new_spi(e->host.ctx);
-	c->initiator = sa->initiator;
-	sa->child = c;
+	c->sa = sa;
+	c->proposals = what->proposals;
+	c->is = (struct ike_child){.ike = sa->id,
+		.id = e->last_child,
+		.rule = what->rule,
+		.spi_in = e->host.new_spi(e->host.ctx),
+		.mode = what->mode,
+		.initiator = initiator,
+		.local_ts = what->local_ts,
+		.remote_ts = what->remote_ts};
+	enter(c, CHILD_ASKED);
+	list_add(&sa->children, &c->link);
+	sa->n_children++;
+	sa->childless_ms = IKE_NEVER;
+	map_put(e->by_child, id_span(&c->is.id), c);
 	return c;
 }
 
-void ike_child_free(struct ike_sa *sa)
+void ike_child_free(struct ike_engine *e, struct child *c)
 {
-	if (!sa->child)
+	c->sa->n_children--;
+	c->sa->n_known -= c->known;
+	list_del(&c->link);
+	map_take(e->by_child, id_span(&c->is.id));
+	wipe(c, sizeof(*c));
+	free(c);
+}
+
+struct child *ike_child_by_id(const struct ike_engine *e, uint32_t id)
+{
+	return map_get(e->by_child, id_span(&id));
+}
+
+struct child *ike_child_by_spi_out(const struct ike_sa *sa, uint32_t spi)
+{
+	list_each(item, &sa->children)
+	{
+		struct child *c = child_of(item);
+
+		if (c->is.spi_out == spi && c->known)
+			return c;
+	}
+	return NULL;
+}
+
+struct child *ike_child_first(const struct ike_sa *sa)
+{
+	return list_empty(&sa->children) ? NULL : child_of(sa->children.next);
+}
+
+/* ---- up and down */
+
+void ike_child_complete(struct child *c, const struct esp_choice *choice,
+	const struct nonce *ni, const struct nonce *nr, const struct secret *shared)
+{
+	const struct ike_sa *sa = c->sa;
+
+	c->is.path = sa->path;
+	c->is.spi_out = choice->spi;
+	c->is.alg = choice->alg;
+	c->is.esn = choice->esn;
+	c->is.pfs = choice->group;
+	c->is.encap = ike_natd_encap(sa);
+	c->is.nat_local = sa->nat_local;
+	c->is.nat_remote = sa->nat_remote;
+	ike_keys_child(sa, &c->is, ni, nr, shared);
+}
+
+void ike_child_up(struct ike_engine *e, struct child *c)
+{
+	assert(c->is.alg != AEAD_NONE && !c->known);
+	enter(c, CHILD_UP);
+	c->known = true;
+	c->born_ms = e->now_ms;
+	c->born_in = c->is.initiator ? NO_REQUEST : c->sa->next_in;
+	c->sa->n_known++;
+	e->host.child_up(e->host.ctx, &c->is);
+	secret_wipe(&c->is.key_in);
+	secret_wipe(&c->is.key_out);
+}
+
+/* An SA without a child is of no use for long; somebody may still want one. */
+static void check_childless(
+	const struct ike_engine *e, struct ike_sa *sa, enum ike_close why)
+{
+	if (sa->state != STATE_UP || sa->n_children > 0)
 		return;
-	secret_wipe(&sa->child->key_in);
-	secret_wipe(&sa->child->key_out);
-	free(sa->child);
-	sa->child = NULL;
-	sa->child_is_up = false;
+	sa->childless_ms = e->now_ms + CHILDLESS_MS;
+	sa->childless_why = why;
 }
 
-/* Everything is agreed: fill in what the SA knows, and the keys. */
-void ike_child_complete(struct ike_sa *sa, const struct esp_choice *choice)
+void ike_child_down(struct ike_engine *e, struct child *c, enum ike_close why)
 {
-	struct ike_child *c = sa->child;
+	struct ike_sa *sa = c->sa;
+	uint32_t id = c->is.id;
+	bool known = c->known;
 
-	c->path = sa->path;
-	c->rule = sa->conn->rule;
-	c->spi_out = choice->spi;
-	c->alg = choice->alg;
-	c->esn = choice->esn;
-	c->mode = sa->conn->mode;
-	c->encap = ike_natd_encap(sa);
-	c->nat_local = sa->nat_local;
-	c->nat_remote = sa->nat_remote;
-	c->local_ts = sa->conn->local_ts;
-	c->remote_ts = sa->conn->remote_ts;
-	ike_keys_child(sa, c);
+	ike_child_free(e, c);
+	if (known)
+		e->host.child_down(e->host.ctx, sa->id, id, why);
+	check_childless(e, sa, why);
 }
 
-void ike_child_up(struct ike_engine *e, struct ike_sa *sa)
+void ike_children_down(struct ike_engine *e, struct ike_sa *sa, enum ike_close why)
 {
-	assert(sa->child && sa->child->alg != AEAD_NONE);
-	sa->child_is_up = true;
-	e->host.child_up(e->host.ctx, sa->child);
-	secret_wipe(&sa->child->key_in);
-	secret_wipe(&sa->child->key_out);
+	list_each_safe(item, &sa->children)
+	{
+		struct child *c = child_of(item);
+
+		ike_child_down(e, c, c->state > CHILD_REKEYING ? c->why : why);
+	}
 }
 
-void ike_child_down(struct ike_engine *e, struct ike_sa *sa, enum ike_close why)
+/* ---- the ways of its life */
+
+void ike_child_rekeying(struct child *c, bool yes)
 {
-	if (sa->child && sa->child_is_up)
-		e->host.child_down(e->host.ctx, sa->id, sa->child->id, why);
-	ike_child_free(sa);
+	if (yes && c->state == CHILD_UP)
+		enter(c, CHILD_REKEYING);
+	if (!yes && c->state == CHILD_REKEYING)
+		enter(c, CHILD_UP);
 }
 
-/* ---- traffic selectors */
-
-static void substitute(struct ts_list *l, const struct addr *seen)
+void ike_child_replaced(struct ike_engine *e, struct child *c)
 {
-	for (unsigned i = 0; i < l->n; i++)
-		l->at[i].lo = l->at[i].hi = *seen;
+	if (c->state == CHILD_DELETING)
+		return;
+	enter(c, CHILD_REPLACED);
+	c->why = IKE_CLOSE_REPLACED;
+	c->due_ms = e->now_ms + REPLACED_MS;
+	c->made_in = c->sa->next_in;
 }
 
-static void restrict_list(struct ts_list *l, const struct addr *a)
+void ike_child_deleting(struct child *c, enum ike_close why)
 {
-	struct ts_list kept = {.n = 0};
+	if (c->state == CHILD_DELETING)
+		return;
+	enter(c, CHILD_DELETING);
+	c->why = why;
+}
 
-	for (unsigned i = 0; i < l->n; i++) {
-		struct ts t = l->at[i];
+uint64_t ike_children_due_ms(const struct ike_sa *sa)
+{
+	uint64_t due = IKE_NEVER;
 
-		if (!ts_has_addr(&t, a))
+	list_each(item, &sa->children)
+	{
+		const struct child *c = child_of(item);
+
+		if (c->due_ms < due)
+			due = c->due_ms;
+	}
+	return due;
+}
+
+/* With a window of one, a later request of the peer shows that it has our response to an
+ * earlier one (RFC 7296 2.3). Before that it may not have the child that was made, and the
+ * one that was replaced may be all it has. */
+static bool has_answer(const struct ike_sa *sa, uint32_t request)
+{
+	return request == NO_REQUEST || sa->next_in != request + 1;
+}
+
+bool ike_child_is_shared(const struct ike_engine *e, const struct child *c)
+{
+	return has_answer(c->sa, c->born_in) || e->now_ms - c->born_ms >= SHARED_MS;
+}
+
+void ike_children_due(struct ike_engine *e, struct ike_sa *sa)
+{
+	list_each_safe(item, &sa->children)
+	{
+		struct child *c = child_of(item);
+
+		if (c->due_ms > e->now_ms)
 			continue;
-		t.lo = t.hi = *a;
-		kept.at[kept.n++] = t;
+		c->due_ms = e->now_ms + REPLACED_MS;
+		if (!has_answer(c->sa, c->made_in))
+			continue;
+		ike_child_deleting(c, IKE_CLOSE_REPLACED);
+		ike_task_add(e, sa, TASK_DELETE_CHILD, c->is.id);
 	}
-	*l = kept;
 }
 
-/* RFC 7296 2.23.1: transport mode means the addresses of the IKE SA and no others. */
-bool ike_child_restrict(struct ike_conn *c)
+void ike_children_move(struct ike_sa *from, struct ike_sa *to)
 {
-	if (c->mode == POLICY_TRANSPORT) {
-		restrict_list(&c->local_ts, &c->path.local.addr);
-		restrict_list(&c->remote_ts, &c->path.remote.addr);
+	list_each_safe(item, &from->children)
+	{
+		struct child *c = child_of(item);
+
+		list_del(&c->link);
+		list_add(&to->children, &c->link);
+		c->sa = to;
+		c->is.ike = to->id;
+		/* Nobody rekeys the IKE SA while a child's exchange is open (2.25.1): the
+		 * peer has our answer. */
+		c->made_in = c->born_in = NO_REQUEST;
 	}
-	return c->local_ts.n > 0 && c->remote_ts.n > 0;
-}
-
-static bool is_narrowed(const struct ts_list *got, const struct ts_list *sent)
-{
-	for (unsigned i = 0; i < got->n; i++) {
-		bool inside = false;
-
-		for (unsigned k = 0; k < sent->n && !inside; k++)
-			inside = ts_contains(&sent->at[k], &got->at[i]);
-		if (!inside)
-			return false;
-	}
-	return got->n > 0;
-}
-
-/* RFC 7296 2.23.1, the client's side. */
-bool ike_child_take(struct ike_sa *sa, struct ts_list *tsi, struct ts_list *tsr)
-{
-	struct ike_conn *c = sa->conn;
-
-	if (c->mode == POLICY_TRANSPORT && sa->nat_local)
-		substitute(tsi, &sa->path.local.addr);
-	if (c->mode == POLICY_TRANSPORT && sa->nat_remote)
-		substitute(tsr, &sa->path.remote.addr);
-	if (!is_narrowed(tsi, &c->local_ts) || !is_narrowed(tsr, &c->remote_ts))
-		return false;
-	c->local_ts = *tsi;
-	c->remote_ts = *tsr;
-	return true;
-}
-
-static bool narrow(struct exchange *x, enum policy_mode mode, const struct ts_list *ours,
-	const struct ts_list *theirs)
-{
-	struct ike_host *host = &x->e->host;
-	struct ike_conn *c = x->sa->conn;
-
-	if (!host->narrow(host->ctx, c, mode, ours, theirs) || c->local_ts.n == 0 ||
-		c->remote_ts.n == 0)
-		return false;
-	c->mode = mode;
-	return true;
-}
-
-/* RFC 7296 2.23.1, the server's side: in transport mode selectors are those that we see;
- * where the policy does not have them, tunnel mode with the caller's own. */
-enum ike_why ike_child_choose(struct exchange *x, const struct ts_list *tsi,
-	const struct ts_list *tsr, bool transport)
-{
-	struct ts_list ours = *tsr, theirs = *tsi;
-
-	if (transport && x->sa->nat_remote)
-		substitute(&theirs, &x->from->remote.addr);
-	if (transport && x->sa->nat_local)
-		substitute(&ours, &x->from->local.addr);
-	if (transport && narrow(x, POLICY_TRANSPORT, &ours, &theirs))
-		return IKE_WHY_NONE;
-	if (narrow(x, POLICY_TUNNEL, tsr, tsi)) {
-		if (transport)
-			ike_note(x->e, x->from, x->sa->id,
-				"the caller asks for transport mode, the rule has tunnel "
-				"mode: answered with tunnel mode, which it may refuse");
-		return IKE_WHY_NONE;
-	}
-	if (!transport && narrow(x, POLICY_TRANSPORT, &ours, &theirs))
-		return IKE_WHY_MODE;
-	return IKE_WHY_SELECTORS;
-}
-
-static bool lists_overlap(const struct ts_list *a, const struct ts_list *b)
-{
-	struct ts common;
-
-	for (unsigned i = 0; i < a->n; i++)
-		for (unsigned k = 0; k < b->n; k++)
-			if (ts_intersect(&a->at[i], &b->at[k], &common))
-				return true;
-	return false;
-}
-
-bool ike_child_selectors_overlap(const struct ike_conn *a, const struct ike_conn *b)
-{
-	return lists_overlap(&a->local_ts, &b->local_ts) &&
-	       lists_overlap(&a->remote_ts, &b->remote_ts);
+	to->n_children += from->n_children;
+	to->n_known += from->n_known;
+	from->n_children = from->n_known = 0;
 }

@@ -1,14 +1,354 @@
-/* ike/create_child.c - CREATE_CHILD_SA (RFC 7296 1.3, 2.8, 2.25).
+/* ike/create_child.c - CREATE_CHILD_SA for a child, both sides (RFC 7296 1.3, 1.3.1, 2.9, 2.17,
+ * 2.25).
  *
- * An IKE SA has the one child that IKE_AUTH made. Another child, a rekeyed one and a
- * rekeyed IKE SA are refused (RFC 7296 1.3: a minimal implementation may); at the end of
- * a lifetime the IKE SA is deleted and begun anew.
+ *	initiator                                        responder
+ *	SK{[N(REKEY_SA)], SA, Ni, [KE], TSi, TSr,
+ *	   [N(TRANSPORT)]}                        -->
+ *	                                          <--  SK{SA, Nr, [KE], TSi, TSr,
+ *	                                                  [N(TRANSPORT)]}
+ *	                                      or  <--  SK{N(error)}
+ *
+ * What a message says, and how it is agreed, is the same for a further child, which is
+ * here, and for a rekeyed one, which is in rekey_child.c. A key exchange of its own (PFS)
+ * is part of the ESP proposals. Refusals in common are in task.c.
  */
 #include "ike/sa.h"
 
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "wire/notify_payload.h"
+#include "wire/ts_payload.h"
+
+/* ---- what a message says */
+
+bool ike_child_message_read(const struct exchange *x, struct child_message *out)
+{
+	const struct payload *ke = payload_set_first(&x->in, PAYLOAD_KE);
+
+	*out = (struct child_message){.ke = {.group = KE_NONE}};
+	out->transport = ike_notify_find(&x->in, N_USE_TRANSPORT_MODE, NULL);
+	return (!ke || ke_payload_read(ke->body, &out->ke) == WIRE_OK) &&
+	       sa_payload_read(payload_set_first(&x->in, PAYLOAD_SA)->body, &out->sa) ==
+		       WIRE_OK &&
+	       nonce_payload_read(payload_set_first(&x->in, PAYLOAD_NONCE)->body,
+		       &out->nonce) == WIRE_OK &&
+	       ts_payload_read(payload_set_first(&x->in, PAYLOAD_TSI)->body, &out->tsi) ==
+		       WIRE_OK &&
+	       ts_payload_read(payload_set_first(&x->in, PAYLOAD_TSR)->body, &out->tsr) ==
+		       WIRE_OK;
+}
+
+static void write_message(struct message *m, const struct wire_sa *sa,
+	const struct nonce *nonce, const struct kex *kex, const struct ts_list *tsi,
+	const struct ts_list *tsr, bool transport)
+{
+	if (transport)
+		ike_notify_write(m, N_USE_TRANSPORT_MODE, span_of(NULL, 0));
+	sa_payload_write(message_payload(m, PAYLOAD_SA), sa);
+	nonce_payload_write(message_payload(m, PAYLOAD_NONCE), nonce_span(nonce));
+	if (kex) {
+		struct wire_ke ke = {.group = kex_group(kex), .public = kex_public(kex)};
+
+		ke_payload_write(message_payload(m, PAYLOAD_KE), &ke);
+	}
+	ts_payload_write(message_payload(m, PAYLOAD_TSI), tsi);
+	ts_payload_write(message_payload(m, PAYLOAD_TSR), tsr);
+}
+
+/* ---- initiator: the request */
+
+bool ike_child_ask(struct ike_engine *e, struct ike_sa *sa, struct task *t,
+	struct child *c, const struct child *old)
+{
+	const struct ike_proposals *p = &c->proposals;
+	struct wire_sa offer = {.n = 0};
+
+	if (p->n_pfs > 0 && !ike_task_kex(e, t, p->pfs[0]))
+		return false;
+	nonce_draw(&t->nonce, &e->entropy);
+	ike_suites_offer_esp(p, c->is.spi_in, false, &offer);
+	struct message m = ike_request_begin(e, sa, CREATE_CHILD_SA);
+	if (old)
+		ike_notify_write_esp(&m, N_REKEY_SA, old->is.spi_in);
+	write_message(&m, &offer, &t->nonce, t->kex, &c->is.local_ts, &c->is.remote_ts,
+		c->is.mode == POLICY_TRANSPORT);
+	ike_request_send(e, sa, &m, CREATE_CHILD_SA, false);
+	return true;
+}
+
+enum task_begun ike_begin_create_child(
+	struct ike_engine *e, struct ike_sa *sa, struct task *t)
+{
+	struct child *c = ike_child_by_id(e, t->child);
+
+	return c && !c->unwanted && ike_child_ask(e, sa, t, c, NULL) ? TASK_BEGUN
+								     : TASK_POINTLESS;
+}
+
+/* ---- initiator: the response */
+
+static void tell_refused(struct exchange *x, uint32_t child, enum ike_close close,
+	enum ike_why why, uint16_t notify)
+{
+	const struct ike_failure failure = {.close = close, .why = why, .notify = notify};
+
+	x->e->host.child_refused(x->e->host.ctx, x->sa->id, child, &failure);
+}
+
+/* The peer has it, and we do not want it: RFC 7296 1.3.1. */
+static void give_back(
+	struct exchange *x, struct child *c, const struct esp_choice *choice)
+{
+	c->is.spi_out = choice->spi;
+	ike_child_deleting(c, IKE_CLOSE_WE_REFUSED);
+	ike_task_add(x->e, x->sa, TASK_DELETE_CHILD, c->is.id);
+}
+
+/* NULL: c is as the peer's answer says, but for its keys. */
+static const char *why_not_taken(struct child *c, struct child_message *q,
+	const struct task *t, struct esp_choice *choice, enum ike_why *why)
+{
+	uint16_t sent = t->kex ? kex_group(t->kex) : KE_NONE;
+
+	*why = IKE_WHY_PROPOSAL;
+	if (!ike_suites_accept_esp(&c->proposals, &q->sa, false, choice) ||
+		(choice->group != KE_NONE &&
+			(choice->group != sent || q->ke.group != sent)))
+		return "the peer chose an ESP proposal that we have not made";
+	*why = IKE_WHY_MODE;
+	if (q->transport != (c->is.mode == POLICY_TRANSPORT))
+		return q->transport
+			       ? "the peer answers with transport mode, the rule has "
+				 "tunnel mode: make both sides the same"
+			       : "the peer answers with tunnel mode, the rule has "
+				 "transport mode: make both sides the same";
+	*why = IKE_WHY_SELECTORS;
+	if (!ike_selectors_take(c, &q->tsi, &q->tsr))
+		return "the peer's traffic selectors are not within those asked for";
+	return NULL;
+}
+
+static bool agree_keys(struct task *t, const struct child_message *q,
+	const struct esp_choice *choice, struct child *c, struct nonce *nr)
+{
+	struct secret shared = {0};
+
+	if (choice->group != KE_NONE &&
+		kex_derive(t->kex, q->ke.public, &shared) != CRYPTO_OK)
+		return false;
+	nonce_set(nr, q->nonce);
+	ike_child_complete(c, choice, &t->nonce, nr, &shared);
+	secret_wipe(&shared);
+	return true;
+}
+
+static enum ike_verdict malformed(struct exchange *x)
+{
+	ike_note(x->e, x->from, x->sa->id, "the peer's response is not well-formed");
+	ike_fail(x->sa, IKE_CLOSE_WE_REFUSED, IKE_WHY_SYNTAX, 0);
+	return VERDICT_DELETE;
+}
+
+/* It may be ours no more to want it: our Delete of it, or of the one that it replaces,
+ * waits. */
+static bool is_wanted(const struct ike_engine *e, const struct child *c)
+{
+	const struct child *old = ike_child_by_id(e, c->is.replaces);
+
+	return !c->unwanted && !(old && old->state == CHILD_DELETING);
+}
+
+static void bring_up(
+	struct exchange *x, struct task *t, struct child *c, const struct nonce *nr)
+{
+	const struct nonce *lower = nonce_lower(&t->nonce, nr);
+
+	ike_child_rekeyed(x->e, x->sa, t, c, lower);
+	ike_task_done(x->e, x->sa);
+}
+
+enum ike_verdict ike_on_create_child_response(struct exchange *x)
+{
+	struct task *t = x->sa->task;
+	struct child *c =
+		t ? ike_child_by_id(x->e, t->fresh ? t->fresh : t->child) : NULL;
+	struct esp_choice choice = {.spi = 0};
+	struct child_message q;
+	struct nonce nr;
+	enum ike_why why;
+
+	if (!c || c->state != CHILD_ASKED || !ike_child_message_read(x, &q))
+		return malformed(x);
+	uint32_t told = t->child;
+	const char *doubt = why_not_taken(c, &q, t, &choice, &why);
+	if (!doubt && !agree_keys(t, &q, &choice, c, &nr))
+		doubt = "the peer's public value is not valid";
+	if (!doubt && is_wanted(x->e, c)) {
+		bring_up(x, t, c, &nr);
+		return VERDICT_THEN;
+	}
+	if (choice.spi == 0)
+		return malformed(x);
+	give_back(x, c, &choice);
+	if (doubt) {
+		struct child *old =
+			t->kind == TASK_REKEY_CHILD ? ike_child_by_id(x->e, told) : NULL;
+
+		if (old)
+			ike_child_rekeying(old, false);
+		ike_note(x->e, x->from, x->sa->id, "%s", doubt);
+		tell_refused(x, told, IKE_CLOSE_WE_REFUSED, why, 0);
+	}
+	ike_task_done(x->e, x->sa);
+	return VERDICT_THEN;
+}
+
+bool ike_again_create_child(struct exchange *x, struct task *t)
+{
+	const struct child *c = ike_child_by_id(x->e, t->child);
+
+	return c && !c->unwanted;
+}
+
+/* RFC 7296 1.3.1: no reason to end the IKE SA. */
+void ike_refused_create_child(struct exchange *x, struct task *t, uint16_t error)
+{
+	ike_note(x->e, x->from, x->sa->id, "%s: the peer refuses a further child: %s",
+		ike_notify_name(error), ike_notify_advice(error));
+	tell_refused(x, t->child, IKE_CLOSE_REFUSED, ike_notify_why(error), error);
+}
+
+/* ---- responder */
+
+bool ike_child_busy(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	bool rekeying = sa->rival || ike_is_rival(sa) ||
+			ike_task_under_way(sa, TASK_REKEY_IKE, 0);
+
+	/* RFC 7296 2.25.2; and a peer that makes more than we care to. */
+	if (!rekeying && rate_allow(&sa->creates, x->e->now_ms) &&
+		sa->n_children < 2 * x->e->limits.children)
+		return false;
+	ike_reply_notify(x, N_TEMPORARY_FAILURE, span_of(NULL, 0));
+	return true;
+}
+
+static bool refuse(struct exchange *x, struct child *c, uint16_t notify, struct span data)
+{
+	ike_reply_notify(x, notify, data);
+	ike_child_down(x->e, c, IKE_CLOSE_WE_REFUSED);
+	return false;
+}
+
+/* A key pair of the group that was chosen, and what both share. */
+static bool share(struct exchange *x, const struct child_message *q, uint16_t group,
+	struct kex **kex, struct secret *shared)
+{
+	*kex = NULL;
+	if (group == KE_NONE)
+		return true;
+	*kex = kex_new(group, &x->e->entropy);
+	return *kex && kex_derive(*kex, q->ke.public, shared) == CRYPTO_OK;
+}
+
+bool ike_child_answer(struct exchange *x, const struct child_message *q, struct child *c,
+	struct nonce *lower)
+{
+	struct wire_sa answer = {.n = 0};
+	struct secret shared = {0};
+	struct esp_choice choice;
+	struct nonce ni, nr;
+	struct kex *kex;
+
+	if (!ike_suites_choose_esp(&c->proposals, &q->sa, q->ke.group, false,
+		    c->is.spi_in, &choice, &answer)) {
+		ike_note(x->e, x->from, x->sa->id,
+			"NO_PROPOSAL_CHOSEN: none of the peer's ESP proposals is ours: "
+			"compare the algorithms and PFS on both sides");
+		return refuse(x, c, N_NO_PROPOSAL_CHOSEN, span_of(NULL, 0));
+	}
+	if (choice.group != KE_NONE && choice.group != q->ke.group) {
+		const uint8_t want[2] = {
+			(uint8_t)(choice.group >> 8), (uint8_t)choice.group};
+
+		return refuse(x, c, N_INVALID_KE_PAYLOAD, span_of(want, sizeof(want)));
+	}
+	if (!share(x, q, choice.group, &kex, &shared)) {
+		kex_free(kex);
+		return refuse(x, c, N_NO_PROPOSAL_CHOSEN, span_of(NULL, 0));
+	}
+	nonce_set(&ni, q->nonce);
+	nonce_draw(&nr, &x->e->entropy);
+	ike_child_complete(c, &choice, &ni, &nr, &shared);
+	secret_wipe(&shared);
+	write_message(&x->out, &answer, &nr, kex, &c->is.remote_ts, &c->is.local_ts,
+		c->is.mode == POLICY_TRANSPORT);
+	kex_free(kex);
+	if (lower)
+		*lower = *nonce_lower(&ni, &nr);
+	return true;
+}
+
+/* Both vipsec nodes ask for the same further child at once: one of the two must go, by
+ * the rule of RFC 7296 2.8.1. With other peers both stay, which does no harm. */
+static void note_same(
+	const struct exchange *x, const struct child *c, const struct nonce *lower)
+{
+	struct task *t = x->sa->task;
+	const struct child *ours = t && t->kind == TASK_CREATE_CHILD
+					   ? ike_child_by_id(x->e, t->child)
+					   : NULL;
+
+	if (ours && x->sa->peer_is_vipsec && t->rival == 0 &&
+		ours->is.rule == c->is.rule &&
+		ike_selectors_overlap(&ours->is.local_ts, &ours->is.remote_ts,
+			&c->is.local_ts, &c->is.remote_ts))
+		ike_collision_note(t, c, lower);
+}
+
+static void make(struct exchange *x, const struct child_message *q, struct ike_conn *conn)
+{
+	enum ike_why why = ike_selectors_choose(x, conn, &q->tsi, &q->tsr, q->transport);
+	struct nonce lower;
+
+	if (why != IKE_WHY_NONE) {
+		ike_note(x->e, x->from, x->sa->id,
+			why == IKE_WHY_MODE
+				? "TS_UNACCEPTABLE: the peer asks for tunnel mode, the "
+				  "rule has transport mode: make both sides the same"
+				: "TS_UNACCEPTABLE: no rule covers the further child "
+				  "that the peer asks for: compare the filters");
+		ike_reply_notify(x, N_TS_UNACCEPTABLE, span_of(NULL, 0));
+		return;
+	}
+	struct child *c = ike_child_new(x->e, x->sa, conn, false);
+	if (!ike_child_answer(x, q, c, &lower))
+		return;
+	note_same(x, c, &lower);
+	ike_child_up(x->e, c);
+}
+
 enum ike_verdict ike_on_create_child_request(struct exchange *x)
 {
-	ike_reply_notify(x, N_NO_ADDITIONAL_SAS, span_of(NULL, 0));
+	struct ike_sa *sa = x->sa;
+	struct child_message q;
+
+	if (ike_child_busy(x))
+		return VERDICT_THEN;
+	if (sa->conn->proposals.master_pfs || sa->n_children >= x->e->limits.children) {
+		ike_reply_notify(x, N_NO_ADDITIONAL_SAS, span_of(NULL, 0));
+		return VERDICT_THEN;
+	}
+	if (!ike_child_message_read(x, &q))
+		return ike_refuse_malformed(x);
+	struct ike_conn *conn = mem_new(1, sizeof(*conn));
+	*conn = *sa->conn;
+	conn->path = *x->from;
+	make(x, &q, conn);
+	free(conn);
 	return VERDICT_THEN;
 }
 

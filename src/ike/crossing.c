@@ -41,7 +41,13 @@ static struct ike_sa *kin_of(struct list *item)
 
 static bool is_leaving(const struct ike_sa *sa)
 {
-	return sa->state == STATE_DELETING || sa->state == STATE_GONE;
+	return sa->state >= STATE_REKEYED;
+}
+
+/* Up, and not just an offer to take another one's place (rekey_ike.c). */
+static bool stands(const struct ike_sa *sa)
+{
+	return sa->state == STATE_UP && sa->announced;
 }
 
 /* Where one of the two has no known identity yet, its address must do. */
@@ -94,39 +100,91 @@ static void end_replaced(struct ike_engine *e, struct ike_sa *sa)
 	ike_close(e, sa);
 }
 
-void ike_crossing_contact(struct ike_engine *e, struct ike_sa *sa)
+/* The end of one may be the end of others: one that has been rekeyed, and its rival. */
+static struct ike_sa *find_older(const struct ike_sa *sa)
 {
-	assert(sa->pair); /* it is up: the peer has an identity */
-	list_each_safe(item, &sa->pair->members)
+	list_each(item, &sa->pair->members)
 	{
 		struct ike_sa *other = kin_of(item);
 
-		if (other != sa && other->state == STATE_UP &&
+		if (other != sa &&
+			(other->state == STATE_UP || other->state == STATE_REKEYED) &&
 			other->established_ms < sa->created_ms)
-			end_replaced(e, other);
+			return other;
 	}
+	return NULL;
+}
+
+void ike_crossing_contact(struct ike_engine *e, struct ike_sa *sa)
+{
+	struct ike_sa *other;
+
+	assert(sa->pair); /* it is up: the peer has an identity */
+	while ((other = find_older(sa)))
+		end_replaced(e, other);
 }
 
 /* ---- who loses */
 
-static bool same_traffic(const struct ike_sa *a, const struct ike_sa *b)
+struct traffic {
+	uint32_t rule;
+	const struct ts_list *local, *remote;
+};
+
+static struct traffic traffic_of(const struct child *c)
 {
-	return a->pair && a->pair == b->pair && a->conn->rule == b->conn->rule &&
-	       ike_child_selectors_overlap(a->conn, b->conn);
+	return (struct traffic){c->is.rule, &c->is.local_ts, &c->is.remote_ts};
 }
 
-/* As octet strings; a prefix is lower than what it begins. */
-static int nonce_cmp(const struct nonce *a, const struct nonce *b)
+static bool same(const struct traffic *a, const struct traffic *b)
 {
-	size_t n = a->len < b->len ? a->len : b->len;
-	int order = memcmp(a->b, b->b, n);
+	return a->rule == b->rule &&
+	       ike_selectors_overlap(a->local, a->remote, b->local, b->remote);
+}
 
-	return order != 0 ? order : (int)a->len - (int)b->len;
+static bool carries(const struct ike_sa *sa, const struct traffic *t)
+{
+	const struct ike_conn *c = sa->conn;
+	const struct traffic asked = {c->rule, &c->local_ts, &c->remote_ts};
+
+	if (sa->n_known == 0)
+		return same(&asked, t);
+	list_each(item, &sa->children)
+	{
+		const struct traffic has =
+			traffic_of(list_entry(item, struct child, link));
+
+		if (same(&has, t))
+			return true;
+	}
+	return false;
+}
+
+/* Some child of the one and some child of the other; where there is none yet, what it was
+ * begun for. */
+static bool same_traffic(const struct ike_sa *a, const struct ike_sa *b)
+{
+	const struct ike_conn *c = a->conn;
+	const struct traffic asked = {c->rule, &c->local_ts, &c->remote_ts};
+
+	if (!a->pair || a->pair != b->pair)
+		return false;
+	if (a->n_known == 0)
+		return carries(b, &asked);
+	list_each(item, &a->children)
+	{
+		const struct traffic has =
+			traffic_of(list_entry(item, struct child, link));
+
+		if (carries(b, &has))
+			return true;
+	}
+	return false;
 }
 
 static const struct nonce *lower_nonce(const struct ike_sa *sa)
 {
-	return nonce_cmp(&sa->nonce_i, &sa->nonce_r) < 0 ? &sa->nonce_i : &sa->nonce_r;
+	return nonce_lower(&sa->nonce_i, &sa->nonce_r);
 }
 
 static bool both_vipsec(const struct ike_sa *a, const struct ike_sa *b)
@@ -157,7 +215,7 @@ static struct ike_sa *find_best(struct ike_sa *sa)
 	{
 		struct ike_sa *other = kin_of(item);
 
-		if (other != sa && other->state == STATE_UP && same_traffic(sa, other))
+		if (other != sa && stands(other) && same_traffic(sa, other))
 			best = better(best, other);
 	}
 	return best;
@@ -217,8 +275,7 @@ static void rank(struct ike_engine *e, struct ike_sa *sa)
 	{
 		struct ike_sa *other = kin_of(item);
 
-		if (other == best || other->state != STATE_UP ||
-			!same_traffic(best, other))
+		if (other == best || !stands(other) || !same_traffic(best, other))
 			continue;
 		lose(e, other, best);
 		doubtful = doubtful || is_doubtful(best, other);
@@ -256,7 +313,7 @@ void ike_crossing_settle(struct ike_engine *e, struct ike_sa *sa)
 			end_replaced(e, other);
 			continue;
 		}
-		if (other->state != STATE_UP || !same_traffic(sa, other))
+		if (!stands(other) || !same_traffic(sa, other))
 			continue;
 		if (c->keep || insists(e, sa, other))
 			sa->crossing.keep = c->keep = true;
@@ -281,7 +338,7 @@ void ike_crossing_gone(struct ike_engine *e, struct ike_sa *sa)
 	{
 		struct ike_sa *other = kin_of(item);
 
-		if (other != sa && other->state == STATE_UP && same_traffic(sa, other))
+		if (other != sa && stands(other) && same_traffic(sa, other))
 			rank(e, other);
 	}
 }
@@ -292,7 +349,7 @@ static struct ike_sa *find_winner(const struct ike_sa *loser)
 	{
 		struct ike_sa *other = kin_of(item);
 
-		if (other != loser && other->state == STATE_UP && !other->replaced &&
+		if (other != loser && stands(other) && !other->replaced &&
 			same_traffic(loser, other))
 			return other;
 	}

@@ -14,6 +14,7 @@ enum {
 	 * more): its node crashed in between. A new call has to begin at IKE_SA_INIT. */
 	PROVING_MS = 15000,
 	LINGER_MS = 10000,
+	REKEYED_MS = 60000, /* the peer has to delete it */
 	DELETE_WAIT_MS = 2000 /* of a Delete that we decided on ourselves */
 };
 
@@ -38,8 +39,10 @@ static void set_state(struct ike_engine *e, struct ike_sa *sa, enum ike_state st
 		return;
 	if (sa->state == STATE_HALF_OPEN)
 		leave_half_open(e, sa);
-	if (sa->state == STATE_UP)
+	if (sa->state == STATE_UP) {
 		e->n_established--;
+		sa->childless_ms = IKE_NEVER;
+	}
 	sa->state = state;
 	if (state == STATE_HALF_OPEN) {
 		list_add(&e->half_open, &sa->half);
@@ -54,6 +57,8 @@ static void set_state(struct ike_engine *e, struct ike_sa *sa, enum ike_state st
 		sa->established_ms = e->now_ms;
 		sa->expire_ms = IKE_NEVER;
 	}
+	if (state == STATE_REKEYED)
+		sa->expire_ms = e->now_ms + REKEYED_MS;
 }
 
 /* The host hears of the new SA first and of what it replaces afterwards: no gap. */
@@ -62,22 +67,23 @@ static void announce(struct ike_engine *e, struct ike_sa *sa, bool contact)
 	struct ike_info info;
 
 	e->counters.established++;
-	sa->announced = true;
+	sa->known = sa->announced = true;
 	ike_sa_info(sa, &info);
 	e->host.established(e->host.ctx, &info);
 	if (sa->peer_is_new) /* worth a line only from somebody who is known */
 		ike_note(e, &sa->path, sa->id,
 			"the peer says that it holds no SA with us "
 			"(Vid-Initial-Contact)");
-	ike_child_up(e, sa);
+	ike_child_up(e, ike_child_first(sa));
 	if (contact)
 		ike_crossing_contact(e, sa);
 }
 
-/* A stranger whom nobody has believed leaves without closed(). */
+/* A stranger whom nobody has believed leaves without closed(), and so does an SA that was
+ * made by rekeying and never used. */
 static bool is_worth_telling(const struct ike_sa *sa)
 {
-	return sa->initiator || sa->announced || sa->failure.why != IKE_WHY_NONE;
+	return sa->known || (sa->failure.why != IKE_WHY_NONE && !sa->is_heir);
 }
 
 /* Strangers can come this far, by a wrong proof: as many as may be half open, no more. */
@@ -99,7 +105,11 @@ static void keep_for_repeats(struct ike_engine *e, struct ike_sa *sa)
 static void end(struct ike_engine *e, struct ike_sa *sa, bool linger)
 {
 	assert(sa->state != STATE_GONE);
-	ike_child_down(e, sa, sa->failure.close);
+	if (sa->rival) /* it has come to nothing with the SA that it was to replace */
+		end(e, sa->rival, false);
+	ike_tasks_drop(e, sa);
+	ike_task_done(e, sa);
+	ike_children_down(e, sa, sa->failure.close);
 	if (is_worth_telling(sa)) {
 		struct ike_info info;
 
@@ -108,6 +118,7 @@ static void end(struct ike_engine *e, struct ike_sa *sa, bool linger)
 	}
 	set_state(e, sa, STATE_GONE);
 	ike_crossing_gone(e, sa);
+	ike_sa_leave_kin(sa);
 	if (!linger) {
 		ike_sa_free(e, sa);
 		return;
@@ -117,22 +128,6 @@ static void end(struct ike_engine *e, struct ike_sa *sa, bool linger)
 
 void ike_close(struct ike_engine *e, struct ike_sa *sa)
 {
-	end(e, sa, false);
-}
-
-void ike_expire(struct ike_engine *e, struct ike_sa *sa)
-{
-	bool calling = sa->state == STATE_INIT_SENT || sa->state == STATE_AUTH_SENT;
-
-	if (sa->state == STATE_GONE) {
-		ike_sa_free(e, sa);
-		return;
-	}
-	if (sa->state == STATE_DELETING && sa->delete_due)
-		ike_delete_last_word(e, sa);
-	/* RFC 7296 2.21.1: what was said without proof is believed only now. */
-	if (calling && sa->failure.why == IKE_WHY_NONE)
-		sa->failure.close = IKE_CLOSE_TIMEOUT;
 	end(e, sa, false);
 }
 
@@ -174,11 +169,45 @@ static void tell_and_delete(struct ike_engine *e, struct ike_sa *sa)
 	ike_command(e, sa, COMMAND_DELETE, DELETE_WAIT_MS, 1);
 }
 
+/* ---- deadlines */
+
+/* While nothing has come over the heir, the old one may be all that the peer has: it has
+ * not got our answer, and asks again. */
+static void on_rekeyed_expired(struct ike_engine *e, struct ike_sa *sa)
+{
+	sa->expire_ms = e->now_ms + REKEYED_MS;
+	if (sa->heir && !sa->heir->heard)
+		ike_timer_update(e, sa);
+	else
+		tell_and_delete(e, sa);
+}
+
+void ike_expire(struct ike_engine *e, struct ike_sa *sa)
+{
+	bool calling = sa->state == STATE_INIT_SENT || sa->state == STATE_AUTH_SENT;
+
+	if (sa->state == STATE_GONE) {
+		ike_sa_free(e, sa);
+		return;
+	}
+	if (sa->state == STATE_REKEYED) {
+		on_rekeyed_expired(e, sa);
+		return;
+	}
+	if (sa->state == STATE_DELETING && sa->delete_due)
+		ike_delete_last_word(e, sa);
+	/* RFC 7296 2.21.1: what was said without proof is believed only now. */
+	if (calling && sa->failure.why == IKE_WHY_NONE)
+		sa->failure.close = IKE_CLOSE_TIMEOUT;
+	end(e, sa, false);
+}
+
 /* ---- messages */
 
 static uint64_t present(const struct exchange *x)
 {
-	return x->in.present | (x->has_error ? RULE_ERROR : 0);
+	return x->in.present | (x->has_error ? RULE_ERROR : 0) |
+	       (x->rekeys ? RULE_REKEY : 0);
 }
 
 void ike_dispatch_stranger(struct exchange *x, const struct ike_rule *rule)
@@ -207,8 +236,9 @@ void ike_dispatch_answer(struct exchange *x, const struct ike_rule *rule)
 			end(e, sa, false);
 			return;
 		}
+		bool is_new = then == STATE_UP && sa->state != STATE_UP;
 		set_state(e, sa, then);
-		if (then == STATE_UP && !sa->announced) {
+		if (is_new) {
 			sa->confirmed = true;
 			announce(e, sa, false);
 			ike_crossing_settle(e, sa);
@@ -223,7 +253,7 @@ void ike_dispatch_answer(struct exchange *x, const struct ike_rule *rule)
 		tell_and_delete(e, sa);
 		return;
 	}
-	ike_timer_update(e, sa);
+	ike_task_next(e, sa);
 }
 
 /* ---- everything else, from inside an SK payload */
@@ -241,8 +271,8 @@ static void finish_request(struct exchange *x, const struct ike_rule *rule)
 		end(e, sa, true);
 		return;
 	}
+	bool is_new = then == STATE_UP && sa->state != STATE_UP;
 	set_state(e, sa, then);
-	bool is_new = then == STATE_UP && !sa->announced;
 	if (is_new)
 		announce(e, sa, contact);
 	ike_reply_send(x);
@@ -256,7 +286,7 @@ static void finish_request(struct exchange *x, const struct ike_rule *rule)
 /* RFC 7296 2.21.3: fatal on both sides, without a Delete. */
 static void refuse_request(struct exchange *x, uint16_t notify, struct span data)
 {
-	bool was_up = x->sa->state == STATE_UP || x->sa->state == STATE_DELETING;
+	bool was_up = x->sa->state >= STATE_UP;
 
 	ike_reply_error(x, notify, data);
 	ike_reply_send(x);
@@ -279,6 +309,13 @@ static void refuse_response(struct exchange *x)
 		end(x->e, x->sa, false);
 	else
 		tell_and_delete(x->e, x->sa);
+}
+
+enum ike_verdict ike_refuse_malformed(struct exchange *x)
+{
+	ike_reply_error(x, N_INVALID_SYNTAX, span_of(NULL, 0));
+	ike_fail(x->sa, IKE_CLOSE_WE_REFUSED, IKE_WHY_SYNTAX, N_INVALID_SYNTAX);
+	return VERDICT_CLOSE;
 }
 
 void ike_dispatch_request(struct exchange *x, enum wire_err err)

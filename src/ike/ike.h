@@ -30,10 +30,17 @@ struct ike_suite {
 };
 
 #define IKE_SUITES_MAX 16
+#define IKE_GROUPS_MAX 8
 struct ike_proposals { /* in order of preference */
 	struct ike_suite ike[IKE_SUITES_MAX];
 	enum aead_alg esp[IKE_SUITES_MAX];
-	unsigned n_ike, n_esp;
+	uint16_t
+		pfs[IKE_GROUPS_MAX]; /* enum ke_id: groups that a child made or rekeyed by
+					 CREATE_CHILD_SA may use; none: no PFS */
+	unsigned n_ike, n_esp, n_pfs;
+	bool pfs_required; /* no such child without one of these groups */
+	bool master_pfs; /* a child never shares its IKE SA with another: a further one, and
+			    rekeying one, is refused on both sides. It gets a new IKE SA */
 	bool esn; /* offer and accept extended sequence numbers (preferred when common) */
 };
 
@@ -49,7 +56,8 @@ struct ike_conn {
 	uint32_t rule;
 	struct identity local_id, remote_id;
 	bool remote_any; /* accept whatever identity proves to have the key */
-	struct secret psk;
+	struct secret psk; /* wiped once both have proved who they are */
+	uint32_t auth; /* the host's own: which of the rule's ways that proof was */
 	struct ike_proposals proposals;
 	enum policy_mode mode;
 	struct ts_list local_ts, remote_ts;
@@ -68,10 +76,11 @@ struct ike_conn {
 enum ike_close {
 	IKE_CLOSE_DELETED_BY_PEER, /* polite: no calling until there is traffic */
 	IKE_CLOSE_DELETED_BY_US,
-	IKE_CLOSE_REPLACED, /* by a newer SA of the same pair (crossing, contact) */
+	IKE_CLOSE_REPLACED, /* by a newer one: rekeyed, crossing, contact */
 	IKE_CLOSE_FORGOTTEN, /* ike_forget: the peer is dead, or the scope left */
 	IKE_CLOSE_TIMEOUT, /* nobody answered (initial exchanges only) */
-	IKE_CLOSE_REFUSED, /* the peer said no, see struct ike_failure */
+	IKE_CLOSE_REFUSED, /* the peer said no, see struct ike_failure; of an SA that was up:
+			      both sides' states have come apart */
 	IKE_CLOSE_WE_REFUSED /* we said no */
 };
 
@@ -87,8 +96,9 @@ enum ike_why { /* of REFUSED and WE_REFUSED */
 };
 
 struct ike_child {
-	uint32_t ike; /* the IKE SA's id */
+	uint32_t ike; /* the IKE SA's id; another one after rekeyed() */
 	uint32_t id; /* the child's id: unique in this engine, never reused */
+	uint32_t replaces; /* id of the child that it rekeys; 0: none */
 	struct ike_path path;
 	uint32_t rule;
 	uint32_t spi_in, spi_out;
@@ -98,7 +108,11 @@ struct ike_child {
 	bool encap; /* a NAT was found, or forced by either side */
 	bool nat_remote, nat_local;
 	bool esn;
-	bool initiator; /* we began the IKE SA */
+	uint16_t pfs; /* enum ke_id: group of a key exchange of its own; 0: none */
+	bool initiator; /* we asked for it: the peer is ready to receive */
+	/* The loser of two exchanges that rekeyed one child: receive on it, and send on the
+	 * other, until it goes. */
+	bool receive_only;
 	/* transport behind NAT: already substituted by
 	 * the addresses seen (RFC 7296 2.23.1) */
 	struct ts_list local_ts, remote_ts;
@@ -119,7 +133,7 @@ struct ike_info { /* a view; valid during the call that hands it out */
 	uint64_t since_ms; /* established, else created */
 	uint64_t last_in_ms; /* last authenticated message from the peer; 0: none */
 	uint64_t unanswered_since_ms; /* oldest request of ours without answer; 0: none */
-	uint32_t child; /* id; 0: none */
+	unsigned n_children; /* that child_up() told of */
 };
 
 struct ike_failure {
@@ -147,15 +161,16 @@ struct ike_host {
 	/* A known peer of this scope calls from this address (friends pass cookies and
 	 * half-open limits). */
 	bool (*is_friend)(void *ctx, const struct ike_path *path);
-	/* IKE_AUTH as responder. Fills out (local_id, psk, proposals, rule candidates) for
+	/* IKE_AUTH as responder. Fills out (local_id, psk, auth, proposals, rule) for
 	 * the n-th (0, 1, ..) configured way in which the scope knows idi; idr has type 0
 	 * when the peer sent none. False: no further one. */
 	bool (*authenticate)(void *ctx, const struct ike_path *path,
 		const struct identity *idi, const struct identity *idr, unsigned n,
 		struct ike_conn *out);
-	/* Narrow what the peer proposes (RFC 7296 2.9). Fills rule, mode, local_ts,
-	 * remote_ts of conn (whose ids and path are set), and proposals.esp if the rule has
-	 * its own. False: nothing matches; it may then be asked again for the other mode. */
+	/* Narrow what the peer proposes (RFC 7296 2.9), in IKE_AUTH and for each further
+	 * child. Fills rule, auth, mode, local_ts, remote_ts of conn (whose ids and path are
+	 * set, and in IKE_AUTH the key), and proposals if the rule has its own. False:
+	 * nothing matches; it may then be asked again for the other mode. */
 	bool (*narrow)(void *ctx, struct ike_conn *conn, enum policy_mode asked,
 		const struct ts_list *ours, const struct ts_list *theirs);
 	/* A fresh inbound ESP SPI (> 255, unique on this node, partitioned by member). */
@@ -167,9 +182,20 @@ struct ike_host {
 	/* The peer has proved who it is; the SA is established. Comes before child_up. */
 	void (*established)(void *ctx, const struct ike_info *sa);
 	/* Keys are handed over and wiped here after the call. As responder: called before
-	 * the IKE_AUTH response is sent. */
+	 * the response is sent. A child that is replaced by this one stays until its own
+	 * child_down(): both are to be received on (RFC 7296 2.8). */
 	void (*child_up)(void *ctx, const struct ike_child *child);
+	/* REPLACED: packets of the peer may still be under way to it. The SA is not over
+	 * when its last child goes: for 10 s it waits for another, then it is deleted. */
 	void (*child_down)(void *ctx, uint32_t ike, uint32_t child, enum ike_close why);
+	/* What was asked for by ike_create_child() (child: the one that will not come), by
+	 * ike_rekey_child() (child: the old one, which stays up) or by ike_rekey() (0) was
+	 * refused. NO_ADDITIONAL_SAS: only a new IKE SA helps. */
+	void (*child_refused)(
+		void *ctx, uint32_t ike, uint32_t child, const struct ike_failure *why);
+	/* The IKE SA goes on as sa, which has its children, path and identities; old_ike is
+	 * only closed any more, and closed() for it says REPLACED. */
+	void (*rekeyed)(void *ctx, uint32_t old_ike, const struct ike_info *sa);
 	/* The SA is gone; sa is the last view of it. child_down came before. */
 	void (*closed)(
 		void *ctx, const struct ike_info *sa, const struct ike_failure *why);
@@ -185,6 +211,9 @@ struct ike_limits {
 	unsigned half_open_per_addr; /* 16 */
 	unsigned cookie_above; /* half-open strangers from which COOKIE is asked; 100 */
 	unsigned established; /* 20000 */
+	unsigned children; /* of one IKE SA; 64 */
+	unsigned creates, creates_per_second; /* CREATE_CHILD_SA that one peer can make us
+						 answer: at once 200, then 2 a second */
 };
 
 struct ike_params {
@@ -208,7 +237,12 @@ void ike_receive(struct ike_engine *e, uint64_t now_ms, const struct ike_path *p
 /* Begins IKE with a peer, as initiator. Returns the new IKE SA's id (never 0). */
 uint32_t ike_initiate(struct ike_engine *e, uint64_t now_ms, const struct ike_conn *c);
 
-enum ike_err { IKE_OK = 0, IKE_NOT_FOUND, IKE_NOT_READY };
+enum ike_err {
+	IKE_OK = 0,
+	IKE_NOT_FOUND,
+	IKE_NOT_READY, /* not up, or its end has begun */
+	IKE_NOT_ALLOWED /* by master_pfs, or the limit of children: begin a new IKE SA */
+};
 #define IKE_CHECKED __attribute__((warn_unused_result))
 
 /* Deletes politely: the Delete is sent and its answer awaited for wait_ms; copies > 1
@@ -220,6 +254,24 @@ enum ike_err ike_delete(struct ike_engine *e, uint64_t now_ms, uint32_t id,
 enum ike_err ike_forget(struct ike_engine *e, uint64_t now_ms, uint32_t id) IKE_CHECKED;
 /* Everything of a scope, as ike_forget. */
 void ike_forget_scope(struct ike_engine *e, uint64_t now_ms, uint16_t scope);
+
+/* What follows is asked one after the other (RFC 7296 2.3: a window of one), and again
+ * after a pause while the peer says TEMPORARY_FAILURE. */
+
+/* A further child: rule, mode, selectors and ESP proposals of what; the SA has the rest.
+ * child_up() or child_refused() follows, with the id. */
+enum ike_err ike_create_child(struct ike_engine *e, uint64_t now_ms, uint32_t id,
+	const struct ike_conn *what, uint32_t *child) IKE_CHECKED;
+/* The same selectors under new keys: child_up() with replaces, then child_down() of the
+ * old one. Nothing happens if it is being replaced already. */
+enum ike_err ike_rekey_child(
+	struct ike_engine *e, uint64_t now_ms, uint32_t child) IKE_CHECKED;
+/* child_down() comes with the peer's answer. */
+enum ike_err ike_delete_child(
+	struct ike_engine *e, uint64_t now_ms, uint32_t child) IKE_CHECKED;
+/* New keys for the IKE SA itself: rekeyed(). */
+enum ike_err ike_rekey(struct ike_engine *e, uint64_t now_ms, uint32_t id) IKE_CHECKED;
+
 /* Sends an empty INFORMATIONAL unless a request of ours is under way, which then counts
  * as the probe (and is retransmitted at once). */
 enum ike_err ike_probe(struct ike_engine *e, uint64_t now_ms, uint32_t id) IKE_CHECKED;
@@ -231,7 +283,8 @@ enum ike_err ike_move(
  * still used is not deleted yet; only of interest while ike_info.replaced. */
 void ike_used(struct ike_engine *e, uint32_t id, uint64_t used_ms);
 
-/* Retransmissions, half-open expiry, deferred deletes of crossing losers. */
+/* Retransmissions, half-open expiry, deferred deletes of crossing losers, what waits to be
+ * asked again. */
 void ike_tick(struct ike_engine *e, uint64_t now_ms);
 uint64_t ike_next_due_ms(const struct ike_engine *e); /* UINT64_MAX: nothing is due */
 

@@ -1,11 +1,10 @@
-/* ike/informational.c - INFORMATIONAL, both sides (RFC 7296 1.4, 2.4, 2.25).
+/* ike/informational.c - INFORMATIONAL, both sides (RFC 7296 1.4, 1.4.1, 2.4, 2.25).
  *
  *	[N,] [D,] ...  -->
  *	               <--  [D of the other direction], or nothing
  *
- * An empty one is a probe. A Delete of the child leaves an IKE SA that could never get
- * another one (CREATE_CHILD_SA is refused), so we end it ourselves: the peer then begins
- * anew instead of asking in vain.
+ * An empty one is a probe. A Delete of a child leaves the IKE SA to the others; one whose
+ * last child is gone is ended by child.c's deadline.
  */
 #include "ike/sa.h"
 
@@ -13,17 +12,19 @@
 
 #include "wire/notify_payload.h"
 
+enum { CHILDREN_MAX = 256 /* of one message; the peer asks again for the others */ };
+
 struct deletes {
 	bool malformed;
 	bool of_ike;
-	bool of_child; /* the ESP SA that we send on */
+	uint32_t children[CHILDREN_MAX]; /* ESP SAs that we send on */
+	uint16_t n;
 };
 
 static struct deletes read_deletes(const struct exchange *x)
 {
-	const struct ike_child *child = x->sa->child;
 	const struct payload *p = NULL;
-	struct deletes found = {0};
+	struct deletes found = {.n = 0};
 
 	while ((p = payload_set_next(&x->in, PAYLOAD_DELETE, p))) {
 		struct wire_delete d;
@@ -34,8 +35,8 @@ static struct deletes read_deletes(const struct exchange *x)
 		}
 		found.of_ike |= d.protocol == PROTO_IKE;
 		for (uint16_t i = 0; d.protocol == PROTO_ESP && i < d.n; i++)
-			found.of_child |=
-				child && wire_delete_spi(&d, i) == child->spi_out;
+			if (found.n < CHILDREN_MAX)
+				found.children[found.n++] = wire_delete_spi(&d, i);
 	}
 	return found;
 }
@@ -43,29 +44,62 @@ static struct deletes read_deletes(const struct exchange *x)
 /* While a newer SA of the pair is there, a Delete is no wish to end the traffic. */
 static enum ike_close deleted_by_peer(const struct ike_sa *sa)
 {
-	return sa->replaced ? IKE_CLOSE_REPLACED : IKE_CLOSE_DELETED_BY_PEER;
+	return sa->replaced || sa->state == STATE_REKEYED ? IKE_CLOSE_REPLACED
+							  : IKE_CLOSE_DELETED_BY_PEER;
 }
 
 /* RFC 7296 2.21.2: the initiator could not believe our AUTH, and says so in the exchange
  * right after it. */
 static bool is_late_refusal(const struct exchange *x, uint16_t error)
 {
-	return !x->sa->initiator && x->header.message_id == 2 &&
+	return !x->sa->initiator && !x->sa->is_heir && x->header.message_id == 2 &&
 	       (error == N_AUTHENTICATION_FAILED || error == N_INVALID_SYNTAX ||
 		       error == N_UNSUPPORTED_CRITICAL_PAYLOAD);
 }
 
-static enum ike_verdict on_child_delete(struct exchange *x)
+/* While the IKE SA is rekeyed, its children may already be with the heir, or still with
+ * the SA that has made this one (RFC 7296 2.25.2). */
+static struct child *find_child(const struct ike_sa *sa, uint32_t spi)
 {
-	struct ike_sa *sa = x->sa;
-	uint32_t spi = sa->child->spi_in;
+	const struct ike_sa *kin[] = {
+		sa, sa->heir, ike_is_rival(sa) ? sa->predecessor : NULL};
+	struct child *c = NULL;
 
-	/* RFC 7296 1.4.1: the paired SA is deleted in the response. */
-	delete_payload_write_child(
-		message_payload(&x->out, PAYLOAD_DELETE), PROTO_ESP, &spi, 1);
-	ike_child_down(x->e, sa, deleted_by_peer(sa));
-	ike_fail(sa, deleted_by_peer(sa), IKE_WHY_NONE, 0);
-	return VERDICT_DELETE;
+	for (size_t i = 0; i < sizeof(kin) / sizeof(kin[0]) && !c; i++)
+		c = kin[i] ? ike_child_by_spi_out(kin[i], spi) : NULL;
+	return c;
+}
+
+static enum ike_close child_deleted_by_peer(const struct child *c)
+{
+	const struct task *t = ike_task_under_way(c->sa, TASK_REKEY_CHILD, c->is.id);
+
+	if (c->state == CHILD_REPLACED || c->state == CHILD_DELETING)
+		return c->why;
+	return t && t->rival != 0 ? IKE_CLOSE_REPLACED : deleted_by_peer(c->sa);
+}
+
+/* RFC 7296 1.4.1: the paired SAs are deleted in the response, but not those for which our
+ * own Delete is out: the answer to that one is. */
+static void delete_children(struct exchange *x, const struct deletes *deletes)
+{
+	uint32_t ours[CHILDREN_MAX];
+	uint16_t n = 0;
+
+	for (uint16_t i = 0; i < deletes->n; i++) {
+		struct child *c = find_child(x->sa, deletes->children[i]);
+
+		if (!c)
+			continue;
+		if (!ike_task_under_way(c->sa, TASK_DELETE_CHILD, c->is.id))
+			ours[n++] = c->is.spi_in;
+		struct ike_sa *sa = c->sa;
+		ike_child_down(x->e, c, child_deleted_by_peer(c));
+		ike_timer_update(x->e, sa);
+	}
+	if (n > 0)
+		delete_payload_write_child(
+			message_payload(&x->out, PAYLOAD_DELETE), PROTO_ESP, ours, n);
 }
 
 enum ike_verdict ike_on_informational_request(struct exchange *x)
@@ -74,11 +108,8 @@ enum ike_verdict ike_on_informational_request(struct exchange *x)
 	struct deletes deletes = read_deletes(x);
 	uint16_t error = ike_notify_error(&x->in);
 
-	if (deletes.malformed) {
-		ike_reply_error(x, N_INVALID_SYNTAX, span_of(NULL, 0));
-		ike_fail(sa, IKE_CLOSE_WE_REFUSED, IKE_WHY_SYNTAX, N_INVALID_SYNTAX);
-		return VERDICT_CLOSE;
-	}
+	if (deletes.malformed)
+		return ike_refuse_malformed(x);
 	if (is_late_refusal(x, error)) {
 		ike_note(x->e, x->from, sa->id, "%s: the peer refuses: %s",
 			ike_notify_name(error), ike_notify_advice(error));
@@ -86,11 +117,14 @@ enum ike_verdict ike_on_informational_request(struct exchange *x)
 		return VERDICT_CLOSE;
 	}
 	if (deletes.of_ike) {
-		ike_fail(sa, deleted_by_peer(sa), IKE_WHY_NONE, 0);
+		/* RFC 7296 2.8.2: it has rekeyed, and not noticed that we do, too. */
+		if (sa->rival)
+			ike_rival_wins(x->e, sa);
+		ike_fail(sa, sa->heir ? IKE_CLOSE_REPLACED : deleted_by_peer(sa),
+			IKE_WHY_NONE, 0);
 		return VERDICT_CLOSE;
 	}
-	if (deletes.of_child)
-		return on_child_delete(x);
+	delete_children(x, &deletes);
 	return VERDICT_THEN;
 }
 
@@ -103,10 +137,34 @@ void ike_probe_now(struct ike_engine *e, struct ike_sa *sa)
 	ike_timer_update(e, sa);
 }
 
-/* Its arrival is all that it says. */
+/* ---- Delete of a child */
+
+enum task_begun ike_begin_delete_child(
+	struct ike_engine *e, struct ike_sa *sa, struct task *t)
+{
+	const struct child *c = ike_child_by_id(e, t->child);
+
+	if (!c)
+		return TASK_POINTLESS;
+	if (!ike_child_is_shared(e, c))
+		return TASK_LATER;
+	struct message m = ike_request_begin(e, sa, INFORMATIONAL);
+	delete_payload_write_child(
+		message_payload(&m, PAYLOAD_DELETE), PROTO_ESP, &c->is.spi_in, 1);
+	ike_request_send(e, sa, &m, INFORMATIONAL, false);
+	return TASK_BEGUN;
+}
+
+/* To a probe, its arrival is all that it says. To a Delete, too: the peer's half is gone,
+ * whether it names it or not. */
 enum ike_verdict ike_on_informational_response(struct exchange *x)
 {
-	(void)x;
+	struct task *t = x->sa->task;
+	struct child *c = t ? ike_child_by_id(x->e, t->child) : NULL;
+
+	if (c)
+		ike_child_down(x->e, c, c->why);
+	ike_task_done(x->e, x->sa);
 	return VERDICT_THEN;
 }
 
@@ -134,7 +192,8 @@ enum ike_verdict ike_on_delete(struct exchange *x)
 	struct ike_sa *sa = x->sa;
 	bool under_way = sa->out.bytes.len > 0;
 
-	ike_child_down(e, sa, sa->failure.close);
+	ike_tasks_drop(e, sa);
+	ike_children_down(e, sa, sa->failure.close);
 	sa->crossing.due_ms = IKE_NEVER; /* it ends now */
 	sa->expire_ms = x->copies > 1 ? IKE_NEVER : e->now_ms + x->wait_ms;
 	if (under_way)

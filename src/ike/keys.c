@@ -1,5 +1,5 @@
 /* ike/keys.c - SKEYSEED and what follows from it, KEYMAT and AUTH (RFC 7296 2.13 to 2.15,
- * 2.17; RFC 5282 7.1: with an AEAD cipher there is no SK_a).
+ * 2.17, 2.18; RFC 5282 7.1: with an AEAD cipher there is no SK_a).
  *
  * Every intermediate value is wiped. Leaves the primitives to crypto/.
  */
@@ -12,11 +12,6 @@
 static void require(enum crypto_err err)
 {
 	assert(err == CRYPTO_OK);
-}
-
-static struct span nonce_span(const struct nonce *n)
-{
-	return span_of(n->b, n->len);
 }
 
 static void put_u64(uint8_t *at, uint64_t v)
@@ -52,34 +47,54 @@ static bool take_keys(struct ike_engine *e, struct ike_sa *sa, const uint8_t *at
 	return sa->seal && sa->open;
 }
 
+/* RFC 7296 2.14: everything from SKEYSEED, with the SA's own PRF, nonces and SPIs. */
+static bool expand(struct ike_engine *e, struct ike_sa *sa, struct span skeyseed)
+{
+	uint8_t seed[2 * IKE_NONCE_MAX + 2 * IKE_SPI_LEN];
+	uint8_t keys[3 * PRF_OUT_MAX + 2 * SECRET_MAX];
+	size_t n = nonce_join(&sa->nonce_i, &sa->nonce_r, seed);
+	size_t len = 3 * prf_len(sa->suite.prf) + 2 * aead_keymat_len(sa->suite.encr);
+
+	assert(len <= sizeof(keys));
+	put_u64(seed + n, sa->spi_i);
+	put_u64(seed + n + IKE_SPI_LEN, sa->spi_r);
+	require(prf_plus(
+		sa->suite.prf, skeyseed, span_of(seed, n + 2 * IKE_SPI_LEN), keys, len));
+	bool ok = take_keys(e, sa, keys);
+	wipe(keys, sizeof(keys));
+	return ok;
+}
+
 /* RFC 7296 2.14. False: the peer's public value is not valid. */
 bool ike_keys_derive(struct ike_engine *e, struct ike_sa *sa, struct span peer_public)
 {
-	uint8_t nonces[2 * IKE_NONCE_MAX], seed[2 * IKE_NONCE_MAX + 2 * IKE_SPI_LEN];
-	uint8_t skeyseed[PRF_OUT_MAX], keys[3 * PRF_OUT_MAX + 2 * SECRET_MAX];
-	size_t n = (size_t)sa->nonce_i.len + sa->nonce_r.len;
-	size_t len = 3 * prf_len(sa->suite.prf) + 2 * aead_keymat_len(sa->suite.encr);
+	uint8_t nonces[2 * IKE_NONCE_MAX], skeyseed[PRF_OUT_MAX];
+	size_t n = nonce_join(&sa->nonce_i, &sa->nonce_r, nonces);
 	struct secret shared = {0};
 
 	if (kex_derive(sa->kex, peer_public, &shared) != CRYPTO_OK)
 		return false;
-	assert(len <= sizeof(keys));
-	memcpy(nonces, sa->nonce_i.b, sa->nonce_i.len);
-	memcpy(nonces + sa->nonce_i.len, sa->nonce_r.b, sa->nonce_r.len);
-	memcpy(seed, nonces, n);
-	put_u64(seed + n, sa->spi_i);
-	put_u64(seed + n + IKE_SPI_LEN, sa->spi_r);
-
 	struct span g_ir = secret_span(&shared);
-	struct span skeyseed_span = span_of(skeyseed, prf_len(sa->suite.prf));
 	require(prf(sa->suite.prf, span_of(nonces, n), &g_ir, 1, skeyseed));
-	require(prf_plus(sa->suite.prf, skeyseed_span, span_of(seed, n + 2 * IKE_SPI_LEN),
-		keys, len));
-	bool ok = take_keys(e, sa, keys);
-
+	bool ok = expand(e, sa, span_of(skeyseed, prf_len(sa->suite.prf)));
 	secret_wipe(&shared);
 	wipe(skeyseed, sizeof(skeyseed));
-	wipe(keys, sizeof(keys));
+	return ok;
+}
+
+/* RFC 7296 2.18: the exchange belongs to the old SA, and so does the PRF. */
+bool ike_keys_rekey(struct ike_engine *e, const struct ike_sa *old, struct ike_sa *heir,
+	const struct secret *shared)
+{
+	uint8_t nonces[2 * IKE_NONCE_MAX], skeyseed[PRF_OUT_MAX];
+	size_t n = nonce_join(&heir->nonce_i, &heir->nonce_r, nonces);
+	const struct span parts[] = {secret_span(shared), span_of(nonces, n)};
+
+	require(prf(old->suite.prf, secret_span(&old->sk_d), parts, 2, skeyseed));
+	bool ok = expand(e, heir, span_of(skeyseed, prf_len(old->suite.prf)));
+	wipe(skeyseed, sizeof(skeyseed));
+	secret_wipe(&heir->sk_pi); /* nobody proves anything again */
+	secret_wipe(&heir->sk_pr);
 	return ok;
 }
 
@@ -105,21 +120,22 @@ void ike_keys_auth(const struct ike_sa *sa, bool of_initiator, struct span id,
 	wipe(maced_id, sizeof(maced_id));
 }
 
-/* RFC 7296 2.17: first the keys of the data that the initiator sends. */
-void ike_keys_child(const struct ike_sa *sa, struct ike_child *child)
+/* RFC 7296 2.17: first the keys of the data that the initiator of the exchange sends. */
+void ike_keys_child(const struct ike_sa *sa, struct ike_child *child,
+	const struct nonce *ni, const struct nonce *nr, const struct secret *shared)
 {
-	uint8_t nonces[2 * IKE_NONCE_MAX], keymat[2 * SECRET_MAX];
-	size_t n = (size_t)sa->nonce_i.len + sa->nonce_r.len;
-	size_t len = aead_keymat_len(child->alg);
+	uint8_t seed[SECRET_MAX + 2 * IKE_NONCE_MAX], keymat[2 * SECRET_MAX];
+	size_t len = aead_keymat_len(child->alg), n = shared->len;
 	const uint8_t *at = keymat;
 
 	assert(len > 0 && 2 * len <= sizeof(keymat));
-	memcpy(nonces, sa->nonce_i.b, sa->nonce_i.len);
-	memcpy(nonces + sa->nonce_i.len, sa->nonce_r.b, sa->nonce_r.len);
-	require(prf_plus(sa->suite.prf, secret_span(&sa->sk_d), span_of(nonces, n),
-		keymat, 2 * len));
-	set(sa->initiator ? &child->key_out : &child->key_in, &at, len);
-	set(sa->initiator ? &child->key_in : &child->key_out, &at, len);
+	memcpy(seed, shared->b, shared->len);
+	n += nonce_join(ni, nr, seed + n);
+	require(prf_plus(sa->suite.prf, secret_span(&sa->sk_d), span_of(seed, n), keymat,
+		2 * len));
+	set(child->initiator ? &child->key_out : &child->key_in, &at, len);
+	set(child->initiator ? &child->key_in : &child->key_out, &at, len);
+	wipe(seed, sizeof(seed));
 	wipe(keymat, sizeof(keymat));
 }
 

@@ -130,6 +130,33 @@ void ike_notify_write(struct message *m, uint16_t type, struct span data)
 	notify_payload_write(message_payload(m, PAYLOAD_NOTIFY), &n);
 }
 
+void ike_notify_write_esp(struct message *m, uint16_t type, uint32_t spi)
+{
+	const uint8_t octets[] = {(uint8_t)(spi >> 24), (uint8_t)(spi >> 16),
+		(uint8_t)(spi >> 8), (uint8_t)spi};
+	struct wire_notify n = {.protocol = PROTO_ESP,
+		.type = type,
+		.spi = span_of(octets, sizeof(octets))};
+
+	notify_payload_write(message_payload(m, PAYLOAD_NOTIFY), &n);
+}
+
+bool ike_notify_find_esp(const struct payload_set *in, uint16_t type, uint32_t *spi)
+{
+	const struct payload *p = NULL;
+
+	while ((p = payload_set_next(in, PAYLOAD_NOTIFY, p))) {
+		struct wire_notify n;
+
+		if (notify_payload_read(p->body, &n) != WIRE_OK || n.type != type)
+			continue;
+		struct reader r = rd_over(n.spi);
+		*spi = rd_u32(&r);
+		return n.protocol == PROTO_ESP && rd_done(&r);
+	}
+	return false;
+}
+
 bool ike_notify_find(const struct payload_set *in, uint16_t type, struct span *data)
 {
 	const struct payload *p = NULL;
@@ -191,6 +218,8 @@ static const struct {
 		"none of its rules covers this traffic: compare the filters on both "
 		"sides"},
 	{N_TEMPORARY_FAILURE, IKE_WHY_BUSY, "TEMPORARY_FAILURE", "it is busy"},
+	{N_CHILD_SA_NOT_FOUND, IKE_WHY_OTHER, "CHILD_SA_NOT_FOUND",
+		"it does not have that child"},
 };
 
 enum { N_ERRORS = sizeof(errors) / sizeof(errors[0]) };

@@ -148,8 +148,9 @@ static void follow(struct exchange *x)
 		endpoint_equal(&sa->path.remote, &x->from->remote))
 		return;
 	sa->path = *x->from;
-	if (sa->child)
-		sa->child->path = sa->path;
+	ike_sa_move(sa, &x->from->remote);
+	if (!sa->known)
+		return;
 	ike_sa_info(sa, &info);
 	x->e->host.moved(x->e->host.ctx, &info);
 }
@@ -167,6 +168,7 @@ static void confirm(struct exchange *x)
 void ike_heard(struct exchange *x)
 {
 	x->sa->last_in_ms = x->e->now_ms;
+	x->sa->heard = true;
 	follow(x);
 	confirm(x);
 }
@@ -203,6 +205,7 @@ static void on_protected(struct exchange *x, struct reader outer)
 	enum wire_err err = opened == SK_OPENED ? payload_set_read(inner, first, &x->in)
 						: WIRE_MALFORMED;
 	x->has_error = err == WIRE_OK && ike_notify_error(&x->in) != 0;
+	x->rekeys = err == WIRE_OK && ike_notify_find(&x->in, N_REKEY_SA, NULL);
 	if (x->header.response)
 		ike_dispatch_response(x, err);
 	else

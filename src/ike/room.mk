@@ -1,7 +1,9 @@
 noinst_LIBRARIES += src/ike/libvipsec_ike.a
 src_ike_libvipsec_ike_a_SOURCES = \
+	src/ike/ask.c \
 	src/ike/auth.c \
-	src/ike/child.c \
+	src/ike/child.c src/ike/child.h \
+	src/ike/collision.c \
 	src/ike/cookie.c \
 	src/ike/create_child.c \
 	src/ike/crossing.c \
@@ -12,14 +14,19 @@ src_ike_libvipsec_ike_a_SOURCES = \
 	src/ike/keys.c \
 	src/ike/message.c \
 	src/ike/natd.c \
+	src/ike/nonce.c src/ike/nonce.h \
 	src/ike/pair.c \
 	src/ike/receive.c \
+	src/ike/rekey_child.c \
+	src/ike/rekey_ike.c \
 	src/ike/retransmit.c \
 	src/ike/rules.c src/ike/rules.h \
-	src/ike/sa.h \
+	src/ike/sa.c src/ike/sa.h \
 	src/ike/sa_init.c \
+	src/ike/selectors.c \
 	src/ike/sk.c \
 	src/ike/suites.c src/ike/suites.h \
+	src/ike/task.c src/ike/task.h \
 	src/ike/timer.c \
 	src/ike/vendor.c
 if KEY_LOG

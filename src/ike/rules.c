@@ -3,8 +3,6 @@
  * One row: in this state, on this exchange, with these payloads, that handler decides, and
  * this is the next state. The dispatcher takes the first row whose payloads are there; it
  * has looked at their presence before a handler runs. docs/STATES.md is drawn from here.
- *
- * Rekeying and certificates will be further rows, each with a file of its own.
  */
 #include "ike/rules.h"
 
@@ -18,6 +16,10 @@
 #define AUTH_EXTRAS                                                                   \
 	(EXTRAS | P(CERT) | P(CERTREQ) | P(CP) | P(EAP) | P(IDI) | P(IDR) | P(AUTH) | \
 		P(SA) | P(TSI) | P(TSR))
+/* CREATE_CHILD_SA whose contents do not matter. */
+#define ANYTHING (EXTRAS | P(SA) | P(KE) | P(NONCE) | P(TSI) | P(TSR) | P(CP))
+#define A_CHILD (P(SA) | P(NONCE) | P(TSI) | P(TSR))
+#define AN_IKE_SA (P(SA) | P(NONCE) | P(KE))
 
 static const struct ike_rule rules[] = {
 	{"call a peer", STATE_LARVAL, COMMAND_CALL, ON_COMMAND, 0, 0, ike_on_call,
@@ -56,25 +58,51 @@ static const struct ike_rule rules[] = {
 		EXTRAS | P(DELETE) | P(CP), ike_on_informational_request, STATE_UP},
 	{"hear that the peer lives", STATE_UP, INFORMATIONAL, ON_RESPONSE, 0,
 		EXTRAS | P(DELETE) | P(CP), ike_on_informational_response, STATE_UP},
-	{"refuse another child, or rekeying", STATE_UP, CREATE_CHILD_SA, ON_REQUEST, 0,
-		EXTRAS | P(SA) | P(KE) | P(NONCE) | P(TSI) | P(TSR) | P(CP),
-		ike_on_create_child_request, STATE_UP},
+	{"make a new child in the place of one", STATE_UP, CREATE_CHILD_SA, ON_REQUEST,
+		A_CHILD | RULE_REKEY, EXTRAS | P(KE) | P(CP), ike_on_rekey_child_request,
+		STATE_UP},
+	{"make a further child", STATE_UP, CREATE_CHILD_SA, ON_REQUEST, A_CHILD,
+		EXTRAS | P(KE) | P(CP), ike_on_create_child_request, STATE_UP},
+	{"make a new IKE SA in the place of this", STATE_UP, CREATE_CHILD_SA, ON_REQUEST,
+		AN_IKE_SA, EXTRAS, ike_on_rekey_ike_request, STATE_REKEYED},
+	{"get the child that was asked for", STATE_UP, CREATE_CHILD_SA, ON_RESPONSE,
+		A_CHILD, EXTRAS | P(KE) | P(CP), ike_on_create_child_response, STATE_UP},
+	{"get the IKE SA that was asked for", STATE_UP, CREATE_CHILD_SA, ON_RESPONSE,
+		AN_IKE_SA, EXTRAS, ike_on_rekey_ike_response, STATE_REKEYED},
+	{"be refused it", STATE_UP, CREATE_CHILD_SA, ON_RESPONSE, RULE_ERROR, ANYTHING,
+		ike_on_create_child_refusal, STATE_UP},
 	{"say goodbye", STATE_UP, COMMAND_DELETE, ON_COMMAND, 0, 0, ike_on_delete,
+		STATE_DELETING},
+
+	{"inherit from an IKE SA that is rekeyed", STATE_LARVAL, COMMAND_INHERIT,
+		ON_COMMAND, 0, 0, ike_on_inherit, STATE_UP},
+	{"leave the children to another", STATE_UP, COMMAND_RETIRE, ON_COMMAND, 0, 0,
+		ike_on_retire, STATE_REKEYED},
+	{"take a Delete, a probe", STATE_REKEYED, INFORMATIONAL, ON_REQUEST, 0,
+		EXTRAS | P(DELETE) | P(CP), ike_on_informational_request, STATE_REKEYED},
+	{"hear that the peer lives", STATE_REKEYED, INFORMATIONAL, ON_RESPONSE, 0,
+		EXTRAS | P(DELETE) | P(CP), ike_on_informational_response, STATE_REKEYED},
+	{"refuse, since another is there for it", STATE_REKEYED, CREATE_CHILD_SA,
+		ON_REQUEST, 0, ANYTHING, ike_on_create_child_deleting, STATE_REKEYED},
+	{"say goodbye", STATE_REKEYED, COMMAND_DELETE, ON_COMMAND, 0, 0, ike_on_delete,
 		STATE_DELETING},
 
 	{"answer while leaving", STATE_DELETING, INFORMATIONAL, ON_REQUEST, 0,
 		EXTRAS | P(DELETE) | P(CP), ike_on_informational_deleting,
 		STATE_DELETING},
-	{"refuse while leaving", STATE_DELETING, CREATE_CHILD_SA, ON_REQUEST, 0,
-		EXTRAS | P(SA) | P(KE) | P(NONCE) | P(TSI) | P(TSR) | P(CP),
+	{"refuse while leaving", STATE_DELETING, CREATE_CHILD_SA, ON_REQUEST, 0, ANYTHING,
 		ike_on_create_child_deleting, STATE_DELETING},
+	{"give back an IKE SA that comes too late", STATE_DELETING, CREATE_CHILD_SA,
+		ON_RESPONSE, AN_IKE_SA, EXTRAS, ike_on_rekey_ike_late, STATE_GONE},
+	{"hear what is not wanted any more", STATE_DELETING, CREATE_CHILD_SA, ON_RESPONSE,
+		0, ANYTHING, ike_on_response_deleting, STATE_GONE},
 	{"hear goodbye", STATE_DELETING, INFORMATIONAL, ON_RESPONSE, 0,
 		EXTRAS | P(DELETE) | P(CP), ike_on_response_deleting, STATE_GONE},
 };
 
 static bool fits(const struct ike_rule *r, uint64_t present)
 {
-	uint64_t welcome = r->must | r->may | RULE_ERROR;
+	uint64_t welcome = r->must | r->may | RULE_ERROR | RULE_REKEY;
 
 	return (present & r->must) == r->must && (present & ~welcome) == 0;
 }
@@ -119,6 +147,10 @@ static const struct {
 		"responder; IKE_SA_INIT is answered. After 30 s: forgotten"},
 	[STATE_UP] = {"up", "both have proved who they are; how long a silent peer is "
 			    "believed is the node's to say"},
+	[STATE_REKEYED] = {"rekeyed",
+		"another IKE SA has its children and waits. After 60 s without the "
+		"peer's "
+		"Delete, and if something has come over the other: deleted"},
 	[STATE_DELETING] = {"deleting", "our Delete is out. After the wait: closed"},
 	[STATE_GONE] = {"gone", "closed; for 10 s it repeats its last response to a peer "
 				"that did not get it"},

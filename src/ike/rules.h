@@ -14,6 +14,7 @@ enum ike_state {
 	STATE_AUTH_SENT, /* initiator: IKE_AUTH is out */
 	STATE_HALF_OPEN, /* responder: IKE_SA_INIT is answered */
 	STATE_UP, /* both have proved who they are */
+	STATE_REKEYED, /* another one has its children; the peer is to delete it */
 	STATE_DELETING, /* our Delete is out */
 	STATE_GONE /* over; kept a while to repeat the last response */
 };
@@ -41,8 +42,9 @@ struct ike_rule {
 	enum ike_state then;
 };
 
-/* In must: some Notify is an error. */
+/* In must: some Notify is an error; one says REKEY_SA. */
 #define RULE_ERROR (UINT64_C(1) << 63)
+#define RULE_REKEY (UINT64_C(1) << 62)
 
 enum ike_match {
 	MATCH_RULE,
@@ -71,6 +73,14 @@ enum ike_verdict ike_on_auth_refusal(struct exchange *x);
 enum ike_verdict ike_on_informational_request(struct exchange *x);
 enum ike_verdict ike_on_informational_response(struct exchange *x);
 enum ike_verdict ike_on_create_child_request(struct exchange *x);
+enum ike_verdict ike_on_create_child_response(struct exchange *x);
+enum ike_verdict ike_on_create_child_refusal(struct exchange *x);
+enum ike_verdict ike_on_rekey_child_request(struct exchange *x);
+enum ike_verdict ike_on_rekey_ike_request(struct exchange *x);
+enum ike_verdict ike_on_rekey_ike_response(struct exchange *x);
+enum ike_verdict ike_on_rekey_ike_late(struct exchange *x);
+enum ike_verdict ike_on_inherit(struct exchange *x);
+enum ike_verdict ike_on_retire(struct exchange *x);
 enum ike_verdict ike_on_delete(struct exchange *x);
 enum ike_verdict ike_on_informational_deleting(struct exchange *x);
 enum ike_verdict ike_on_create_child_deleting(struct exchange *x);

@@ -10,14 +10,15 @@
 #include "base/map.h"
 #include "base/rate.h"
 #include "crypto/kex.h"
+#include "ike/child.h"
 #include "ike/ike.h"
+#include "ike/nonce.h"
 #include "ike/rules.h"
+#include "ike/task.h"
 #include "wire/message.h"
 #include "wire/payload.h"
 
 enum {
-	IKE_NONCE_MAX = 256, /* RFC 7296 3.9: 16 to 256 octets */
-	IKE_NONCE_OURS = 32,
 	IKE_COOKIE_MAX = 64,
 	IKE_OUT_MAX = 4096, /* our own messages; the longest has some 2,500 octets */
 	IKE_INIT_MAX = 4096 /* longest IKE_SA_INIT that we keep for AUTH */
@@ -33,11 +34,6 @@ struct octets {
 void octets_set(struct octets *o, struct span bytes);
 void octets_free(struct octets *o);
 struct span octets_span(const struct octets *o);
-
-struct nonce {
-	uint16_t len;
-	uint8_t b[IKE_NONCE_MAX];
-};
 
 /* A request of ours under way (window 1, RFC 7296 2.3). */
 struct outgoing {
@@ -76,9 +72,12 @@ struct ike_sa {
 	bool initiator;
 	bool stranger; /* half open and not a friend */
 	bool lingers; /* GONE, and in engine.gone */
-	bool announced; /* the host has heard established() */
+	bool known; /* the host knows its id */
+	bool announced; /* the host has heard established(), or rekeyed() */
 	bool confirmed; /* the peer is known to have it up, too */
 	bool first; /* initiator: no other SA with this peer when we called */
+	bool is_heir; /* born by rekeying another one */
+	bool heard; /* a message has come over it */
 	uint64_t own_spi; /* one of the two below */
 	uint64_t spi_i, spi_r;
 	struct ike_path path;
@@ -110,8 +109,19 @@ struct ike_sa {
 	struct outgoing out;
 	struct octets response; /* to request next_in - 1 */
 
-	struct ike_child *child; /* keys wiped once handed over; NULL: none */
-	bool child_is_up;
+	struct list children; /* child.link, in the order of their birth */
+	unsigned n_children, n_known;
+	uint64_t childless_ms; /* deleted then, unless a child comes; IKE_NEVER */
+	enum ike_close childless_why;
+	struct list tasks; /* task.link */
+	struct task *task; /* whose request is under way; NULL: none of them */
+	struct rate creates; /* CREATE_CHILD_SA that the peer may ask */
+
+	/* Rekeyed (RFC 7296 2.8.2): NULL where there is none. */
+	struct ike_sa *heir; /* has our children */
+	struct ike_sa *rival; /* made by the peer while we rekey, too: not decided yet */
+	struct ike_sa *predecessor; /* of an heir or a rival */
+
 	struct ike_failure failure; /* what closed() will say */
 	struct crossing crossing;
 	bool replaced;
@@ -139,6 +149,7 @@ struct ike_engine {
 	struct map *by_init; /* init_key */
 	struct map *by_id;
 	struct map *by_pair;
+	struct map *by_child;
 	uint32_t last_id, last_child;
 
 	struct ike_sa **heap; /* [1..n_heap], earliest first */
@@ -158,17 +169,29 @@ struct exchange {
 	struct ike_header header;
 	struct payload_set in;
 	bool has_error; /* some Notify is an error */
+	bool rekeys; /* there is a Notify REKEY_SA */
 	struct message out; /* requests: the protected response under the pen */
 	struct ike_answer answer; /* IKE_SA_INIT requests: how the scope answers */
 	uint64_t wait_ms; /* the Delete command's arguments */
 	unsigned copies;
 };
 
-/* ---- engine.c */
+/* ---- sa.c */
 struct ike_sa *ike_sa_new(
 	struct ike_engine *e, const struct ike_path *path, bool initiator);
+/* Born by rekeying old: path, peer and its traits are old's; keys and counters are not.
+ * own_spi 0: drawn. */
+struct ike_sa *ike_sa_new_heir(
+	struct ike_engine *e, const struct ike_sa *old, bool initiator, uint64_t own_spi);
+uint64_t ike_sa_draw_spi(struct ike_engine *e);
+/* It is over: those that it was rekeyed from and into go their own way. */
+void ike_sa_leave_kin(struct ike_sa *sa);
 void ike_sa_free(struct ike_engine *e, struct ike_sa *sa); /* silently */
+struct ike_sa *ike_sa_by_id(
+	const struct ike_engine *e, uint32_t id); /* not one that is gone */
 struct ike_sa *ike_sa_by_spi(const struct ike_engine *e, uint64_t own_spi);
+/* The peer is there now, and so are its ends of the children. */
+void ike_sa_move(struct ike_sa *sa, const struct endpoint *remote);
 void ike_sa_info(const struct ike_sa *sa, struct ike_info *out);
 
 /* ---- pair.c */
@@ -191,14 +214,21 @@ void ike_dispatch_answer(struct exchange *x, const struct ike_rule *rule);
 /* Out of an SK payload; err is what reading its payloads into x->in came to. */
 void ike_dispatch_request(struct exchange *x, enum wire_err err);
 void ike_dispatch_response(struct exchange *x, enum wire_err err);
-enum ike_command { COMMAND_CALL = 1, COMMAND_DELETE };
+enum ike_command {
+	COMMAND_CALL = 1,
+	COMMAND_DELETE,
+	COMMAND_INHERIT, /* of an heir: it is as good as the SA that it was made by */
+	COMMAND_RETIRE /* another one has the children; the peer is to delete it */
+};
 void ike_command(struct ike_engine *e, struct ike_sa *sa, enum ike_command c,
 	uint64_t wait_ms, unsigned copies);
+/* A request makes no sense: INVALID_SYNTAX is all that is answered (RFC 7296 2.21.3). */
+enum ike_verdict ike_refuse_malformed(struct exchange *x);
 /* What closed() will say. */
 void ike_fail(struct ike_sa *sa, enum ike_close close, enum ike_why why, uint16_t notify);
 /* Over, without a further word; sa is freed. */
 void ike_close(struct ike_engine *e, struct ike_sa *sa);
-/* Its deadline has come; sa is freed. */
+/* Its deadline has come; sa may be gone afterwards. */
 void ike_expire(struct ike_engine *e, struct ike_sa *sa);
 
 /* ---- message.c: framing */
@@ -219,6 +249,10 @@ void ike_request_send(struct ike_engine *e, struct ike_sa *sa, struct message *m
 void ike_answer_stateless(struct exchange *x, uint16_t type, struct span data);
 /* A Notify without SPI. */
 void ike_notify_write(struct message *m, uint16_t type, struct span data);
+/* One about an ESP SA. */
+void ike_notify_write_esp(struct message *m, uint16_t type, uint32_t spi);
+/* The SPI of the first such Notify; false: none, or not of an ESP SA. */
+bool ike_notify_find_esp(const struct payload_set *in, uint16_t type, uint32_t *spi);
 /* The data of the first such Notify; false: none. data may be NULL. */
 bool ike_notify_find(const struct payload_set *in, uint16_t type, struct span *data);
 /* The first Notify that is an error; 0: none. */
@@ -254,7 +288,11 @@ bool ike_keys_derive(struct ike_engine *e, struct ike_sa *sa, struct span peer_p
 /* AUTH data of the one side (RFC 7296 2.15). id: body of its ID payload. */
 void ike_keys_auth(const struct ike_sa *sa, bool of_initiator, struct span id,
 	const struct secret *psk, uint8_t out[PRF_OUT_MAX]);
-void ike_keys_child(const struct ike_sa *sa, struct ike_child *child);
+/* By the SK_d and the PRF of old (RFC 7296 2.18). False: the library refuses. */
+bool ike_keys_rekey(struct ike_engine *e, const struct ike_sa *old, struct ike_sa *heir,
+	const struct secret *shared);
+void ike_keys_child(const struct ike_sa *sa, struct ike_child *child,
+	const struct nonce *ni, const struct nonce *nr, const struct secret *shared);
 void ike_keys_forget_init(struct ike_sa *sa);
 
 /* ---- keylog.c or keylog_off.c */
@@ -282,23 +320,29 @@ void ike_auth_ask(struct ike_engine *e, struct ike_sa *sa);
 void ike_probe_now(struct ike_engine *e, struct ike_sa *sa);
 void ike_delete_last_word(struct ike_engine *e, struct ike_sa *sa);
 
-/* ---- child.c */
-struct esp_choice;
-struct ike_child *ike_child_new(struct ike_engine *e, struct ike_sa *sa);
-void ike_child_free(struct ike_sa *sa);
-/* conn and choice are final: fills in the rest, keys included. */
-void ike_child_complete(struct ike_sa *sa, const struct esp_choice *choice);
-void ike_child_up(struct ike_engine *e, struct ike_sa *sa);
-/* The host hears of it only if it knows the child. */
-void ike_child_down(struct ike_engine *e, struct ike_sa *sa, enum ike_close why);
-/* Initiator, before it asks. False: nothing is left to ask for. */
-bool ike_child_restrict(struct ike_conn *c);
-/* Initiator: what came back. False: not within what was asked for, or nothing. */
-bool ike_child_take(struct ike_sa *sa, struct ts_list *tsi, struct ts_list *tsr);
-/* Responder: mode, rule and selectors of sa->conn, or the reason why not. */
-enum ike_why ike_child_choose(struct exchange *x, const struct ts_list *tsi,
-	const struct ts_list *tsr, bool transport);
-bool ike_child_selectors_overlap(const struct ike_conn *a, const struct ike_conn *b);
+/* ---- rekey_ike.c */
+/* heir, which is up, takes over all that sa has; sa is only closed any more. */
+void ike_inherit(struct ike_engine *e, struct ike_sa *sa, struct ike_sa *heir);
+/* The peer has made it while we rekey the same SA, too; it has no children yet. */
+bool ike_is_rival(const struct ike_sa *sa);
+/* We have no request of ours to rekey sa, after all: the peer's new SA is the heir. */
+void ike_rival_wins(struct ike_engine *e, struct ike_sa *sa);
+
+/* ---- rekey_child.c */
+/* All is agreed: fresh comes up, and old is deleted by whoever has to. old may be gone. */
+void ike_child_rekeyed(struct ike_engine *e, struct ike_sa *sa, struct task *t,
+	struct child *fresh, const struct nonce *lower);
+
+/* ---- collision.c */
+/* The peer made child, by an exchange with that lower nonce, while t of ours is to make
+ * the same. */
+void ike_collision_note(
+	struct task *t, const struct child *child, const struct nonce *lower);
+/* Of the two exchanges ours is the one whose SA goes (RFC 7296 2.8.1). */
+bool ike_collision_lost(
+	const struct ike_engine *e, const struct task *t, const struct nonce *lower);
+/* The same of sa->rival and heir (2.8.2). */
+bool ike_collision_lost_ike(const struct ike_sa *sa, const struct ike_sa *heir);
 
 /* ---- crossing.c */
 bool ike_crossing_is_first(const struct ike_engine *e, const struct ike_sa *sa);

@@ -21,19 +21,6 @@ enum {
 	GROUPS_MAX = 4
 };
 
-static void draw_nonce(struct ike_engine *e, struct nonce *n)
-{
-	n->len = IKE_NONCE_OURS;
-	entropy_fill(&e->entropy, n->b, n->len);
-}
-
-static void set_nonce(struct nonce *n, struct span bytes)
-{
-	assert(bytes.len <= sizeof(n->b));
-	n->len = (uint16_t)bytes.len;
-	memcpy(n->b, bytes.at, bytes.len);
-}
-
 static void write_key_exchange(struct message *m, const struct wire_sa *proposals,
 	struct kex *kex, struct nonce *n)
 {
@@ -41,7 +28,7 @@ static void write_key_exchange(struct message *m, const struct wire_sa *proposal
 
 	sa_payload_write(message_payload(m, PAYLOAD_SA), proposals);
 	ke_payload_write(message_payload(m, PAYLOAD_KE), &ke);
-	nonce_payload_write(message_payload(m, PAYLOAD_NONCE), span_of(n->b, n->len));
+	nonce_payload_write(message_payload(m, PAYLOAD_NONCE), nonce_span(n));
 }
 
 /* ---- initiator */
@@ -55,7 +42,7 @@ static void send_request(struct ike_engine *e, struct ike_sa *sa)
 	/* RFC 7296 2.6: the cookie comes first, all else stays as it was. */
 	if (sa->cookie.len > 0)
 		ike_notify_write(&m, N_COOKIE, octets_span(&sa->cookie));
-	ike_suites_offer(&sa->conn->proposals, &offer);
+	ike_suites_offer(&sa->conn->proposals, 0, &offer);
 	write_key_exchange(&m, &offer, sa->kex, &sa->nonce_i);
 	ike_natd_write(&m, sa->spi_i, 0, &sa->path, sa->forced);
 	ike_vendor_write(&m, sa->conn->nlbs, sa->first);
@@ -76,7 +63,7 @@ enum ike_verdict ike_on_call(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
 
-	if (!ike_child_restrict(sa->conn)) {
+	if (!ike_selectors_restrict(sa->conn)) {
 		ike_note(x->e, x->from, sa->id,
 			"not called: in transport mode the rule must cover both ends' "
 			"own "
@@ -87,7 +74,7 @@ enum ike_verdict ike_on_call(struct exchange *x)
 	sa->kex = kex_new(sa->conn->proposals.ike[0].ke, &x->e->entropy);
 	if (!sa->kex) /* the world's fault */
 		return give_up_at_once(x);
-	draw_nonce(x->e, &sa->nonce_i);
+	nonce_draw(&sa->nonce_i, &x->e->entropy);
 	sa->forced = sa->conn->force_encap;
 	sa->first = ike_crossing_is_first(x->e, sa);
 	send_request(x->e, sa);
@@ -120,13 +107,13 @@ static bool take_answer(struct exchange *x)
 		nonce_payload_read(payload_set_first(&x->in, PAYLOAD_NONCE)->body,
 			&nonce) != WIRE_OK)
 		return false;
-	if (!ike_suites_accept(&sa->conn->proposals, &answer, &suite) ||
+	if (!ike_suites_accept(&sa->conn->proposals, &answer, false, &suite, NULL) ||
 		suite.ke != ke.group || suite.ke != kex_group(sa->kex) ||
 		x->header.spi_r == 0)
 		return false;
 	sa->suite = suite;
 	sa->spi_r = x->header.spi_r;
-	set_nonce(&sa->nonce_r, nonce);
+	nonce_set(&sa->nonce_r, nonce);
 	if (ike_keys_derive(x->e, sa, ke.public))
 		return true;
 	sa->spi_r = 0;
@@ -258,8 +245,8 @@ static bool agree(
 {
 	struct ike_suite *suite = &x->sa->suite;
 
-	if (!ike_suites_choose(
-		    &x->answer.proposals, &q->offer, q->ke.group, suite, answer)) {
+	if (!ike_suites_choose(&x->answer.proposals, &q->offer, q->ke.group, 0, suite,
+		    NULL, answer)) {
 		ike_note(x->e, x->from, 0,
 			"NO_PROPOSAL_CHOSEN: none of the caller's IKE proposals is ours: "
 			"compare the algorithms on both sides");
@@ -307,8 +294,8 @@ enum ike_verdict ike_on_init_request(struct exchange *x)
 		return VERDICT_CLOSE;
 	sa->spi_i = x->header.spi_i;
 	sa->spi_r = sa->own_spi;
-	set_nonce(&sa->nonce_i, q.nonce);
-	draw_nonce(x->e, &sa->nonce_r);
+	nonce_set(&sa->nonce_i, q.nonce);
+	nonce_draw(&sa->nonce_r, &x->e->entropy);
 	sa->kex = kex_new(sa->suite.ke, &x->e->entropy);
 	if (!sa->kex || !ike_keys_derive(x->e, sa, q.ke.public)) {
 		x->e->counters.malformed++;

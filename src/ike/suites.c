@@ -8,6 +8,8 @@
 
 #include <assert.h>
 
+#include "wire/ike_header.h"
+
 static const struct {
 	uint16_t id, key_bits;
 } encr_ids[] = {
@@ -71,11 +73,20 @@ enum {
 		    1 << TRANSFORM_ESN
 };
 
-static bool allows_suite(const struct wire_proposal *p, const struct ike_suite *s)
+static bool allows_suite(
+	const struct wire_proposal *p, const struct ike_suite *s, bool rekey)
 {
-	return p->protocol == PROTO_IKE && p->spi_len == 0 && has_only(p, IKE_TYPES) &&
+	bool spi_fits =
+		rekey ? p->spi_len == IKE_SPI_LEN && p->spi != 0 : p->spi_len == 0;
+
+	return p->protocol == PROTO_IKE && spi_fits && has_only(p, IKE_TYPES) &&
 	       has_encr(p, s->encr) && has(p, TRANSFORM_PRF, prf_ids[s->prf], 0) &&
 	       has(p, TRANSFORM_KE, s->ke, 0) && may_be_none(p, TRANSFORM_INTEG);
+}
+
+static struct wire_proposal *add_proposal(struct wire_sa *out, uint64_t spi)
+{
+	return wire_sa_add(out, PROTO_IKE, spi != 0 ? IKE_SPI_LEN : 0, spi);
 }
 
 static void add_suite(struct wire_proposal *p, const struct ike_suite *s)
@@ -86,27 +97,27 @@ static void add_suite(struct wire_proposal *p, const struct ike_suite *s)
 	wire_proposal_add(p, TRANSFORM_KE, s->ke, 0);
 }
 
-void ike_suites_offer(const struct ike_proposals *ours, struct wire_sa *out)
+void ike_suites_offer(const struct ike_proposals *ours, uint64_t spi, struct wire_sa *out)
 {
 	assert(ours->n_ike > 0 && ours->n_ike <= IKE_SUITES_MAX);
 	for (unsigned i = 0; i < ours->n_ike; i++)
-		add_suite(wire_sa_add(out, PROTO_IKE, 0, 0), &ours->ike[i]);
+		add_suite(add_proposal(out, spi), &ours->ike[i]);
 }
 
 static const struct wire_proposal *find_suite(
-	const struct wire_sa *offer, const struct ike_suite *s)
+	const struct wire_sa *offer, const struct ike_suite *s, bool rekey)
 {
 	for (unsigned i = 0; i < offer->n; i++)
-		if (allows_suite(&offer->at[i], s))
+		if (allows_suite(&offer->at[i], s, rekey))
 			return &offer->at[i];
 	return NULL;
 }
 
 /* RFC 7296 2.7: one transform of each type that the proposal has. */
 static void answer_suite(const struct wire_proposal *offered, const struct ike_suite *s,
-	struct wire_sa *answer)
+	uint64_t spi, struct wire_sa *answer)
 {
-	struct wire_proposal *p = wire_sa_add(answer, PROTO_IKE, 0, 0);
+	struct wire_proposal *p = add_proposal(answer, spi);
 
 	p->number = offered->number;
 	add_suite(p, s);
@@ -116,24 +127,27 @@ static void answer_suite(const struct wire_proposal *offered, const struct ike_s
 
 /* First those of the group whose public value is here: that saves a round trip. */
 bool ike_suites_choose(const struct ike_proposals *ours, const struct wire_sa *offer,
-	uint16_t group, struct ike_suite *out, struct wire_sa *answer)
+	uint16_t group, uint64_t spi, struct ike_suite *out, uint64_t *peer_spi,
+	struct wire_sa *answer)
 {
 	for (int any_group = 0; any_group <= 1; any_group++)
 		for (unsigned i = 0; i < ours->n_ike; i++) {
 			const struct ike_suite *s = &ours->ike[i];
-			const struct wire_proposal *p = find_suite(offer, s);
+			const struct wire_proposal *p = find_suite(offer, s, spi != 0);
 
 			if (!p || (!any_group && s->ke != group))
 				continue;
 			*out = *s;
-			answer_suite(p, s, answer);
+			if (spi != 0)
+				*peer_spi = p->spi;
+			answer_suite(p, s, spi, answer);
 			return true;
 		}
 	return false;
 }
 
 bool ike_suites_accept(const struct ike_proposals *ours, const struct wire_sa *answer,
-	struct ike_suite *out)
+	bool rekey, struct ike_suite *out, uint64_t *peer_spi)
 {
 	const struct wire_proposal *p = &answer->at[0];
 
@@ -142,8 +156,10 @@ bool ike_suites_accept(const struct ike_proposals *ours, const struct wire_sa *a
 		count(p, TRANSFORM_INTEG) > 1)
 		return false;
 	for (unsigned i = 0; i < ours->n_ike; i++)
-		if (allows_suite(p, &ours->ike[i])) {
+		if (allows_suite(p, &ours->ike[i], rekey)) {
 			*out = ours->ike[i];
+			if (rekey)
+				*peer_spi = p->spi;
 			return true;
 		}
 	return false;
@@ -159,8 +175,16 @@ bool ike_suites_has_group(const struct ike_proposals *ours, uint16_t group)
 
 /* ---- ESP */
 
+static void add_groups(struct wire_proposal *p, const struct ike_proposals *ours)
+{
+	for (unsigned i = 0; i < ours->n_pfs; i++)
+		wire_proposal_add(p, TRANSFORM_KE, ours->pfs[i], 0);
+	if (ours->n_pfs > 0 && !ours->pfs_required)
+		wire_proposal_add(p, TRANSFORM_KE, KE_NONE, 0);
+}
+
 void ike_suites_offer_esp(
-	const struct ike_proposals *ours, uint32_t spi, struct wire_sa *out)
+	const struct ike_proposals *ours, uint32_t spi, bool first, struct wire_sa *out)
 {
 	assert(ours->n_esp > 0 && ours->n_esp <= IKE_SUITES_MAX);
 	for (unsigned i = 0; i < ours->n_esp; i++) {
@@ -169,6 +193,8 @@ void ike_suites_offer_esp(
 
 		wire_proposal_add(
 			p, TRANSFORM_ENCR, encr_ids[alg].id, encr_ids[alg].key_bits);
+		if (!first)
+			add_groups(p, ours);
 		if (ours->esn)
 			wire_proposal_add(p, TRANSFORM_ESN, ESN_YES, 0);
 		wire_proposal_add(p, TRANSFORM_ESN, ESN_NO, 0);
@@ -182,14 +208,33 @@ static bool choose_esn(const struct wire_proposal *p, bool ours, bool *esn)
 	return *esn || may_be_none(p, TRANSFORM_ESN);
 }
 
-/* RFC 7296 1.2: no key exchange in IKE_AUTH. */
-static bool allows_esp(
-	const struct wire_proposal *p, enum aead_alg alg, bool our_esn, bool *esn)
+/* The group that the peer has sent a KE for, then our own preference, then none. */
+static bool choose_group(const struct wire_proposal *p, const struct ike_proposals *ours,
+	uint16_t sent, bool first, uint16_t *group)
 {
-	return p->protocol == PROTO_ESP && p->spi_len == 4 && p->spi >= SPI_LOWEST &&
-	       has_only(p, ESP_TYPES) && has_encr(p, alg) &&
-	       may_be_none(p, TRANSFORM_INTEG) && may_be_none(p, TRANSFORM_KE) &&
-	       choose_esn(p, our_esn, esn);
+	*group = KE_NONE;
+	for (int any = 0; any <= 1 && !first; any++)
+		for (unsigned i = 0; i < ours->n_pfs; i++) {
+			if (!has(p, TRANSFORM_KE, ours->pfs[i], 0) ||
+				(!any && ours->pfs[i] != sent))
+				continue;
+			*group = ours->pfs[i];
+			return true;
+		}
+	return (first || !ours->pfs_required || ours->n_pfs == 0) &&
+	       may_be_none(p, TRANSFORM_KE);
+}
+
+static bool allows_esp(const struct wire_proposal *p, const struct ike_proposals *ours,
+	enum aead_alg alg, struct esp_choice *out)
+{
+	if (p->protocol != PROTO_ESP || p->spi_len != 4 || p->spi < SPI_LOWEST ||
+		!has_only(p, ESP_TYPES) || !has_encr(p, alg) ||
+		!may_be_none(p, TRANSFORM_INTEG) || !choose_esn(p, ours->esn, &out->esn))
+		return false;
+	out->alg = alg;
+	out->spi = (uint32_t)p->spi;
+	return true;
 }
 
 static void answer_esp(const struct wire_proposal *offered, const struct esp_choice *c,
@@ -203,22 +248,22 @@ static void answer_esp(const struct wire_proposal *offered, const struct esp_cho
 	if (count(offered, TRANSFORM_INTEG) > 0)
 		wire_proposal_add(p, TRANSFORM_INTEG, INTEG_NONE, 0);
 	if (count(offered, TRANSFORM_KE) > 0)
-		wire_proposal_add(p, TRANSFORM_KE, KE_NONE, 0);
+		wire_proposal_add(p, TRANSFORM_KE, c->group, 0);
 	if (count(offered, TRANSFORM_ESN) > 0)
 		wire_proposal_add(p, TRANSFORM_ESN, c->esn ? ESN_YES : ESN_NO, 0);
 }
 
 bool ike_suites_choose_esp(const struct ike_proposals *ours, const struct wire_sa *offer,
-	uint32_t spi, struct esp_choice *out, struct wire_sa *answer)
+	uint16_t group, bool first, uint32_t spi, struct esp_choice *out,
+	struct wire_sa *answer)
 {
 	for (unsigned i = 0; i < ours->n_esp; i++)
 		for (unsigned k = 0; k < offer->n; k++) {
 			const struct wire_proposal *p = &offer->at[k];
 
-			if (!allows_esp(p, ours->esp[i], ours->esn, &out->esn))
+			if (!allows_esp(p, ours, ours->esp[i], out) ||
+				!choose_group(p, ours, group, first, &out->group))
 				continue;
-			out->alg = ours->esp[i];
-			out->spi = (uint32_t)p->spi;
 			answer_esp(p, out, spi, answer);
 			return true;
 		}
@@ -226,18 +271,16 @@ bool ike_suites_choose_esp(const struct ike_proposals *ours, const struct wire_s
 }
 
 bool ike_suites_accept_esp(const struct ike_proposals *ours, const struct wire_sa *answer,
-	struct esp_choice *out)
+	bool first, struct esp_choice *out)
 {
 	const struct wire_proposal *p = &answer->at[0];
 
 	if (answer->n != 1 || count(p, TRANSFORM_ENCR) != 1 ||
-		count(p, TRANSFORM_ESN) > 1 || count(p, TRANSFORM_INTEG) > 1)
+		count(p, TRANSFORM_ESN) > 1 || count(p, TRANSFORM_INTEG) > 1 ||
+		count(p, TRANSFORM_KE) > 1)
 		return false;
 	for (unsigned i = 0; i < ours->n_esp; i++)
-		if (allows_esp(p, ours->esp[i], ours->esn, &out->esn)) {
-			out->alg = ours->esp[i];
-			out->spi = (uint32_t)p->spi;
-			return true;
-		}
+		if (allows_esp(p, ours, ours->esp[i], out))
+			return choose_group(p, ours, KE_NONE, first, &out->group);
 	return false;
 }

@@ -5,27 +5,36 @@
 #include "ike/ike.h"
 #include "wire/sa_payload.h"
 
-void ike_suites_offer(const struct ike_proposals *ours, struct wire_sa *out);
+/* spi: of the SA to come, when an IKE SA is rekeyed (RFC 7296 2.18); 0 in IKE_SA_INIT. */
+void ike_suites_offer(
+	const struct ike_proposals *ours, uint64_t spi, struct wire_sa *out);
 /* Our own preference decides, after suites of the group that the peer has sent a KE for
- * (0: none). *answer is the SA payload of the response. False: nothing is common. */
+ * (0: none). *answer is the SA payload of the response. With spi 0 (IKE_SA_INIT) peer_spi
+ * is not looked at. False: nothing is common. */
 bool ike_suites_choose(const struct ike_proposals *ours, const struct wire_sa *offer,
-	uint16_t group, struct ike_suite *out, struct wire_sa *answer);
+	uint16_t group, uint64_t spi, struct ike_suite *out, uint64_t *peer_spi,
+	struct wire_sa *answer);
 /* What the peer has chosen is one of ours, and one only. */
 bool ike_suites_accept(const struct ike_proposals *ours, const struct wire_sa *answer,
-	struct ike_suite *out);
+	bool rekey, struct ike_suite *out, uint64_t *peer_spi);
 bool ike_suites_has_group(const struct ike_proposals *ours, uint16_t group);
 
 struct esp_choice {
 	enum aead_alg alg;
 	bool esn;
 	uint32_t spi; /* the peer's, inbound there */
+	uint16_t group; /* of a key exchange of its own; KE_NONE: without */
 };
 
+/* first: the child of IKE_AUTH, where no key exchange is possible (RFC 7296 1.2). */
 void ike_suites_offer_esp(
-	const struct ike_proposals *ours, uint32_t spi, struct wire_sa *out);
+	const struct ike_proposals *ours, uint32_t spi, bool first, struct wire_sa *out);
+/* group: the one that the peer has sent a KE for. What is chosen may be another one, to be
+ * asked for by INVALID_KE_PAYLOAD. */
 bool ike_suites_choose_esp(const struct ike_proposals *ours, const struct wire_sa *offer,
-	uint32_t spi, struct esp_choice *out, struct wire_sa *answer);
+	uint16_t group, bool first, uint32_t spi, struct esp_choice *out,
+	struct wire_sa *answer);
 bool ike_suites_accept_esp(const struct ike_proposals *ours, const struct wire_sa *answer,
-	struct esp_choice *out);
+	bool first, struct esp_choice *out);
 
 #endif

@@ -1,7 +1,7 @@
 /* ike/timer.c - which SA is due next: a binary heap with one entry an SA.
  *
- * An SA has several deadlines (retransmission, expiry, end of a crossing loser); its
- * entry is the earliest. Ties go to the older SA, so a run repeats for a seed.
+ * An SA has several deadlines (retransmission, expiry, end of a crossing loser, a task that
+ * waits, its children's); its entry is the earliest. Ties go to the older SA, so a run repeats for a seed.
  *
  * Leaves what is done at a deadline to ike_tick() in engine.c.
  */
@@ -18,8 +18,11 @@ static uint64_t due_of(const struct ike_sa *sa)
 
 	if (sa->out.bytes.len > 0 && sa->out.due_ms < due)
 		due = sa->out.due_ms;
-	if (sa->crossing.due_ms < due)
-		due = sa->crossing.due_ms;
+	const uint64_t others[] = {sa->crossing.due_ms, sa->childless_ms,
+		ike_task_due_ms(sa), ike_children_due_ms(sa)};
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (others[i] < due)
+			due = others[i];
 	return due;
 }
 

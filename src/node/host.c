@@ -270,6 +270,18 @@ static void host_child_down(void *ctx, uint32_t ike, uint32_t child, enum ike_cl
 	session_child_down(ctx, ike, child);
 }
 
+/* The old one stays up, and its lifetime ends as ever. */
+static void host_child_refused(
+	void *ctx, uint32_t ike, uint32_t child, const struct ike_failure *why)
+{
+	(void)ctx, (void)ike, (void)child, (void)why;
+}
+
+static void host_rekeyed(void *ctx, uint32_t old_ike, const struct ike_info *sa)
+{
+	(void)ctx, (void)old_ike, (void)sa;
+}
+
 static void host_closed(
 	void *ctx, const struct ike_info *sa, const struct ike_failure *why)
 {
@@ -322,6 +334,8 @@ struct ike_host host_of(struct node *n)
 		.established = host_established,
 		.child_up = host_child_up,
 		.child_down = host_child_down,
+		.child_refused = host_child_refused,
+		.rekeyed = host_rekeyed,
 		.closed = host_closed,
 		.moved = host_moved,
 		.note = host_note,

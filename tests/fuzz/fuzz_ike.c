@@ -123,12 +123,27 @@ static void on_child_down(void *ctx, uint32_t ike, uint32_t child, enum ike_clos
 	assert(end->down <= end->up);
 }
 
+static void on_child_refused(
+	void *ctx, uint32_t ike, uint32_t child, const struct ike_failure *why)
+{
+	(void)ctx;
+	assert(ike != 0);
+	(void)child;
+	(void)why;
+}
+
+static void on_rekeyed(void *ctx, uint32_t old_ike, const struct ike_info *sa)
+{
+	(void)ctx;
+	assert(sa->id != old_ike && sa->established);
+}
+
 static void on_closed(void *ctx, const struct ike_info *sa, const struct ike_failure *why)
 {
 	struct end *end = ctx;
 
 	(void)why;
-	assert(sa->child == 0);
+	assert(sa->n_children == 0);
 	end->closed++;
 }
 
@@ -144,8 +159,8 @@ static void on_note(
 static void set_up(struct end *end, uint8_t name)
 {
 	struct ike_host host = {end, on_accept, on_is_friend, on_authenticate, on_narrow,
-		on_new_spi, on_send, on_info, on_child_up, on_child_down, on_closed,
-		on_info, on_note};
+		on_new_spi, on_send, on_info, on_child_up, on_child_down,
+		on_child_refused, on_rekeyed, on_closed, on_info, on_note};
 	struct ike_params params = {
 		.entropy = entropy_seeded(&end->seed, name), .member = name};
 	struct addr us = addr_v4(192, 0, 2, name), them = addr_v4(192, 0, 2, 3 - name);

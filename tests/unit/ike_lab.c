@@ -101,6 +101,24 @@ static void on_child_down(void *ctx, uint32_t ike, uint32_t child, enum ike_clos
 	s->down[s->n_down++] = (struct lab_down){.ike = ike, .child = child, .why = why};
 }
 
+static void on_child_refused(
+	void *ctx, uint32_t ike, uint32_t child, const struct ike_failure *why)
+{
+	struct lab_side *s = ctx;
+
+	assert_true(s->n_refused < LAB_EVENTS);
+	s->refused[s->n_refused++] =
+		(struct lab_refused){.ike = ike, .child = child, .why = *why};
+}
+
+static void on_rekeyed(void *ctx, uint32_t old_ike, const struct ike_info *sa)
+{
+	struct lab_side *s = ctx;
+
+	assert_true(s->n_rekeyed < LAB_EVENTS);
+	s->rekeyed[s->n_rekeyed++] = (struct lab_rekeyed){.old = old_ike, .sa = *sa};
+}
+
 static void on_closed(void *ctx, const struct ike_info *sa, const struct ike_failure *why)
 {
 	struct lab_side *s = ctx;
@@ -322,6 +340,8 @@ static void init_side(struct lab *lab, enum lab_side_name name, uint64_t seed,
 		.established = on_established,
 		.child_up = on_child_up,
 		.child_down = on_child_down,
+		.child_refused = on_child_refused,
+		.rekeyed = on_rekeyed,
 		.closed = on_closed,
 		.moved = on_moved,
 		.note = on_note};

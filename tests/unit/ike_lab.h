@@ -26,6 +26,16 @@ struct lab_down {
 	enum ike_close why;
 };
 
+struct lab_refused {
+	uint32_t ike, child;
+	struct ike_failure why;
+};
+
+struct lab_rekeyed {
+	uint32_t old;
+	struct ike_info sa;
+};
+
 struct lab_side {
 	struct lab *lab;
 	struct ike_engine *engine;
@@ -42,7 +52,10 @@ struct lab_side {
 	struct ike_child up[LAB_EVENTS];
 	struct lab_down down[LAB_EVENTS];
 	struct lab_closed closed[LAB_EVENTS];
-	unsigned n_established, n_moved, n_up, n_down, n_closed, n_sent;
+	struct lab_refused refused[LAB_EVENTS];
+	struct lab_rekeyed rekeyed[LAB_EVENTS];
+	unsigned n_established, n_moved, n_up, n_down, n_closed, n_sent, n_refused,
+		n_rekeyed;
 	char notes[LAB_NOTES];
 };
 

@@ -36,8 +36,8 @@ static void assert_one_pair(struct lab *lab)
 	assert_int_equal(lab_count(lab, B), 1);
 	assert_int_equal(live(lab, A)->spi_i, live(lab, B)->spi_i);
 	assert_int_equal(live(lab, A)->spi_r, live(lab, B)->spi_r);
-	assert_non_null(live(lab, A)->child);
-	assert_non_null(live(lab, B)->child);
+	assert_non_null(ike_child_first(live(lab, A)));
+	assert_non_null(ike_child_first(live(lab, B)));
 }
 
 static void assert_quiet(struct lab *lab)

@@ -53,7 +53,7 @@ static bool collect(const struct ike_info *info, void *ctx)
 
 	if (ids->n < IDS_MAX)
 		ids->at[ids->n++] = info->id;
-	ids->children += info->child != 0;
+	ids->children += info->n_children;
 	return true;
 }
 
@@ -68,7 +68,7 @@ static void take_stock(struct monkey *m)
 		for (unsigned i = 0; i < side->n_closed; i++) {
 			assert_false(
 				ike_view(side->engine, side->closed[i].info.id, &info));
-			assert_int_equal(side->closed[i].info.child, 0);
+			assert_int_equal(side->closed[i].info.n_children, 0);
 		}
 		m->up[s] += side->n_up;
 		m->down[s] += side->n_down;

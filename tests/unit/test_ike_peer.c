@@ -102,7 +102,8 @@ static void nothing_is_left_of_the_keys(void **state)
 
 		assert_int_equal(sa->conn->psk.len, 0);
 		assert_int_equal(sa->sk_pi.len + sa->sk_pr.len, 0);
-		assert_int_equal(sa->child->key_in.len + sa->child->key_out.len, 0);
+		const struct ike_child *c = &ike_child_first(sa)->is;
+		assert_int_equal(c->key_in.len + c->key_out.len, 0);
 		assert_null(sa->kex);
 		assert_int_equal(sa->init_request.len + sa->init_response.len, 0);
 	}

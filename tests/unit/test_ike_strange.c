@@ -22,25 +22,6 @@ static uint16_t answer_to(struct lab *lab, struct message *m, struct span *data)
 	return n.type;
 }
 
-static void another_child_or_a_rekey_is_refused(void **state)
-{
-	struct lab *lab = lab_new(22);
-
-	(void)state;
-	lab_up(lab);
-	for (uint32_t id = 2; id < 6; id++) {
-		struct message m = lab_craft(lab, A, CREATE_CHILD_SA, false, id);
-
-		if (id % 2)
-			ike_notify_write(&m, N_REKEY_SA, span_of(NULL, 0));
-		wr_bytes(message_payload(&m, PAYLOAD_SA), span_text("anything"));
-		wr_bytes(message_payload(&m, PAYLOAD_NONCE), span_text("anything"));
-		assert_int_equal(answer_to(lab, &m, NULL), N_NO_ADDITIONAL_SAS);
-	}
-	assert_untouched(lab, 2 + 4);
-	lab_free(lab);
-}
-
 static void a_critical_payload_is_named(void **state)
 {
 	struct lab *lab = lab_new(23);
@@ -142,7 +123,6 @@ static void spis_that_nobody_has(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(another_child_or_a_rekey_is_refused),
 		cmocka_unit_test(a_critical_payload_is_named),
 		cmocka_unit_test(a_malformed_request_ends_the_sa),
 		cmocka_unit_test(an_exchange_out_of_place_is_dropped),

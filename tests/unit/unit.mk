@@ -144,6 +144,9 @@ tests_unit_test_ike_replay_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_ike_retransmit
 tests_unit_test_ike_retransmit_SOURCES = tests/unit/test_ike_retransmit.c tests/unit/ike_lab.c
 tests_unit_test_ike_retransmit_LDADD = $(unit_ldadd)
+UNIT_TESTS += tests/unit/test_ike_rekey_storm
+tests_unit_test_ike_rekey_storm_SOURCES = tests/unit/test_ike_rekey_storm.c tests/unit/ike_lab.c
+tests_unit_test_ike_rekey_storm_LDADD = $(unit_ldadd)
 
 UNIT_TESTS += tests/unit/test_ike_rules
 tests_unit_test_ike_rules_SOURCES = tests/unit/test_ike_rules.c

@@ -12,8 +12,13 @@
 
 static const char *exchange_name(const struct ike_rule *r)
 {
+	static const char *const commands[] = {[COMMAND_CALL] = "call",
+		[COMMAND_DELETE] = "delete",
+		[COMMAND_INHERIT] = "inherit",
+		[COMMAND_RETIRE] = "retire"};
+
 	if (r->on == ON_COMMAND)
-		return r->exchange == COMMAND_CALL ? "call" : "delete";
+		return commands[r->exchange];
 	switch (r->exchange) {
 	case IKE_SA_INIT:
 		return "IKE_SA_INIT";
@@ -55,6 +60,8 @@ static void print_payloads(uint64_t set)
 	}
 	if (set & RULE_ERROR)
 		printf("%sN(error)", comma);
+	if (set & RULE_REKEY)
+		printf("%sN(REKEY_SA)", comma);
 }
 
 static void print_dot(void)

@@ -1,0 +1,207 @@
+/* ike/rekey_child.c - rekeying a child, both sides (RFC 7296 1.3.3, 2.8, 2.8.1, 2.9.2, 2.25.1).
+ *
+ * The new child has the selectors, the mode and the rule of the old one. Who asked for it
+ * deletes the old one, as soon as the new one is up. Who answered has both, receives on
+ * both, and goes on sending on the old one until the peer has used the new one or deletes
+ * the old one: that is the host's, by ike_child.initiator. Messages are in create_child.c.
+ */
+#include "ike/sa.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+/* What a new one in the place of old is to be. */
+static struct child *new_like(
+	struct ike_engine *e, struct ike_sa *sa, const struct child *old, bool initiator)
+{
+	struct ike_conn *what = mem_new(1, sizeof(*what));
+
+	what->rule = old->is.rule;
+	what->mode = old->is.mode;
+	what->local_ts = old->is.local_ts;
+	what->remote_ts = old->is.remote_ts;
+	what->proposals = old->proposals;
+	ike_selectors_see(sa, what);
+	struct child *c = ike_child_new(e, sa, what, initiator);
+	c->is.replaces = old->is.id;
+	free(what);
+	return c;
+}
+
+/* ---- initiator */
+
+enum task_begun ike_begin_rekey_child(
+	struct ike_engine *e, struct ike_sa *sa, struct task *t)
+{
+	struct child *old = ike_child_by_id(e, t->child);
+	struct child *fresh = ike_child_by_id(e, t->fresh);
+
+	if (!old || old->state != CHILD_UP)
+		return TASK_POINTLESS;
+	if (!ike_child_is_shared(e, old))
+		return TASK_LATER;
+	if (!fresh)
+		fresh = new_like(e, sa, old, true);
+	t->fresh = fresh->is.id;
+	if (!ike_child_ask(e, sa, t, fresh, old))
+		return TASK_POINTLESS;
+	ike_child_rekeying(old, true);
+	return TASK_BEGUN;
+}
+
+static void delete_now(struct ike_engine *e, struct ike_sa *sa, struct child *c)
+{
+	ike_child_deleting(c, IKE_CLOSE_REPLACED);
+	ike_task_add(e, sa, TASK_DELETE_CHILD, c->is.id);
+}
+
+void ike_child_rekeyed(struct ike_engine *e, struct ike_sa *sa, struct task *t,
+	struct child *fresh, const struct nonce *lower)
+{
+	struct child *old = ike_child_by_id(e, fresh->is.replaces);
+	struct child *rival = ike_child_by_id(e, t->rival);
+
+	fresh->is.receive_only = ike_collision_lost(e, t, lower);
+	ike_child_up(e, fresh);
+	if (fresh->is.receive_only) {
+		delete_now(e, sa, fresh);
+		if (old)
+			ike_child_replaced(e, old);
+	} else {
+		if (old)
+			delete_now(e, sa, old);
+		if (rival)
+			ike_child_replaced(e, rival);
+	}
+}
+
+/* Something of the old one is left to be rekeyed, and nobody else has done it. */
+bool ike_again_rekey_child(struct exchange *x, struct task *t)
+{
+	struct child *old = ike_child_by_id(x->e, t->child);
+
+	if (!old || old->state != CHILD_REKEYING || t->rival != 0)
+		return false;
+	ike_child_rekeying(old, false);
+	return true;
+}
+
+/* RFC 7296 2.25: the peer has lost it. We let it go, too, and ask for a new one. */
+static void begin_anew(struct exchange *x, struct child *old)
+{
+	struct child *c = new_like(x->e, x->sa, old, true);
+
+	c->is.replaces = 0;
+	ike_task_add(x->e, x->sa, TASK_CREATE_CHILD, c->is.id);
+	ike_child_down(x->e, old, IKE_CLOSE_REPLACED);
+}
+
+void ike_refused_rekey_child(struct exchange *x, struct task *t, uint16_t error)
+{
+	const struct ike_failure failure = {.close = IKE_CLOSE_REFUSED,
+		.why = ike_notify_why(error),
+		.notify = error};
+	struct child *old = ike_child_by_id(x->e, t->child);
+
+	if (!old || old->state == CHILD_DELETING)
+		return; /* deleted by either side meanwhile */
+	if (t->rival != 0) { /* RFC 7296 2.8.1: the peer has rekeyed it */
+		ike_child_replaced(x->e, old);
+		return;
+	}
+	ike_child_rekeying(old, false);
+	if (error == N_CHILD_SA_NOT_FOUND) {
+		begin_anew(x, old);
+		return;
+	}
+	ike_note(x->e, x->from, x->sa->id, "%s: the peer refuses to rekey a child: %s",
+		ike_notify_name(error), ike_notify_advice(error));
+	x->e->host.child_refused(x->e->host.ctx, x->sa->id, old->is.id, &failure);
+}
+
+/* ---- responder */
+
+static bool refuse(struct exchange *x, uint16_t notify)
+{
+	ike_reply_notify(x, notify, span_of(NULL, 0));
+	return false;
+}
+
+static bool is_making(const struct ike_sa *sa)
+{
+	return sa->task && (sa->task->kind == TASK_CREATE_CHILD ||
+				   sa->task->kind == TASK_REKEY_CHILD);
+}
+
+/* RFC 7296 2.25.1: the child may be rekeyed now. False: the response says why not. */
+static bool may_be_rekeyed(struct exchange *x, const struct child *old, uint32_t spi)
+{
+	const struct task *t =
+		old ? ike_task_under_way(x->sa, TASK_REKEY_CHILD, old->is.id) : NULL;
+
+	/* An answer to us may be lost, and the one that it is about is not here yet. */
+	if (!old && is_making(x->sa))
+		return refuse(x, N_TEMPORARY_FAILURE);
+	if (!old) {
+		ike_notify_write_esp(&x->out, N_CHILD_SA_NOT_FOUND, spi);
+		return false;
+	}
+	if (x->sa->conn->proposals.master_pfs)
+		return refuse(x, N_NO_ADDITIONAL_SAS);
+	if (old->state == CHILD_DELETING || old->state == CHILD_REPLACED ||
+		old->is.receive_only || (t && t->rival != 0))
+		return refuse(x, N_TEMPORARY_FAILURE);
+	return true;
+}
+
+/* RFC 7296 2.9.2: nothing less than before. */
+static bool fits(
+	struct exchange *x, const struct child *old, const struct child_message *q)
+{
+	bool transport = old->is.mode == POLICY_TRANSPORT;
+
+	if ((!transport || q->transport) &&
+		ike_selectors_keep(old, x->from, &q->tsi, &q->tsr))
+		return true;
+	ike_note(x->e, x->from, x->sa->id,
+		"TS_UNACCEPTABLE: the peer rekeys a child with fewer selectors, or in "
+		"another mode, than it has");
+	return false;
+}
+
+static void replace(struct exchange *x, struct child *old, const struct child_message *q)
+{
+	struct task *t = ike_task_under_way(x->sa, TASK_REKEY_CHILD, old->is.id);
+	struct child *c = new_like(x->e, x->sa, old, false);
+	struct nonce lower;
+
+	if (!ike_child_answer(x, q, c, &lower))
+		return;
+	ike_child_up(x->e, c);
+	if (t)
+		ike_collision_note(t, c, &lower);
+	else
+		ike_child_replaced(x->e, old);
+}
+
+enum ike_verdict ike_on_rekey_child_request(struct exchange *x)
+{
+	struct child_message q;
+	uint32_t spi;
+
+	if (ike_child_busy(x))
+		return VERDICT_THEN;
+	if (!ike_child_message_read(x, &q) ||
+		!ike_notify_find_esp(&x->in, N_REKEY_SA, &spi))
+		return ike_refuse_malformed(x);
+	struct child *old = ike_child_by_spi_out(x->sa, spi);
+	if (!may_be_rekeyed(x, old, spi))
+		return VERDICT_THEN;
+	if (fits(x, old, &q))
+		replace(x, old, &q);
+	else
+		ike_reply_notify(x, N_TS_UNACCEPTABLE, span_of(NULL, 0));
+	return VERDICT_THEN;
+}

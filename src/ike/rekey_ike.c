@@ -1,0 +1,311 @@
+/* ike/rekey_ike.c - rekeying the IKE SA, both sides (RFC 7296 1.3.2, 2.8, 2.8.2, 2.18, 2.25.2).
+ *
+ *	initiator                   responder
+ *	SK{SA, Ni, KEi}  -->
+ *	                 <--  SK{SA, Nr, KEr}
+ *	                 over the old SA, whose children the new one has:
+ *	SK{D}  -->
+ *	                 <--  SK{}
+ *
+ * The new SA (the heir) has keys and counters of its own, and inherits the children, the
+ * peer and what waits to be asked. The responder has it before its response leaves.
+ *
+ * When both ask at once, the peer's new SA is at first a rival: it is up, and has nothing.
+ * The children go to the survivor once all four nonces are known, or once the peer's Delete
+ * of the old SA, or its refusal of our request, shows that it has not noticed.
+ */
+#include "ike/sa.h"
+
+#include <assert.h>
+
+#include "wire/sa_payload.h"
+
+enum { GOODBYE_MS = 2000 };
+
+/* ---- who has the children */
+
+void ike_inherit(struct ike_engine *e, struct ike_sa *sa, struct ike_sa *heir)
+{
+	struct ike_info info;
+
+	if (sa->rival == heir)
+		sa->rival = NULL;
+	sa->heir = heir;
+	heir->predecessor = sa;
+	heir->known = heir->announced = true;
+	ike_children_move(sa, heir);
+	ike_tasks_move(e, sa, heir);
+	heir->childless_ms = sa->childless_ms;
+	heir->childless_why = sa->childless_why;
+	heir->creates = sa->creates;
+	heir->crossing = sa->crossing;
+	heir->replaced = sa->replaced;
+	sa->crossing.due_ms = IKE_NEVER;
+	ike_sa_info(heir, &info);
+	e->host.rekeyed(e->host.ctx, sa->id, &info);
+	ike_fail(sa, IKE_CLOSE_REPLACED, IKE_WHY_NONE, 0);
+	ike_timer_update(e, heir);
+}
+
+bool ike_is_rival(const struct ike_sa *sa)
+{
+	return sa->predecessor && sa->predecessor->rival == sa;
+}
+
+void ike_rival_wins(struct ike_engine *e, struct ike_sa *sa)
+{
+	ike_inherit(e, sa, sa->rival);
+}
+
+/* The keys are there: it is as good as the old one. */
+static void live(struct ike_engine *e, struct ike_sa *heir)
+{
+	ike_command(e, heir, COMMAND_INHERIT, 0, 0);
+}
+
+enum ike_verdict ike_on_inherit(struct exchange *x)
+{
+	(void)x;
+	return VERDICT_THEN;
+}
+
+enum ike_verdict ike_on_retire(struct exchange *x)
+{
+	ike_fail(x->sa, IKE_CLOSE_REPLACED, IKE_WHY_NONE, 0);
+	return VERDICT_THEN;
+}
+
+/* ---- what a message says */
+
+struct rekey_message {
+	struct wire_sa sa;
+	struct wire_ke ke;
+	struct span nonce;
+};
+
+static bool read_message(const struct exchange *x, struct rekey_message *out)
+{
+	return sa_payload_read(payload_set_first(&x->in, PAYLOAD_SA)->body, &out->sa) ==
+		       WIRE_OK &&
+	       ke_payload_read(payload_set_first(&x->in, PAYLOAD_KE)->body, &out->ke) ==
+		       WIRE_OK &&
+	       nonce_payload_read(payload_set_first(&x->in, PAYLOAD_NONCE)->body,
+		       &out->nonce) == WIRE_OK;
+}
+
+static void write_message(struct message *m, const struct wire_sa *sa,
+	const struct kex *kex, const struct nonce *nonce)
+{
+	struct wire_ke ke = {.group = kex_group(kex), .public = kex_public(kex)};
+
+	sa_payload_write(message_payload(m, PAYLOAD_SA), sa);
+	nonce_payload_write(message_payload(m, PAYLOAD_NONCE), nonce_span(nonce));
+	ke_payload_write(message_payload(m, PAYLOAD_KE), &ke);
+}
+
+static bool derive(struct ike_engine *e, const struct ike_sa *sa, struct ike_sa *heir,
+	struct kex *kex, struct span peer_public)
+{
+	struct secret shared = {0};
+	bool ok = kex_derive(kex, peer_public, &shared) == CRYPTO_OK &&
+		  ike_keys_rekey(e, sa, heir, &shared);
+
+	secret_wipe(&shared);
+	return ok;
+}
+
+/* ---- initiator */
+
+enum task_begun ike_begin_rekey_ike(
+	struct ike_engine *e, struct ike_sa *sa, struct task *t)
+{
+	struct wire_sa offer = {.n = 0};
+
+	if (sa->rival || !ike_task_kex(e, t, sa->suite.ke))
+		return TASK_POINTLESS;
+	t->spi = ike_sa_draw_spi(e);
+	nonce_draw(&t->nonce, &e->entropy);
+	ike_suites_offer(&sa->conn->proposals, t->spi, &offer);
+	struct message m = ike_request_begin(e, sa, CREATE_CHILD_SA);
+	write_message(&m, &offer, t->kex, &t->nonce);
+	ike_request_send(e, sa, &m, CREATE_CHILD_SA, false);
+	return TASK_BEGUN;
+}
+
+/* The new SA as the peer's answer says. NULL: it does not fit to what was asked. */
+static struct ike_sa *take_answer(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	struct task *t = sa->task;
+	struct rekey_message q;
+	struct ike_suite suite;
+	uint64_t spi;
+
+	if (!t || t->kind != TASK_REKEY_IKE || !read_message(x, &q) ||
+		!ike_suites_accept(&sa->conn->proposals, &q.sa, true, &suite, &spi) ||
+		suite.ke != q.ke.group || suite.ke != kex_group(t->kex))
+		return NULL;
+	struct ike_sa *heir = ike_sa_new_heir(x->e, sa, true, t->spi);
+	heir->suite = suite;
+	heir->spi_r = spi;
+	heir->nonce_i = t->nonce;
+	nonce_set(&heir->nonce_r, q.nonce);
+	if (derive(x->e, sa, heir, t->kex, q.ke.public))
+		return heir;
+	ike_sa_free(x->e, heir);
+	return NULL;
+}
+
+static void delete_heir(struct ike_engine *e, struct ike_sa *heir, uint64_t wait_ms)
+{
+	ike_fail(heir, IKE_CLOSE_REPLACED, IKE_WHY_NONE, 0);
+	ike_command(e, heir, COMMAND_DELETE, wait_ms, 1);
+}
+
+enum ike_verdict ike_on_rekey_ike_response(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa, *rival = sa->rival;
+	struct ike_sa *heir = take_answer(x);
+
+	if (!heir) {
+		ike_note(x->e, x->from, sa->id,
+			"the peer's answer to rekeying the IKE SA does not fit");
+		ike_fail(sa, IKE_CLOSE_WE_REFUSED, IKE_WHY_PROPOSAL, 0);
+		return VERDICT_DELETE;
+	}
+	bool lost = ike_collision_lost_ike(sa, heir);
+	ike_task_done(x->e, sa);
+	live(x->e, heir);
+	if (lost) {
+		ike_rival_wins(x->e, sa);
+		delete_heir(x->e, heir, GOODBYE_MS);
+		return VERDICT_THEN;
+	}
+	sa->rival = NULL;
+	if (rival)
+		rival->predecessor = NULL;
+	ike_inherit(x->e, sa, heir);
+	if (rival)
+		ike_command(x->e, rival, COMMAND_RETIRE, 0, 0);
+	return VERDICT_DELETE;
+}
+
+/* RFC 7296 2.8: the peer has a new SA, and our Delete of the old one says nothing of it. */
+enum ike_verdict ike_on_rekey_ike_late(struct exchange *x)
+{
+	struct ike_sa *heir = take_answer(x);
+
+	if (heir) {
+		live(x->e, heir);
+		delete_heir(x->e, heir, GOODBYE_MS);
+	}
+	return ike_on_response_deleting(x);
+}
+
+bool ike_again_rekey_ike(struct exchange *x, struct task *t)
+{
+	(void)t;
+	return !x->sa->rival;
+}
+
+/* RFC 7296 2.8.2: with a rival, the peer has not noticed, or knows that we have lost. */
+void ike_refused_rekey_ike(struct exchange *x, struct task *t, uint16_t error)
+{
+	const struct ike_failure failure = {.close = IKE_CLOSE_REFUSED,
+		.why = ike_notify_why(error),
+		.notify = error};
+
+	(void)t;
+	if (x->sa->rival) {
+		struct ike_sa *sa = x->sa;
+
+		ike_rival_wins(x->e, sa);
+		ike_command(x->e, sa, COMMAND_RETIRE, 0, 0);
+		return;
+	}
+	ike_note(x->e, x->from, x->sa->id, "%s: the peer refuses to rekey the IKE SA: %s",
+		ike_notify_name(error), ike_notify_advice(error));
+	x->e->host.child_refused(x->e->host.ctx, x->sa->id, 0, &failure);
+}
+
+/* ---- responder */
+
+static bool refuse(struct exchange *x, uint16_t notify, struct span data)
+{
+	ike_reply_notify(x, notify, data);
+	return false;
+}
+
+/* RFC 7296 2.25.1: not while a child is made, rekeyed or closed by us. */
+static bool may_be_rekeyed(struct exchange *x)
+{
+	const struct ike_sa *sa = x->sa;
+
+	if (!sa->rival && !ike_is_rival(sa) &&
+		(!sa->task || sa->task->kind == TASK_REKEY_IKE) &&
+		rate_allow(&x->sa->creates, x->e->now_ms))
+		return true;
+	return refuse(x, N_TEMPORARY_FAILURE, span_of(NULL, 0));
+}
+
+static bool agree(struct exchange *x, const struct rekey_message *q, struct ike_sa *heir,
+	struct wire_sa *answer)
+{
+	if (!ike_suites_choose(&x->sa->conn->proposals, &q->sa, q->ke.group,
+		    heir->own_spi, &heir->suite, &heir->spi_i, answer)) {
+		ike_note(x->e, x->from, x->sa->id,
+			"NO_PROPOSAL_CHOSEN: the peer rekeys the IKE SA with none of our "
+			"proposals: compare the algorithms on both sides");
+		return refuse(x, N_NO_PROPOSAL_CHOSEN, span_of(NULL, 0));
+	}
+	if (heir->suite.ke != q->ke.group) {
+		const uint8_t want[2] = {
+			(uint8_t)(heir->suite.ke >> 8), (uint8_t)heir->suite.ke};
+
+		return refuse(x, N_INVALID_KE_PAYLOAD, span_of(want, sizeof(want)));
+	}
+	return true;
+}
+
+static bool answer_rekey(
+	struct exchange *x, const struct rekey_message *q, struct ike_sa *heir)
+{
+	struct wire_sa answer = {.n = 0};
+
+	if (!agree(x, q, heir, &answer))
+		return false;
+	struct kex *kex = kex_new(heir->suite.ke, &x->e->entropy);
+	nonce_set(&heir->nonce_i, q->nonce);
+	nonce_draw(&heir->nonce_r, &x->e->entropy);
+	bool ok = kex && derive(x->e, x->sa, heir, kex, q->ke.public);
+	if (ok)
+		write_message(&x->out, &answer, kex, &heir->nonce_r);
+	else
+		refuse(x, N_NO_PROPOSAL_CHOSEN, span_of(NULL, 0));
+	kex_free(kex);
+	return ok;
+}
+
+enum ike_verdict ike_on_rekey_ike_request(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	struct rekey_message q;
+
+	if (!may_be_rekeyed(x))
+		return VERDICT_STAY;
+	if (!read_message(x, &q))
+		return ike_refuse_malformed(x);
+	struct ike_sa *heir = ike_sa_new_heir(x->e, sa, false, 0);
+	if (!answer_rekey(x, &q, heir)) {
+		ike_sa_free(x->e, heir);
+		return VERDICT_STAY;
+	}
+	live(x->e, heir);
+	if (sa->task) {
+		sa->rival = heir;
+		heir->predecessor = sa;
+		return VERDICT_STAY;
+	}
+	ike_inherit(x->e, sa, heir);
+	return VERDICT_THEN;
+}

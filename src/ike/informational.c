@@ -76,7 +76,11 @@ static enum ike_close child_deleted_by_peer(const struct child *c)
 
 	if (c->state == CHILD_REPLACED || c->state == CHILD_DELETING)
 		return c->why;
-	return t && t->rival != 0 ? IKE_CLOSE_REPLACED : deleted_by_peer(c->sa);
+	/* Of two exchanges that crossed, either the peer has the other one's child in the
+	 * place of this, or this is the one that goes. */
+	if ((t && t->rival != 0) || (c->sa->task && c->sa->task->rival == c->is.id))
+		return IKE_CLOSE_REPLACED;
+	return deleted_by_peer(c->sa);
 }
 
 /* RFC 7296 1.4.1: the paired SAs are deleted in the response, but not those for which our

@@ -72,7 +72,8 @@ void ike_child_rekeyed(struct ike_engine *e, struct ike_sa *sa, struct task *t,
 	} else {
 		if (old)
 			delete_now(e, sa, old);
-		if (rival)
+		/* Whoever asks twice for a further child may not have noticed. */
+		if (rival && t->kind == TASK_REKEY_CHILD)
 			ike_child_replaced(e, rival);
 	}
 }

@@ -442,7 +442,6 @@ void lab_send_crafted(struct lab *lab, enum lab_side_name s, struct message *m)
 struct payload_set lab_read(struct lab *lab, const struct lab_datagram *d)
 {
 	struct span bytes = span_of(d->bytes, d->len);
-	struct ike_sa *sa = lab_sa(lab, other(d->from));
 	struct payload_set set;
 	struct ike_header h;
 	struct reader payloads;
@@ -452,6 +451,9 @@ struct payload_set lab_read(struct lab *lab, const struct lab_datagram *d)
 	assert_int_equal(payload_set_read(payloads, h.next_payload, &set), WIRE_OK);
 	if (!payload_set_has(&set, PAYLOAD_SK))
 		return set;
+	struct ike_sa *sa = ike_sa_by_spi(
+		lab->side[other(d->from)].engine, h.initiator ? h.spi_r : h.spi_i);
+	assert_non_null(sa);
 	assert_int_equal(
 		sk_payload_read(bytes, payload_set_first(&set, PAYLOAD_SK), &sealed),
 		WIRE_OK);

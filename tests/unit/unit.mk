@@ -144,6 +144,14 @@ tests_unit_test_ike_replay_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_ike_retransmit
 tests_unit_test_ike_retransmit_SOURCES = tests/unit/test_ike_retransmit.c tests/unit/ike_lab.c
 tests_unit_test_ike_retransmit_LDADD = $(unit_ldadd)
+UNIT_TESTS += tests/unit/test_ike_collision
+tests_unit_test_ike_collision_SOURCES = tests/unit/test_ike_collision.c tests/unit/ike_lab.c
+tests_unit_test_ike_collision_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_ike_rekey
+tests_unit_test_ike_rekey_SOURCES = tests/unit/test_ike_rekey.c tests/unit/ike_lab.c
+tests_unit_test_ike_rekey_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_ike_rekey_storm
 tests_unit_test_ike_rekey_storm_SOURCES = tests/unit/test_ike_rekey_storm.c tests/unit/ike_lab.c
 tests_unit_test_ike_rekey_storm_LDADD = $(unit_ldadd)

@@ -160,7 +160,7 @@ enum ike_err ike_forget(struct ike_engine *e, uint64_t now_ms, uint32_t id)
 	e->now_ms = now_ms;
 	if (!sa)
 		return IKE_NOT_FOUND;
-	if (sa->predecessor && sa->predecessor->state != STATE_GONE)
+	if (sa->predecessor && !ike_is_rival(sa))
 		ike_close(e, sa->predecessor);
 	ike_fail(sa, IKE_CLOSE_FORGOTTEN, IKE_WHY_NONE, 0);
 	ike_close(e, sa);

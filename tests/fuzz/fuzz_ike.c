@@ -5,8 +5,10 @@
  * Those in clear go to the target as they are; the others are sealed by the other engine
  * with a header that fits. "Edited" is what the other engine itself is about to send, with
  * octets changed before it is sealed: AUTH does not sign proposals and selectors, so this
- * reaches what lies behind a good proof. A message in clear must not touch an SA that is
- * up.
+ * reaches what lies behind a good proof. "Asked" is a call that makes an engine ask for a
+ * child, for new keys or for a Delete, and "carried" gives what is on its way, so that what
+ * is edited may be any message of any CREATE_CHILD_SA, and of two that cross. A message in
+ * clear must not touch an SA that is up.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -17,14 +19,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MESSAGES_MAX = 8, DATAGRAM_MAX = 4096, QUEUE = 4 };
+enum { MESSAGES_MAX = 16, DATAGRAM_MAX = 4096, QUEUE = 4 };
 enum {
 	KIND_SEALED = 1,
 	KIND_RESPONSE = 2,
 	KIND_EXCHANGE_SHIFT = 2,
 	KIND_WRONG_ID = 32,
-	KIND_EDITED = 64
+	KIND_EDITED = 64,
+	KIND_ASKED = 128 /* what, in the octet of the first payload */
 };
+enum { ASKED_OF_PEER = 1, ASKED_WHAT_SHIFT = 1, ASKED_CARRY = 16 };
 
 struct end {
 	struct ike_engine *engine;
@@ -179,6 +183,8 @@ static void set_up(struct end *end, uint8_t name)
 		.esp = {AEAD_AES128_GCM16},
 		.n_ike = 2,
 		.n_esp = 1,
+		.pfs = {KE_CURVE25519, KE_ECP_256},
+		.n_pfs = 2,
 		.esn = true};
 	if (!secret_set(&end->conn.psk, span_text("fuzz")))
 		abort();
@@ -246,6 +252,59 @@ static void give_sealed(struct end *target, struct end *peer, uint8_t kind, uint
 	ike_receive(target->engine, now_ms, &seen, ike_sk_seal(sa, &m));
 }
 
+static void ask(struct end *of, unsigned what, uint64_t now_ms)
+{
+	struct ike_sa *sa = last_sa(of);
+	struct child *c = sa ? ike_child_first(sa) : NULL;
+	uint32_t child = c ? c->is.id : 0, fresh;
+	enum ike_err err = IKE_OK;
+
+	if (!sa)
+		return;
+	switch (what % 6) {
+	case 0:
+		err = ike_create_child(of->engine, now_ms, sa->id, &of->conn, &fresh);
+		break;
+	case 1:
+		err = ike_rekey_child(of->engine, now_ms, child);
+		break;
+	case 2:
+		err = ike_rekey(of->engine, now_ms, sa->id);
+		break;
+	case 3:
+		err = ike_delete_child(of->engine, now_ms, child);
+		break;
+	case 4:
+		err = ike_delete(of->engine, now_ms, sa->id, 1000, 1);
+		break;
+	default:
+		ike_tick(of->engine, now_ms + 2000);
+		break;
+	}
+	(void)err; /* not up: nothing happens */
+}
+
+/* The SA that a datagram belongs to, at the end that gets it. */
+static struct ike_sa *sa_of(const struct end *end, struct span datagram)
+{
+	struct ike_header h;
+	struct reader payloads;
+
+	if (ike_header_read(datagram, &h, &payloads) != WIRE_OK)
+		return NULL;
+	return ike_sa_by_spi(end->engine, h.initiator ? h.spi_r : h.spi_i);
+}
+
+static struct ike_sa *sa_that_sent(const struct end *end, struct span datagram)
+{
+	struct ike_header h;
+	struct reader payloads;
+
+	if (ike_header_read(datagram, &h, &payloads) != WIRE_OK)
+		return NULL;
+	return ike_sa_by_spi(end->engine, h.initiator ? h.spi_i : h.spi_r);
+}
+
 /* Where the plaintext of a message that an engine has sealed is, opened in place. */
 static bool unseal(
 	struct ike_sa *reader, uint8_t *datagram, size_t len, struct sk_sealed *out)
@@ -269,7 +328,8 @@ static bool unseal(
 static void give_edited(
 	struct end *target, struct end *peer, struct span edits, uint64_t now_ms)
 {
-	struct ike_sa *from = last_sa(peer), *to = last_sa(target);
+	struct span bytes = span_of(peer->sent[0], peer->n > 0 ? peer->len[0] : 0);
+	struct ike_sa *from = sa_that_sent(peer, bytes), *to = sa_of(target, bytes);
 	struct reader r = rd_over(edits);
 	struct sk_sealed sk;
 
@@ -322,7 +382,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if (!rd_ok(&r) || bytes.len > DATAGRAM_MAX - 100)
 			break;
-		if (kind & KIND_EDITED)
+		if (kind & KIND_ASKED) {
+			ask(first & ASKED_OF_PEER ? peer : target,
+				first >> ASKED_WHAT_SHIFT & 7, ++now);
+			if (first & ASKED_CARRY) {
+				carry(target, peer, ++now);
+				carry(peer, target, ++now);
+			}
+		} else if (kind & KIND_EDITED)
 			give_edited(target, peer, bytes, ++now);
 		else if (kind & KIND_SEALED)
 			give_sealed(target, peer, kind, first, bytes, ++now);

@@ -1,7 +1,7 @@
 /* tests/unit/test_ike_monkey.c - every public call at any moment, in bad weather.
  *
- * Two engines, several relations between them, and a monkey that calls, deletes, probes,
- * forgets, moves and waits. Whatever it does: each child that came up goes down once, each
+ * Two engines, several relations between them, and a monkey that calls, rekeys, makes
+ * further children, deletes, probes, forgets, moves and waits. Whatever it does: each child that came up goes down once, each
  * SA is closed once, one seed gives one run, and in the end nothing is left.
  */
 #include "ike_lab.h"
@@ -75,7 +75,7 @@ static void take_stock(struct monkey *m)
 		m->established[s] += side->n_established;
 		m->closed[s] += side->n_closed;
 		side->n_up = side->n_down = side->n_established = side->n_closed = 0;
-		side->n_moved = 0;
+		side->n_moved = side->n_refused = side->n_rekeyed = 0;
 		side->notes[0] = '\0';
 		ike_each(side->engine, collect, &ids);
 		assert_int_equal(m->up[s] - m->down[s], ids.children);
@@ -92,7 +92,8 @@ static void act(struct monkey *m, enum lab_side_name s)
 
 	ike_each(e, collect, &ids);
 	uint32_t id = ids.n > 0 ? ids.at[roll(m, ids.n)] : 4711;
-	switch (roll(m, 10)) {
+	uint32_t child = 1 + roll(m, e->last_child + 1);
+	switch (roll(m, 14)) {
 	case 0:
 	case 1:
 		side->conn.rule = m->lab->side[1 - (int)s].conn.rule =
@@ -122,6 +123,18 @@ static void act(struct monkey *m, enum lab_side_name s)
 		break;
 	case 8:
 		ike_used(e, id, now);
+		break;
+	case 9:
+		err = ike_create_child(e, now, id, &side->conn, &child);
+		break;
+	case 10:
+		err = ike_rekey_child(e, now, child);
+		break;
+	case 11:
+		err = ike_delete_child(e, now, child);
+		break;
+	case 12:
+		err = ike_rekey(e, now, id);
 		break;
 	default:
 		err = ike_move(e, id, &side->conn.path.remote);
@@ -173,7 +186,8 @@ static uint64_t run(uint64_t seed)
 					 e->n_gone + e->n_heap,
 			0);
 		assert_int_equal(map_count(e->by_spi) + map_count(e->by_init) +
-					 map_count(e->by_id) + map_count(e->by_pair),
+					 map_count(e->by_id) + map_count(e->by_pair) +
+					 map_count(e->by_child),
 			0);
 	}
 	uint64_t trace = m->trace;

@@ -303,6 +303,42 @@ static bool is_network(const char *text)
 	return addr_parse(host, &ignored);
 }
 
+/* No amount overflows: 19 digits would, and a unit has at most 12 more. */
+static bool amount_parse(const char *text, uint64_t *out)
+{
+	static const char units[] = "kmgt";
+	size_t digits = strspn(text, "0123456789");
+	const char *unit = text[digits] != '\0' ? strchr(units, text[digits]) : NULL;
+
+	if (digits == 0 || digits > 6 + (unit ? 0U : 12U) ||
+		(text[digits] != '\0' && (!unit || text[digits + 1] != '\0')))
+		return false;
+	*out = 0;
+	for (size_t i = 0; i < digits; i++)
+		*out = *out * 10 + (uint64_t)(text[i] - '0');
+	for (const char *u = units; unit && u <= unit; u++)
+		*out *= 1000;
+	return true;
+}
+
+bool arg_amount(struct args *a, uint64_t min, uint64_t *out)
+{
+	const struct word *w = arg_next(a, "an amount such as 500m or 100g");
+	uint64_t v;
+
+	if (w == NULL)
+		return false;
+	if (!amount_parse(w->text, &v) || v < min) {
+		errors_add(a->d->errors, w->at,
+			"\"%s\": expected an amount such as 500m or 100g (k, m, g, t: "
+			"thousands, millions, ...), at least %llu",
+			w->text, (unsigned long long)min);
+		return false;
+	}
+	*out = v;
+	return true;
+}
+
 bool arg_addr(struct args *a, struct addr *out)
 {
 	const struct word *w = arg_next(a, "an IPv4 or IPv6 address");

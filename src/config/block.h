@@ -64,6 +64,8 @@ bool arg_more(struct args *a);
 bool arg_later(struct args *a, const struct later *list, size_t n);
 bool arg_duration(struct args *a, uint64_t min_ms, uint64_t max_ms, uint64_t *out_ms);
 bool arg_number(struct args *a, uint32_t min, uint32_t max, uint32_t *out);
+/* With k, m, g or t behind it: thousands, millions, and so on. */
+bool arg_amount(struct args *a, uint64_t min, uint64_t *out);
 bool arg_addr(struct args *a, struct addr *out);
 /* Nothing is left. */
 bool arg_end(struct args *a);

@@ -1,8 +1,8 @@
 /* config/config.h - /etc/vipsec/vipsec.conf as one immutable value.
  *
  * config_parse() turns text into a struct config or into errors that name file, line and
- * column; it never half-succeeds. What later releases bring (certificates, `pfs yes`,
- * request, respond-only, resume, stateful) is recognised and refused by name.
+ * column; it never half-succeeds. What later releases bring (certificates, request,
+ * respond-only, resume, stateful) is recognised and refused by name.
  *
  * Floor 2. A config is heap memory, read-only once parsed, freed by config_free(), which
  * wipes the secrets. Durations are milliseconds.
@@ -76,6 +76,8 @@ struct config_proposal {
 	struct config_esp_suite esp[CONFIG_SUITES];
 	unsigned n_ike, n_esp;
 	uint64_t lifetime_ike_ms, lifetime_child_ms; /* defaults 4h, 1h */
+	uint64_t reauth_ms; /* 0: never */
+	uint64_t rekey_bytes, rekey_packets; /* of a child, both ways; 0: no limit */
 };
 
 struct config_auth {
@@ -86,6 +88,13 @@ struct config_auth {
 	bool remote_any;
 };
 
+enum config_pfs {
+	PFS_WHERE_COMMON, /* offered, and accepted without */
+	PFS_NO,
+	PFS_YES, /* no further or rekeyed child without */
+	PFS_MASTER /* an IKE SA for each child */
+};
+
 #define CONFIG_AUTHS 4
 struct config_rule {
 	char name[POLICY_NAME_MAX];
@@ -94,6 +103,7 @@ struct config_rule {
 	enum policy_mode mode;
 	struct addr tunnel_to;
 	uint32_t proposal; /* index; always valid (a built-in default is index 0) */
+	enum config_pfs pfs;
 	struct config_auth auths[CONFIG_AUTHS]; /* in order */
 	unsigned n_auths;
 	uint32_t binding; /* the first rule that treats traffic just like this one */

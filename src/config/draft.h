@@ -44,6 +44,7 @@ struct draft_action {
 	struct addr tunnel_to;
 	struct ref proposal;
 	uint32_t proposal_index;
+	enum config_pfs pfs;
 };
 
 /* Beside config.filter_lists[i].filters[k]. */

@@ -106,6 +106,9 @@ static void mix_proposal(struct config *c, const struct config_proposal *p)
 		mix_text(c, aead_name(p->esp[i].encr));
 	mix_number(c, p->lifetime_ike_ms);
 	mix_number(c, p->lifetime_child_ms);
+	mix_number(c, p->reauth_ms);
+	mix_number(c, p->rekey_bytes);
+	mix_number(c, p->rekey_packets);
 }
 
 static void mix_side(struct config *c, const struct config_side *s)
@@ -144,6 +147,7 @@ static void mix_rule(struct config *c, const struct config_rule *r)
 	mix_number(c, r->mode);
 	mix_addr(c, &r->tunnel_to);
 	mix_number(c, r->proposal);
+	mix_number(c, r->pfs);
 	mix_number(c, r->n_auths);
 	for (unsigned i = 0; i < r->n_auths; i++) {
 		mix_text(c, r->auths[i].secret_name);

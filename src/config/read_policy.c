@@ -71,16 +71,18 @@ static void read_action_proposal(
 
 static void read_pfs(struct draft *d, const struct stmt *s, struct args *a, void *into)
 {
-	static const struct later later[] = {
-		{"yes", "comes with a later version; until then a child SA's keys come "
-			"from "
-			"its IKE SA: pfs no"},
-	};
+	static const char *const words[] = {[PFS_WHERE_COMMON] = "auto",
+		[PFS_NO] = "no",
+		[PFS_YES] = "yes",
+		[PFS_MASTER] = "master"};
+	struct draft_action *action = into;
+	int pfs = arg_choice(a, words, COUNT_OF(words));
 
 	(void)d;
 	note_negotiates(into, s);
-	if (!arg_later(a, later, COUNT_OF(later)) && arg_expect(a, "no"))
-		(void)arg_end(a);
+	if (pfs < 0 || !arg_end(a))
+		return;
+	action->pfs = (enum config_pfs)pfs;
 }
 
 static void read_mode(struct draft *d, const struct stmt *s, struct args *a, void *into)

@@ -3,6 +3,8 @@
  *   ike aes256gcm16-sha384-x25519, ...;    cipher - PRF - key exchange
  *   esp aes256gcm16, ...;                  cipher
  *   lifetime ike 4h child 1h;
+ *   rekey bytes 100g packets 1g;           of a child SA, both ways together
+ *   reauth 24h;
  *
  * The names are those that other implementations use too. What is widely known and not
  * here is refused as such, so that nobody looks for a spelling mistake.
@@ -168,9 +170,8 @@ static void read_esp(struct draft *d, const struct stmt *s, struct args *a, void
 			return;
 		if (split(w->text, parts, 2)) {
 			errors_add(d->errors, w->at,
-				"\"%s\": a key exchange in esp is `pfs`, which comes "
-				"with a "
-				"later version",
+				"\"%s\": a key exchange in esp is `pfs yes` in the "
+				"filter-action; its groups are those of ike",
 				w->text);
 			continue;
 		}
@@ -202,6 +203,32 @@ static void read_lifetime(
 			!arg_duration(a, shortest_ms, longest_ms, lifetimes[which]))
 			return;
 	} while (a->at != NULL);
+}
+
+static void read_rekey(struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	static const char *const words[] = {"bytes", "packets"};
+	static const uint64_t least[] = {1000 * 1000, 1000};
+	struct config_proposal *p = into;
+	uint64_t *limits[] = {&p->rekey_bytes, &p->rekey_packets};
+
+	(void)d, (void)s;
+	do {
+		int which = arg_choice(a, words, COUNT_OF(words));
+
+		if (which < 0 || !arg_amount(a, least[which], limits[which]))
+			return;
+	} while (a->at != NULL);
+}
+
+static void read_reauth(struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	static const uint64_t shortest_ms = 60 * 1000, longest_ms = 30ull * 86400 * 1000;
+	struct config_proposal *p = into;
+
+	(void)d, (void)s;
+	if (arg_duration(a, shortest_ms, longest_ms, &p->reauth_ms))
+		(void)arg_end(a);
 }
 
 /* ---- whole proposals -------------------------------------------------------------- */
@@ -254,6 +281,8 @@ void read_proposal(struct draft *d, const struct stmt *s, struct args *a, void *
 		{"ike", .read = read_ike},
 		{"esp", .read = read_esp},
 		{"lifetime", .read = read_lifetime, .many = true},
+		{"rekey", .read = read_rekey, .many = true},
+		{"reauth", .read = read_reauth},
 	};
 	struct config_proposal *p = &d->c->proposals[d->c->n_proposals];
 	struct names names = names_proposals(d);

@@ -94,6 +94,7 @@ static bool resolve_action(
 	rule->mode = action->mode;
 	rule->tunnel_to = action->tunnel_to;
 	rule->proposal = action->proposal_index;
+	rule->pfs = action->pfs;
 	return true;
 }
 
@@ -139,7 +140,8 @@ static bool same_treatment(const struct config_rule *a, const struct config_rule
 	if (a->action != POLICY_NEGOTIATE)
 		return true;
 	if (a->mode != b->mode || !addr_equal(&a->tunnel_to, &b->tunnel_to) ||
-		a->proposal != b->proposal || a->n_auths != b->n_auths)
+		a->proposal != b->proposal || a->pfs != b->pfs ||
+		a->n_auths != b->n_auths)
 		return false;
 	for (unsigned i = 0; i < a->n_auths; i++) {
 		if (!same_auth(&a->auths[i], &b->auths[i]))

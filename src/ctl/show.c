@@ -47,10 +47,15 @@ static void print_children(const json_t *list)
 			json_is_true(json_object_get(c, "encap")) ? " in UDP" : "",
 			text_of(c, "vip"), text_of(c, "rule"), text_of(c, "local"),
 			text_of(c, "remote"));
-		printf("    SPI in %s out %s  age %s  expires in %s  in %s (last %s)  "
-		       "out %s "
-		       "(last %s)\n",
-			text_of(c, "spi_in"), text_of(c, "spi_out"), age_of(c, "age_ms"),
+		printf("    SPI in %s out %s%s%s%s  age %s  rekeyed in %s  expires in %s"
+		       "  in %s (last %s)  out %s (last %s)\n",
+			text_of(c, "spi_in"), text_of(c, "spi_out"),
+			json_is_string(json_object_get(c, "pfs")) ? "  PFS " : "",
+			json_is_string(json_object_get(c, "pfs")) ? text_of(c, "pfs")
+								  : "",
+			json_is_true(json_object_get(c, "sends")) ? ""
+								  : "  receives only",
+			age_of(c, "age_ms"), age_of(c, "rekey_in_ms"),
 			age_of(c, "expires_in_ms"), bytes_text(number_of(c, "bytes_in")),
 			age_of(c, "last_in_ms"), bytes_text(number_of(c, "bytes_out")),
 			age_of(c, "last_out_ms"));

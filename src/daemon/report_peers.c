@@ -89,7 +89,7 @@ static bool add_ike(const struct ike_info *i, void *ctx)
 	json_object_set_new(out, "peer_is_vipsec", json_boolean(i->peer_is_vipsec));
 	json_object_set_new(out, "age_ms", value_age(l->now_ms, i->since_ms));
 	json_object_set_new(out, "last_in_ms", value_age(l->now_ms, i->last_in_ms));
-	json_object_set_new(out, "child", value_count(i->n_children));
+	json_object_set_new(out, "children", value_count(i->n_children));
 	json_array_append_new(l->out, out);
 	return true;
 }
@@ -153,6 +153,13 @@ static void add_usage(json_t *out, const struct esp_usage *u, uint64_t now_ms)
 	json_object_set_new(out, "wrong_selector", value_count(u->wrong_selector));
 }
 
+static json_t *until_json(uint64_t at_ms, uint64_t now_ms)
+{
+	if (at_ms == UINT64_MAX)
+		return json_null();
+	return json_integer(at_ms > now_ms ? (json_int_t)(at_ms - now_ms) : 0);
+}
+
 static bool add_child(const struct child_view *v, void *ctx)
 {
 	struct peer_list *l = ctx;
@@ -169,10 +176,11 @@ static bool add_child(const struct child_view *v, void *ctx)
 		"remote_ts", value_ts_list(&c->remote_ts));
 
 	json_object_set_new(out, "age_ms", value_age(l->now_ms, v->since_ms));
-	json_object_set_new(out, "expires_in_ms",
-		v->expires_ms > l->now_ms
-			? json_integer((json_int_t)(v->expires_ms - l->now_ms))
-			: json_integer(0));
+	json_object_set_new(
+		out, "pfs", c->pfs ? json_string(kex_name(c->pfs)) : json_null());
+	json_object_set_new(out, "sends", json_boolean(v->active));
+	json_object_set_new(out, "rekey_in_ms", until_json(v->rekey_ms, l->now_ms));
+	json_object_set_new(out, "expires_in_ms", until_json(v->expires_ms, l->now_ms));
 	add_usage(out, &v->usage, l->now_ms);
 	json_array_append_new(l->out, out);
 	return true;

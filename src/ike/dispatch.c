@@ -42,6 +42,7 @@ static void set_state(struct ike_engine *e, struct ike_sa *sa, enum ike_state st
 	if (sa->state == STATE_UP) {
 		e->n_established--;
 		sa->childless_ms = IKE_NEVER;
+		ike_rival_gives_up(sa);
 	}
 	sa->state = state;
 	if (state == STATE_HALF_OPEN) {

@@ -52,6 +52,14 @@ bool ike_is_rival(const struct ike_sa *sa)
 	return sa->predecessor && sa->predecessor->rival == sa;
 }
 
+void ike_rival_gives_up(struct ike_sa *sa)
+{
+	if (!ike_is_rival(sa))
+		return;
+	sa->predecessor->rival = NULL;
+	sa->predecessor = NULL;
+}
+
 void ike_rival_wins(struct ike_engine *e, struct ike_sa *sa)
 {
 	ike_inherit(e, sa, sa->rival);

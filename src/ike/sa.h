@@ -325,6 +325,8 @@ void ike_delete_last_word(struct ike_engine *e, struct ike_sa *sa);
 void ike_inherit(struct ike_engine *e, struct ike_sa *sa, struct ike_sa *heir);
 /* The peer has made it while we rekey the same SA, too; it has no children yet. */
 bool ike_is_rival(const struct ike_sa *sa);
+/* Its own end has begun: what it was to replace stays. */
+void ike_rival_gives_up(struct ike_sa *sa);
 /* We have no request of ours to rekey sa, after all: the peer's new SA is the heir. */
 void ike_rival_wins(struct ike_engine *e, struct ike_sa *sa);
 

@@ -187,17 +187,43 @@ void on_up(struct node *n, const struct node_event *ev)
 		struct peer *p = list_entry(item, struct peer, link);
 		if (!selected(n, ev, p))
 			continue;
-		if (peer_session(p))
+		if (peer_child(p))
 			up++;
 		else
 			called++;
-		if (!peer_session(p))
+		if (!peer_child(p))
 			dial_want(n, p, WANT_ORDER);
 	}
 	node_reply(n, ev->u.command.token, called + up > 0 ? 0 : 1,
 		called + up > 0 ? "calling %u, up already %u"
 				: "no such peer (%u called, %u up)",
 		called, up);
+}
+
+static bool carries_others(const struct session *s, const struct peer *p)
+{
+	list_each(item, &s->children)
+	{
+		const struct child_sa *c = list_entry(item, struct child_sa, of_session);
+		if (child_lives(c) && c->peer != p)
+			return true;
+	}
+	return false;
+}
+
+/* An IKE SA goes with its last child; one that has none goes, too. */
+static void end_children(struct node *n, struct peer *p)
+{
+	struct child_sa *c;
+
+	while ((c = peer_child(p)))
+		child_delete(n, c, END_ORDER);
+	list_each_safe(at, &p->sessions)
+	{
+		struct session *s = list_entry(at, struct session, of_peer);
+		if (!carries_others(s, p))
+			session_delete(n, s, END_ORDER);
+	}
 }
 
 void on_down(struct node *n, const struct node_event *ev)
@@ -213,8 +239,7 @@ void on_down(struct node *n, const struct node_event *ev)
 		dial_stop(n, p);
 		dial_rest(n, p);
 		directory_forget(n, p);
-		list_each_safe(at, &p->sessions) session_delete(
-			n, list_entry(at, struct session, of_peer), END_ORDER);
+		end_children(n, p);
 	}
 	node_reply(n, ev->u.command.token, ended > 0 ? 0 : 1, "%u peer%s", ended,
 		ended == 1 ? "" : "s");

@@ -47,17 +47,24 @@ static struct scope *counterpart(const struct change *c, const struct scope *old
 	return s->is_host && !s->spd ? NULL : s;
 }
 
+/* An IKE SA goes as a whole: of its other rules the children come back by themselves. */
+static void end_session(struct node *n, struct session *s)
+{
+	uint32_t ike = s->ike;
+
+	s->end = END_RENEW;
+	if (ike_delete(n->ike, n->now_ms, ike, 0, 1) != IKE_OK || session_by_ike(n, ike))
+		session_forget(n, s, END_RENEW);
+}
+
 static void end_peer(struct node *n, struct peer *p)
 {
+	while (!list_empty(&p->sessions))
+		end_session(n, list_entry(p->sessions.next, struct session, of_peer));
+	while (!list_empty(&p->children))
+		end_session(n,
+			list_entry(p->children.next, struct child_sa, of_peer)->session);
 	dial_stop(n, p);
-	while (!list_empty(&p->sessions)) {
-		struct session *s = list_entry(p->sessions.next, struct session, of_peer);
-		uint32_t ike = s->ike;
-		s->end = END_LEAVING;
-		if (ike_delete(n->ike, n->now_ms, ike, 0, 1) != IKE_OK ||
-			session_by_ike(n, ike))
-			session_forget(n, s, END_LEAVING);
-	}
 	directory_forget(n, p);
 	peer_drop(n, p);
 }

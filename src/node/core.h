@@ -88,8 +88,10 @@ struct node {
 	struct list sessions;
 	size_t n_sessions;
 	struct map *by_ike; /* IKE SA -> session */
-	struct map *by_child; /* child SA -> session */
-	struct map *by_spi; /* inbound ESP SPI -> session */
+	struct map *by_child; /* child SA -> child_sa */
+	struct map *by_ask; /* child SA that we ask for -> peer */
+	struct list waning; /* child_sa that were replaced, the oldest first */
+	struct map *by_spi; /* inbound ESP SPI -> child_sa */
 	struct dues looks; /* sessions, by when to judge them again */
 	uint64_t query_due_ms;
 

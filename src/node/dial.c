@@ -24,6 +24,7 @@ enum {
 	PAUSE_LAST_MS = 15000,
 	REFUSED_FIRST_MS = 2000, /* the peer said no; doubles */
 	REFUSED_LAST_MS = 300000,
+	SOON_MS = 1000,
 	JITTER = 20,
 	TRAFFIC_LASTS_MS = 60000,
 	LOST_LASTS_MS = 24 * 3600 * 1000
@@ -36,6 +37,16 @@ static struct span id_span(const uint32_t *id)
 
 /* ---- one call ------------------------------------------------------------------------- */
 
+/* Of a child's own key exchange: the groups that are good enough for the IKE SA. */
+static void add_group(struct ike_proposals *out, uint16_t group)
+{
+	for (unsigned i = 0; i < out->n_pfs; i++)
+		if (out->pfs[i] == group)
+			return;
+	if (out->n_pfs < IKE_GROUPS_MAX)
+		out->pfs[out->n_pfs++] = group;
+}
+
 void proposals_of(const struct config *c, uint32_t rule, struct ike_proposals *out)
 {
 	const struct config_proposal *p = &c->proposals[c->rules[rule].proposal];
@@ -46,6 +57,10 @@ void proposals_of(const struct config *c, uint32_t rule, struct ike_proposals *o
 			.encr = p->ike[i].encr, .prf = p->ike[i].prf, .ke = p->ike[i].ke};
 	for (unsigned i = 0; i < p->n_esp && i < IKE_SUITES_MAX; i++)
 		out->esp[out->n_esp++] = p->esp[i].encr;
+	out->pfs_required = c->rules[rule].pfs == PFS_YES;
+	out->master_pfs = c->rules[rule].pfs == PFS_MASTER;
+	for (unsigned i = 0; c->rules[rule].pfs != PFS_NO && i < p->n_ike; i++)
+		add_group(out, p->ike[i].ke);
 }
 
 /* INITIAL_CONTACT is per identity pair, over all addresses: a peer whose SA may live on
@@ -74,6 +89,7 @@ static void conn_of(const struct node *n, const struct peer *p, struct ike_conn 
 	c->remote_id = sibling_remote_id(n, p);
 	c->remote_any = a->remote_any && p->remote_id.type == ID_ANY;
 	c->psk = a->psk;
+	c->auth = p->auth % n->config->rules[p->rule].n_auths;
 	proposals_of(n->config, p->rule, &c->proposals);
 	c->mode = p->mode;
 	c->local_ts = p->local_ts;
@@ -100,6 +116,53 @@ static void forget(struct node *n, struct peer *p)
 	directory_forget(n, p);
 }
 
+/* A further child of an IKE SA that stands. False: there is none for it. */
+static bool ask(struct node *n, struct peer *p, const struct ike_conn *c)
+{
+	struct session *s =
+		p->alone || (p->want & WANT_RENEW) ? NULL : sibling_session(n, p);
+
+	if (!s || ike_create_child(n->ike, n->now_ms, s->ike, c, &p->ask) != IKE_OK)
+		return false;
+	p->ask_ike = s->ike;
+	map_put(n->by_ask, id_span(&p->ask), p);
+	list_add(&n->calls, &p->waits);
+	return true;
+}
+
+static void forget_ask(struct node *n, struct peer *p)
+{
+	if (p->ask == 0)
+		return;
+	map_take(n->by_ask, id_span(&p->ask));
+	list_del(&p->waits);
+	p->ask = p->ask_ike = 0;
+}
+
+void asks_follow(struct node *n, uint32_t old_ike, uint32_t ike)
+{
+	list_each(item, &n->calls)
+	{
+		struct peer *p = list_entry(item, struct peer, waits);
+		if (p->ask_ike == old_ike)
+			p->ask_ike = ike;
+	}
+}
+
+void asks_fail(struct node *n, uint32_t ike)
+{
+	static const struct ike_failure ended = {.close = IKE_CLOSE_TIMEOUT};
+
+	list_each_safe(item, &n->calls)
+	{
+		struct peer *p = list_entry(item, struct peer, waits);
+		if (p->ask == 0 || p->ask_ike != ike)
+			continue;
+		forget_ask(n, p);
+		dial_failed(n, p, &ended);
+	}
+}
+
 static void call(struct node *n, struct peer *p)
 {
 	struct ike_conn c;
@@ -114,6 +177,10 @@ static void call(struct node *n, struct peer *p)
 	unqueue(n, p);
 	p->followed = false;
 	p->called_ms = n->now_ms;
+	if (ask(n, p, &c)) {
+		secret_wipe(&c.psk);
+		return;
+	}
 	p->call = ike_initiate(n->ike, n->now_ms, &c);
 	secret_wipe(&c.psk);
 	map_put(n->calls_by_ike, id_span(&p->call), p);
@@ -124,6 +191,7 @@ void dial_stop(struct node *n, struct peer *p)
 {
 	uint32_t ike = p->call;
 
+	forget_ask(n, p);
 	unqueue(n, p);
 	p->call = 0;
 	if (ike == 0)
@@ -157,7 +225,7 @@ void dial_want(struct node *n, struct peer *p, unsigned why)
 		p->lost_ms = n->now_ms;
 	bool fresh = p->want == 0 || (why & WANT_ORDER);
 	p->want |= why;
-	if (p->call != 0 || peer_session(p))
+	if (p->call != 0 || p->ask != 0 || peer_child(p))
 		return;
 	if (!peer_callable(p)) {
 		snprintf(p->reason, sizeof(p->reason), "%s",
@@ -170,12 +238,31 @@ void dial_want(struct node *n, struct peer *p, unsigned why)
 		dial_now(n, p);
 }
 
+void dial_want_soon(struct node *n, struct peer *p, unsigned why)
+{
+	dial_want(n, p, why);
+	if (p->call != 0 || p->ask != 0 || list_empty(&p->waits))
+		return;
+	unqueue(n, p);
+	p->next_try_ms = n->now_ms + entropy_jitter(&n->entropy, SOON_MS, JITTER);
+	dues_set(&n->backoff, &p->due, p->next_try_ms);
+}
+
+void dial_renew(struct node *n, struct peer *p)
+{
+	if (p->call != 0 || p->ask != 0 || (p->want & WANT_RENEW) || !peer_callable(p))
+		return;
+	p->want |= WANT_RENEW;
+	dial_now(n, p);
+}
+
 void dial_rest(struct node *n, struct peer *p)
 {
 	p->want = 0;
 	p->urgent = p->followed = false;
 	p->tries = 0;
-	if (p->call == 0) /* a call under way is not cut off: we may be in it */
+	if (p->call == 0 &&
+		p->ask == 0) /* a call under way is not cut off: we may be in it */
 		unqueue(n, p);
 }
 
@@ -185,7 +272,8 @@ void dial_succeeded(struct node *n, struct peer *p)
 	p->tries = 0;
 	p->urgent = p->followed = false;
 	p->reason[0] = '\0';
-	if (p->call == 0)
+	p->alone = false;
+	if (p->call == 0 && p->ask == 0)
 		unqueue(n, p);
 }
 
@@ -275,7 +363,8 @@ static uint64_t pause_of(struct node *n, const struct peer *p, bool refused)
 
 void dial_failed(struct node *n, struct peer *p, const struct ike_failure *why)
 {
-	if (p->call != 0 || peer_session(p))
+	p->want &= ~(unsigned)WANT_RENEW; /* the old one's end will have it begun anew */
+	if (p->call != 0 || p->ask != 0 || peer_child(p))
 		return;
 	/* While we called here, it came back from another port: nobody failed. */
 	if (peer_is_elsewhere(p)) {
@@ -340,7 +429,7 @@ void dial_settle(struct node *n)
 	while (!list_empty(&n->queue) && count < IN_FLIGHT_MAX) {
 		struct peer *p = list_entry(n->queue.next, struct peer, waits);
 		list_del(&p->waits);
-		if (!may_call(n, p) || peer_session(p))
+		if (!may_call(n, p) || (peer_child(p) && !(p->want & WANT_RENEW)))
 			continue;
 		if (peer_is_elsewhere(p)) {
 			forget(n, p);

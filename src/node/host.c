@@ -138,6 +138,7 @@ static bool host_authenticate(void *ctx, const struct ike_path *path,
 			out->local_id = local_identity(a, path);
 			out->remote_id = *idi;
 			out->psk = a->psk;
+			out->auth = k;
 			proposals_of(n->config, out->rule, &out->proposals);
 			out->mode = r->mode;
 			out->nlbs = cluster_says_nlbs(n, s);
@@ -148,18 +149,33 @@ static bool host_authenticate(void *ctx, const struct ike_path *path,
 	return false;
 }
 
-/* The identity was proved with conn's key; does this rule accept that? */
-static bool rule_accepts(
-	const struct node *n, const struct rule_use *use, const struct ike_conn *conn)
+/* The key that the identity was proved with: in IKE_AUTH it is there; later the engine has
+ * wiped it, and knows by which rule's authentication it was. */
+static struct span proved_with(const struct node *n, const struct ike_conn *conn)
+{
+	const struct config_rule *r = &n->config->rules[conn->rule];
+
+	if (conn->psk.len > 0)
+		return secret_span(&conn->psk);
+	return conn->auth < r->n_auths ? secret_span(&r->auths[conn->auth].psk)
+				       : span_of(NULL, 0);
+}
+
+/* Does this rule accept the identity, by that key? *auth: by which of its ways. */
+static bool rule_accepts(const struct node *n, const struct rule_use *use,
+	const struct ike_conn *conn, uint32_t *auth)
 {
 	const struct config_rule *r = &n->config->rules[use->rule];
+	struct span key = proved_with(n, conn);
 
 	for (unsigned k = 0; k < r->n_auths; k++) {
 		const struct config_auth *a = &r->auths[k];
 		if (auth_knows(
 			    r, use, a, &conn->path, &conn->remote_id, &conn->local_id) &&
-			secret_equal(secret_span(&a->psk), secret_span(&conn->psk)))
+			secret_equal(secret_span(&a->psk), key)) {
+			*auth = k;
 			return true;
+		}
 	}
 	return false;
 }
@@ -179,10 +195,11 @@ static void clamp(struct ts_list *l, const struct addr *a)
 	*l = out;
 }
 
-static void take_rule(
-	const struct node *n, uint32_t rule, enum policy_mode mode, struct ike_conn *conn)
+static void take_rule(const struct node *n, uint32_t rule, uint32_t auth,
+	enum policy_mode mode, struct ike_conn *conn)
 {
 	conn->rule = rule;
+	conn->auth = auth;
 	conn->mode = mode;
 	proposals_of(n->config, rule, &conn->proposals);
 }
@@ -203,17 +220,18 @@ static bool narrow(const struct node *n, struct ike_conn *conn, enum policy_mode
 					    ? spd_narrow(s->spd, asked, &local, &remote,
 						      &conn->local_ts, &conn->remote_ts)
 					    : NULL;
-	if (e && rule_accepts(n, scope_use(s, e->rule), conn)) {
-		take_rule(n, e->rule, asked, conn);
+	uint32_t auth;
+	if (e && rule_accepts(n, scope_use(s, e->rule), conn, &auth)) {
+		take_rule(n, e->rule, auth, asked, conn);
 		return true;
 	}
 	for (unsigned i = 0; s && i < s->n_uses; i++) {
 		const struct rule_use *use = &s->uses[i];
-		if (!rule_accepts(n, use, conn) ||
+		if (!rule_accepts(n, use, conn, &auth) ||
 			!spd_narrow(use->spd, asked, &local, &remote, &conn->local_ts,
 				&conn->remote_ts))
 			continue;
-		take_rule(n, use->rule, asked, conn);
+		take_rule(n, use->rule, auth, asked, conn);
 		return true;
 	}
 	return false;
@@ -261,25 +279,30 @@ static void host_established(void *ctx, const struct ike_info *sa)
 
 static void host_child_up(void *ctx, const struct ike_child *child)
 {
-	session_child_up(ctx, child);
+	child_up(ctx, child);
 }
 
 static void host_child_down(void *ctx, uint32_t ike, uint32_t child, enum ike_close why)
 {
-	(void)why; /* closed() follows, with more */
-	session_child_down(ctx, ike, child);
+	(void)ike;
+	child_down(ctx, child, why);
 }
 
-/* The old one stays up, and its lifetime ends as ever. */
 static void host_child_refused(
 	void *ctx, uint32_t ike, uint32_t child, const struct ike_failure *why)
 {
-	(void)ctx, (void)ike, (void)child, (void)why;
+	struct node *n = ctx;
+	struct session *s = session_by_ike(n, ike);
+
+	if (child != 0)
+		child_refused(n, child, why);
+	else if (s)
+		dial_renew(n, s->peer);
 }
 
 static void host_rekeyed(void *ctx, uint32_t old_ike, const struct ike_info *sa)
 {
-	(void)ctx, (void)old_ike, (void)sa;
+	session_rekeyed(ctx, old_ike, sa);
 }
 
 static void host_closed(

@@ -1,7 +1,7 @@
 /* node/idle.c - who is dead, and when (the NLBSFlags knob); idle and old SAs.
  *
  * t0 is the first outbound packet since the last authenticated inbound one, on the IKE SA
- * or its child. T is idle-timeout, or idle-timeout-failover if nlbs-flags is 1 here or the
+ * or any of its children. T is idle-timeout, or idle-timeout-failover if nlbs-flags is 1 here or the
  * peer sent NLBS_PRESENT. From t0 + T/2 on the peer is probed every T/8 (RFC 7296 2.4),
  * that is four times; at t0 + T it is dead: all its SAs go, and it is called again at
  * once. Of two SAs one may be dead alone (it was another node's): what has been heard from
@@ -23,7 +23,8 @@ enum {
 	REPLACED_PERIOD_MS = 1000, /* a crossing loser goes after 5 s without use */
 	LAST_LOOK_MS = 50,
 	PROBES_MIN = 3,
-	KEEPALIVE_EVERY_MS = 20000
+	KEEPALIVE_EVERY_MS = 20000,
+	UNUSED_LOOK_MS = 10000 /* at one whose time to rekey has come */
 };
 
 static uint64_t larger(uint64_t a, uint64_t b)
@@ -66,6 +67,26 @@ void idle_query_soon(struct node *n, uint64_t in_ms)
 	n->query_due_ms = smaller(n->query_due_ms, n->now_ms + in_ms);
 }
 
+/* ---- usage of all children ----------------------------------------------------------- */
+
+uint64_t session_last_in_ms(const struct session *s)
+{
+	uint64_t ms = 0;
+
+	list_each(item, &s->children) ms = larger(
+		ms, list_entry(item, struct child_sa, of_session)->usage.last_in_ms);
+	return ms;
+}
+
+uint64_t session_last_out_ms(const struct session *s)
+{
+	uint64_t ms = 0;
+
+	list_each(item, &s->children) ms = larger(
+		ms, list_entry(item, struct child_sa, of_session)->usage.last_out_ms);
+	return ms;
+}
+
 /* ---- t0 ----------------------------------------------------------------------------------- */
 
 /* The earliest of the candidates that lies after the last sign of life; 0: none. */
@@ -76,10 +97,16 @@ static uint64_t first_unanswered(
 
 	if (info->unanswered_since_ms > last_in)
 		t0 = info->unanswered_since_ms;
-	if (s->usage.unanswered_since_ms > last_in)
-		t0 = smaller(t0, s->usage.unanswered_since_ms);
-	else if (s->usage.unanswered_since_ms != 0 && s->usage.last_out_ms > last_in)
-		t0 = smaller(t0, s->t0_ms > last_in ? s->t0_ms : s->usage.last_out_ms);
+	list_each(item, &s->children)
+	{
+		const struct esp_usage *u =
+			&list_entry(item, struct child_sa, of_session)->usage;
+
+		if (u->unanswered_since_ms > last_in)
+			t0 = smaller(t0, u->unanswered_since_ms);
+		else if (u->unanswered_since_ms != 0 && u->last_out_ms > last_in)
+			t0 = smaller(t0, s->t0_ms > last_in ? s->t0_ms : u->last_out_ms);
+	}
 	return t0 == UINT64_MAX ? 0 : t0;
 }
 
@@ -94,7 +121,7 @@ static void again(struct node *n, struct session *s, uint64_t ms)
 
 static uint64_t heard_ms(const struct session *s, const struct ike_info *info)
 {
-	return larger(info->last_in_ms, s->usage.last_in_ms);
+	return larger(info->last_in_ms, session_last_in_ms(s));
 }
 
 /* Another SA of the same peer has heard from it since this one has not. */
@@ -105,7 +132,7 @@ static bool lives_elsewhere(const struct node *n, const struct session *dead)
 	list_each(item, &dead->peer->sessions)
 	{
 		const struct session *s = list_entry(item, struct session, of_peer);
-		if (s != dead && s->child.id != 0 && s->end == END_NONE &&
+		if (s != dead && !list_empty(&s->children) && s->end == END_NONE &&
 			ike_view(n->ike, s->ike, &info) &&
 			heard_ms(s, &info) > dead->t0_ms)
 			return true;
@@ -184,36 +211,106 @@ static bool judge_life(struct node *n, struct session *s, const struct ike_info 
 	return false;
 }
 
-/* True: the session is going. */
-static bool judge_age(struct node *n, struct session *s)
+/* In octets and packets, both ways; 0: no limit. tenths: of the limit. */
+static bool is_worn(const struct node *n, const struct child_sa *c, unsigned tenths)
 {
-	uint64_t used = larger(
-		s->child_since_ms, larger(s->usage.last_in_ms, s->usage.last_out_ms));
+	const struct config_rule *r = &n->config->rules[c->sa.rule];
+	const struct config_proposal *p = &n->config->proposals[r->proposal];
+	uint64_t bytes = c->usage.bytes_in + c->usage.bytes_out;
+	uint64_t packets = c->usage.packets_in + c->usage.packets_out;
 
-	if (s->displaced) {
-		session_delete(n, s, END_DISPLACED);
-		return true;
-	}
-	if (s->expires_ms <= n->now_ms) {
-		session_delete(n, s, s->refused ? END_REFUSED : END_RENEW);
-		return true;
-	}
+	return (p->rekey_bytes != 0 && bytes >= p->rekey_bytes / 10 * tenths) ||
+	       (p->rekey_packets != 0 && packets >= p->rekey_packets / 10 * tenths);
+}
+
+static uint64_t last_used_ms(const struct child_sa *c)
+{
+	return larger(c->since_ms, larger(c->usage.last_in_ms, c->usage.last_out_ms));
+}
+
+/* RFC 7296 2.8: one that nobody uses is not rekeyed; its next packet is reported in time,
+ * or brings it back. */
+static bool wants_rekey(const struct node *n, const struct child_sa *c)
+{
+	bool used = last_used_ms(c) + n->tuning.idle_lifetime_ms / 4 > n->now_ms;
+
+	return c->rekey_ms != UINT64_MAX &&
+	       ((c->rekey_ms <= n->now_ms && used) || is_worn(n, c, 9));
+}
+
+/* Why it goes now; END_NONE: it stays. */
+static enum session_end judge_child(const struct node *n, const struct child_sa *c)
+{
+	if (c->displaced)
+		return END_DISPLACED;
+	if (c->expires_ms <= n->now_ms)
+		return c->refused ? END_REFUSED : END_RENEW;
+	if (is_worn(n, c, 12))
+		return END_RENEW;
 	/* Judged by a report, not by the clock: it may be a while old. */
-	if (s->usage_ms >= used + n->tuning.idle_lifetime_ms) {
-		session_delete(n, s, END_IDLE);
-		return true;
+	if (c->usage_ms >= last_used_ms(c) + n->tuning.idle_lifetime_ms)
+		return END_IDLE;
+	return END_NONE;
+}
+
+/* True: the session is going. */
+static bool judge_children(struct node *n, struct session *s)
+{
+	uint32_t ike = s->ike;
+
+	list_each_safe(item, &s->children)
+	{
+		struct child_sa *c = list_entry(item, struct child_sa, of_session);
+		if (!child_lives(c))
+			continue;
+		enum session_end end = judge_child(n, c);
+		if (c->activate_ms != 0 && c->activate_ms <= n->now_ms)
+			child_activate(n, c);
+		if (c->activate_ms != 0)
+			again(n, s, c->activate_ms);
+		if (end != END_NONE)
+			child_delete(n, c, end);
+		else if (wants_rekey(n, c))
+			child_rekey(n, c);
+		if (session_by_ike(n, ike) != s || s->end != END_NONE)
+			return true;
+		again(n, s,
+			c->rekey_ms > n->now_ms
+				? smaller(c->rekey_ms, c->expires_ms)
+				: smaller(n->now_ms + UNUSED_LOOK_MS, c->expires_ms));
 	}
-	again(n, s, s->expires_ms);
 	return false;
 }
 
-static void keep_alive(struct node *n, struct session *s)
+/* True: the session is going. */
+static bool judge_age(struct node *n, struct session *s)
+{
+	if (judge_children(n, s))
+		return true;
+	if (s->expires_ms <= n->now_ms) {
+		session_delete(n, s, END_RENEW);
+		return true;
+	}
+	if (s->reauth_ms <= n->now_ms) {
+		s->reauth_ms = UINT64_MAX;
+		dial_renew(n, s->peer);
+	}
+	if (s->rekey_ms <= n->now_ms) {
+		s->rekey_ms = UINT64_MAX;
+		enum ike_err err = ike_rekey(n->ike, n->now_ms, s->ike);
+		(void)err; /* one that is being replaced anyway */
+	}
+	again(n, s, smaller(s->expires_ms, smaller(s->rekey_ms, s->reauth_ms)));
+	return false;
+}
+
+static void keep_alive(struct node *n, struct session *s, const struct ike_info *info)
 {
 	if (s->keepalive_ms == 0)
 		return;
 	if (s->keepalive_ms <= n->now_ms) {
 		struct effect *f = effects_add(n->out, FX_KEEPALIVE, s->peer->scope);
-		f->u.keepalive.local = s->child.path.local;
+		f->u.keepalive.local = info->path.local;
 		f->u.keepalive.remote = s->peer->remote;
 		s->keepalive_ms = n->now_ms + KEEPALIVE_EVERY_MS;
 	}
@@ -226,20 +323,16 @@ static void look(struct node *n, struct session *s)
 	struct ike_info info;
 
 	dues_remove(&n->looks, &s->due);
-	if (s->end != END_NONE || s->child.id == 0 || !ike_view(n->ike, s->ike, &info))
+	if (s->end != END_NONE || !ike_view(n->ike, s->ike, &info))
 		return;
-	if (s->activate_ms != 0 && s->activate_ms <= n->now_ms)
-		session_activate(n, s);
-	if (s->activate_ms != 0)
-		again(n, s, s->activate_ms);
 	if (info.replaced) {
 		ike_used(n->ike, s->ike,
-			larger(s->usage.last_in_ms, s->usage.last_out_ms));
+			larger(session_last_in_ms(s), session_last_out_ms(s)));
 		idle_query_soon(n, REPLACED_PERIOD_MS);
 	}
 	if (judge_age(n, s) || judge_life(n, s, &info))
 		return;
-	keep_alive(n, s);
+	keep_alive(n, s, &info);
 }
 
 void idle_touch(struct node *n, struct session *s)

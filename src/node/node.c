@@ -33,12 +33,14 @@ struct node *node_new(const struct node_params *p)
 	n->activation = p->activation;
 	list_init(&n->peers);
 	list_init(&n->sessions);
+	list_init(&n->waning);
 	list_init(&n->queue);
 	list_init(&n->calls);
 	n->peers_by_addr = map_new(&n->entropy);
 	n->peers_by_id = map_new(&n->entropy);
 	n->by_ike = map_new(&n->entropy);
 	n->by_child = map_new(&n->entropy);
+	n->by_ask = map_new(&n->entropy);
 	n->by_spi = map_new(&n->entropy);
 	n->calls_by_ike = map_new(&n->entropy);
 	n->directory = replica_peers_new(&n->entropy);
@@ -49,14 +51,25 @@ struct node *node_new(const struct node_params *p)
 	return n;
 }
 
+static void free_session(struct session *s)
+{
+	list_each_safe(item, &s->children)
+		free(list_entry(item, struct child_sa, of_session));
+	free(s);
+}
+
 static void free_peers(struct node *n)
 {
-	list_each_safe(item, &n->sessions) free(list_entry(item, struct session, link));
+	list_each_safe(item, &n->waning)
+		free(list_entry(item, struct child_sa, of_session));
+	list_each_safe(item, &n->sessions)
+		free_session(list_entry(item, struct session, link));
 	list_each_safe(item, &n->peers) free(list_entry(item, struct peer, link));
 	map_free(n->peers_by_addr);
 	map_free(n->peers_by_id);
 	map_free(n->by_ike);
 	map_free(n->by_child);
+	map_free(n->by_ask);
 	map_free(n->by_spi);
 	map_free(n->calls_by_ike);
 	dues_free(&n->looks);
@@ -237,6 +250,7 @@ static void settle(struct node *n)
 	places_settle(n);
 	gates_settle(n);
 	vouch_settle(n);
+	children_settle(n);
 	idle_settle(n);
 	dial_settle(n);
 	directory_settle(n);
@@ -272,6 +286,7 @@ uint64_t node_next_due_ms(const struct node *n)
 	due = earlier(due, gates_due_ms(n));
 	due = earlier(due, vouch_due_ms(n));
 	due = earlier(due, idle_due_ms(n));
+	due = earlier(due, children_due_ms(n));
 	due = earlier(due, dial_due_ms(n));
 	due = earlier(due, directory_due_ms(n));
 	due = earlier(due, binds_due_ms(n));

@@ -107,34 +107,43 @@ static void on_acquire(struct node *n, const struct esp_notice *notice)
 static bool probe_each(struct peer *p, void *ctx)
 {
 	struct node *n = ctx;
-	struct session *s = peer_session(p);
+	const struct child_sa *c = peer_child(p);
 
-	if (s && rate_allow(&p->tell, n->now_ms)) {
-		enum ike_err err = ike_probe(n->ike, n->now_ms, s->ike);
+	if (c && rate_allow(&p->tell, n->now_ms)) {
+		enum ike_err err = ike_probe(n->ike, n->now_ms, c->session->ike);
 		(void)err; /* an SA that is going anyway */
 	}
 	return true;
 }
 
-static void on_mapping(struct node *n, struct session *s, const struct endpoint *remote)
+static void on_mapping(struct node *n, struct child_sa *c, const struct endpoint *remote)
 {
-	if (!s->child.encap || !s->child.nat_remote)
+	struct session *s = c->session;
+
+	if (!c->sa.encap || !c->sa.nat_remote)
 		return; /* RFC 7296 2.23: only a peer behind a NAT is followed */
 	enum ike_err err = ike_move(n->ike, s->ike, remote);
 	if (err == IKE_OK)
 		session_moved(n, s, remote);
 }
 
-static void on_exhausted(struct node *n, struct session *s)
+/* Its packet numbers run out: soon, or now. */
+static void on_exhausted(struct node *n, struct child_sa *c, bool now)
 {
-	node_tell(n, EVENT_NOTICE, "child-exhausted", &n->scopes[s->peer->scope],
-		&s->peer->remote, s->ike, "its packet numbers run out: begun anew");
-	session_delete(n, s, END_RENEW);
+	if (!now && c->rekey_ms != UINT64_MAX) {
+		child_rekey(n, c);
+		return;
+	}
+	if (!now)
+		return; /* rekeying is under way */
+	node_tell(n, EVENT_NOTICE, "child-exhausted", &n->scopes[c->peer->scope],
+		&c->peer->remote, c->sa.ike, "its packet numbers ran out: begun anew");
+	child_delete(n, c, END_RENEW);
 }
 
 void on_notice(struct node *n, const struct esp_notice *notice)
 {
-	struct session *s = session_by_child(n, notice->id);
+	struct child_sa *c = child_by_id(n, notice->id);
 
 	if (notice->scope >= n->n_scopes)
 		return;
@@ -148,16 +157,16 @@ void on_notice(struct node *n, const struct esp_notice *notice)
 		break;
 	case ESP_SEQ_SOFT:
 	case ESP_SEQ_HARD:
-		if (s)
-			on_exhausted(n, s);
+		if (c)
+			on_exhausted(n, c, notice->kind == ESP_SEQ_HARD);
 		break;
 	case ESP_MAPPING:
-		if (s)
-			on_mapping(n, s, &notice->remote);
+		if (c)
+			on_mapping(n, c, &notice->remote);
 		break;
 	case ESP_INBOUND:
-		if (s)
-			session_activate(n, s);
+		if (c)
+			child_activate(n, c);
 		break;
 	}
 }
@@ -172,13 +181,13 @@ static uint8_t log2_of(uint64_t v)
 }
 
 /* The others hear of it only when it has changed much. */
-static void refresh_rank(struct node *n, const struct session *s)
+static void refresh_rank(struct node *n, const struct child_sa *s)
 {
 	struct peer *p = s->peer;
 	uint8_t rank = log2_of(s->usage.bytes_in + s->usage.bytes_out);
 
 	/* A young SA has carried little, which says nothing of the peer. */
-	if (rank < p->rank && n->now_ms < s->child_since_ms + YOUNG_MS)
+	if (rank < p->rank && n->now_ms < s->since_ms + YOUNG_MS)
 		return;
 	if (rank < p->rank + RANK_STEP && p->rank < rank + RANK_STEP)
 		return;
@@ -188,16 +197,16 @@ static void refresh_rank(struct node *n, const struct session *s)
 
 void on_usage(struct node *n, const struct esp_usage *usage)
 {
-	struct session *s = session_by_child(n, usage->id);
+	struct child_sa *c = child_by_id(n, usage->id);
 
-	if (!s)
+	if (!c)
 		return;
-	s->peer->refusals = 0;
-	s->usage = *usage;
-	s->usage_ms = n->now_ms;
-	if (s->end == END_NONE)
-		refresh_rank(n, s);
-	idle_report(n, s);
+	c->peer->refusals = 0;
+	c->usage = *usage;
+	c->usage_ms = n->now_ms;
+	if (child_lives(c))
+		refresh_rank(n, c);
+	idle_report(n, c->session);
 }
 
 static uint64_t refusal_pause_ms(const struct peer *p)
@@ -211,9 +220,9 @@ static uint64_t refusal_pause_ms(const struct peer *p)
 
 void on_refused(struct node *n, uint32_t child, const char *why)
 {
-	struct session *s = session_by_child(n, child);
+	struct child_sa *s = child_by_id(n, child);
 
-	if (!s || s->end != END_NONE || s->refused)
+	if (!s || !child_lives(s) || s->refused)
 		return;
 	struct peer *p = s->peer;
 	uint64_t pause_ms = p->refusals > 0 ? refusal_pause_ms(p) : 0;
@@ -222,8 +231,9 @@ void on_refused(struct node *n, uint32_t child, const char *why)
 	snprintf(p->reason, sizeof(p->reason), "the data path does not take its SA: %s",
 		why);
 	node_tell(n, EVENT_ERROR, "child-refused", &n->scopes[p->scope], &p->remote,
-		s->ike, "%s; begun anew %s", p->reason,
+		s->sa.ike, "%s; begun anew %s", p->reason,
 		pause_ms > 0 ? "after a pause" : "at once");
 	s->expires_ms = n->now_ms + pause_ms;
-	idle_touch(n, s);
+	s->rekey_ms = UINT64_MAX;
+	idle_touch(n, s->session);
 }

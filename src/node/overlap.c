@@ -31,23 +31,37 @@ struct claimant {
 	const struct ts_list *local, *remote;
 };
 
-static bool collides(const struct session *s, const struct claimant *c)
+static bool collides(const struct child_sa *a, const struct claimant *c)
 {
-	return s->child.id != 0 && s->end == END_NONE && s->peer->scope == c->scope &&
-	       s->child.rule == c->rule && !identity_equal(&s->peer->remote_id, c->id) &&
-	       lists_overlap(&s->child.remote_ts, c->remote) &&
-	       lists_overlap(&s->child.local_ts, c->local);
+	return child_lives(a) && a->peer->scope == c->scope && a->sa.rule == c->rule &&
+	       !identity_equal(&a->peer->remote_id, c->id) &&
+	       lists_overlap(&a->sa.remote_ts, c->remote) &&
+	       lists_overlap(&a->sa.local_ts, c->local);
 }
 
 /* As far as we can know: the last report may be a few seconds old. */
-static bool is_alive(const struct node *n, const struct session *s)
+static bool is_alive(const struct node *n, const struct child_sa *a)
 {
-	uint64_t known_ms = s->usage_ms > 0 ? s->usage_ms : s->child_since_ms;
-	uint64_t heard_ms = s->usage.last_in_ms;
+	uint64_t known_ms = a->usage_ms > 0 ? a->usage_ms : a->since_ms;
+	uint64_t heard_ms = a->usage.last_in_ms;
 
-	if (heard_ms < s->child_since_ms)
-		heard_ms = s->child_since_ms;
+	if (heard_ms < a->since_ms)
+		heard_ms = a->since_ms;
 	return heard_ms + (n->now_ms - known_ms) + HEARD_MS > n->now_ms;
+}
+
+/* The next one from at on whose selectors collide; NULL: none. */
+static struct child_sa *colliding(const struct session *s, const struct claimant *c,
+	const struct child_sa *but,
+	bool (*also)(const struct node *, const struct child_sa *), const struct node *n)
+{
+	list_each(item, &s->children)
+	{
+		struct child_sa *a = list_entry(item, struct child_sa, of_session);
+		if (a != but && !a->displaced && collides(a, c) && (!also || also(n, a)))
+			return a;
+	}
+	return NULL;
 }
 
 bool overlap_refuses(struct node *n, const struct ike_conn *conn)
@@ -59,7 +73,8 @@ bool overlap_refuses(struct node *n, const struct ike_conn *conn)
 	list_each(item, &n->sessions)
 	{
 		const struct session *s = list_entry(item, struct session, link);
-		if (!collides(s, &c) || !is_alive(n, s))
+		const struct child_sa *a = colliding(s, &c, NULL, is_alive, n);
+		if (!a)
 			continue;
 		if (rate_allow(&n->strangers, n->now_ms))
 			node_tell(n, EVENT_WARNING, "selectors-taken",
@@ -68,25 +83,25 @@ bool overlap_refuses(struct node *n, const struct ike_conn *conn)
 				"%s, "
 				"which is alive: give each peer its own addresses",
 				n->config->rules[c.rule].name,
-				identity_format(&s->peer->remote_id, holder));
+				identity_format(&a->peer->remote_id, holder));
 		return true;
 	}
 	return false;
 }
 
-void overlap_displace(struct node *n, const struct session *winner)
+void overlap_displace(struct node *n, const struct child_sa *winner)
 {
-	const struct claimant c = {winner->peer->scope, winner->child.rule,
-		&winner->peer->remote_id, &winner->child.local_ts,
-		&winner->child.remote_ts};
+	const struct claimant c = {winner->peer->scope, winner->sa.rule,
+		&winner->peer->remote_id, &winner->sa.local_ts, &winner->sa.remote_ts};
 
 	list_each(item, &n->sessions)
 	{
 		struct session *s = list_entry(item, struct session, link);
-		if (s == winner || !collides(s, &c))
-			continue;
+		struct child_sa *a;
 		/* We are inside a callback of the engine: deleted by idle.c, at once. */
-		s->displaced = true;
-		idle_touch(n, s);
+		while ((a = colliding(s, &c, winner, NULL, n))) {
+			a->displaced = true;
+			idle_touch(n, s);
+		}
 	}
 }

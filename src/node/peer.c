@@ -85,8 +85,8 @@ static void unindex_peer(struct node *n, struct peer *p)
 
 static bool is_idle(const struct peer *p)
 {
-	return !p->fixed && !p->urgent && p->want == 0 && p->call == 0 &&
-	       list_empty(&p->sessions);
+	return !p->fixed && !p->urgent && p->want == 0 && p->call == 0 && p->ask == 0 &&
+	       !peer_is_tied(p);
 }
 
 /* Whoever has a key may come under as many names as he likes: room is made at the cost
@@ -112,6 +112,7 @@ struct peer *peer_add(struct node *n, const struct peer *like)
 	*p = *like;
 	list_init(&p->waits);
 	list_init(&p->sessions);
+	list_init(&p->children);
 	list_add(&n->peers, &p->link);
 	index_peer(n, p);
 	rate_init(&p->tell, TELL_BURST, TELL_PER_SECOND, n->now_ms);
@@ -121,13 +122,19 @@ struct peer *peer_add(struct node *n, const struct peer *like)
 
 void peer_drop(struct node *n, struct peer *p)
 {
-	assert(list_empty(&p->sessions) && p->call == 0);
+	assert(!peer_is_tied(p) && p->call == 0 && p->ask == 0);
 	list_del(&p->waits);
 	dues_remove(&n->backoff, &p->due);
 	unindex_peer(n, p);
 	list_del(&p->link);
 	n->n_peers--;
 	free(p);
+}
+
+void peer_drop_moved(struct node *n, struct peer *p)
+{
+	if (p->moved && !peer_is_tied(p) && p->call == 0 && p->ask == 0)
+		peer_drop(n, p);
 }
 
 void peer_rename(struct node *n, struct peer *p, const struct endpoint *remote,
@@ -145,8 +152,7 @@ void peers_drop_place(struct node *n, const struct scope *s, const struct addr *
 	list_each_safe(item, &n->peers)
 	{
 		struct peer *p = list_entry(item, struct peer, link);
-		if (p->scope != s->id || !addr_equal(&p->local, addr) ||
-			!list_empty(&p->sessions))
+		if (p->scope != s->id || !addr_equal(&p->local, addr) || peer_is_tied(p))
 			continue;
 		dial_stop(n, p);
 		peer_drop(n, p);
@@ -188,9 +194,9 @@ static bool search_addr(struct peer *p, void *ctx)
 	bool same_port = p->remote.port == f->sa->path.remote.port;
 	if (same_id && same_port)
 		f->exact = p;
-	else if (same_id && list_empty(&p->sessions))
+	else if (same_id && !peer_is_tied(p))
 		f->same_addr = p;
-	else if ((p->remote_id.type == ID_ANY || p->fixed) && list_empty(&p->sessions))
+	else if ((p->remote_id.type == ID_ANY || p->fixed) && !peer_is_tied(p))
 		f->unnamed = p;
 	return !f->exact;
 }
@@ -206,7 +212,7 @@ static struct peer *search_id(struct node *n, const struct ike_info *sa)
 		return NULL;
 	do {
 		struct peer *p = list_entry(at, struct peer, by_id);
-		if (p->rule == sa->rule && !p->fixed && list_empty(&p->sessions) &&
+		if (p->rule == sa->rule && !p->fixed && !peer_is_tied(p) &&
 			identity_equal(&p->remote_id, &sa->remote_id) &&
 			addr_equal(&p->local, &sa->path.local.addr))
 			return p;
@@ -274,14 +280,19 @@ struct peer *peer_of_flow(
 
 /* ---- asking a peer ------------------------------------------------------------------------ */
 
-struct session *peer_session(const struct peer *p)
+struct child_sa *peer_child(const struct peer *p)
 {
-	for (struct list *at = p->sessions.prev; at != &p->sessions; at = at->prev) {
-		struct session *s = list_entry(at, struct session, of_peer);
-		if (s->child.id != 0 && s->end == END_NONE)
-			return s;
+	for (struct list *at = p->children.prev; at != &p->children; at = at->prev) {
+		struct child_sa *c = list_entry(at, struct child_sa, of_peer);
+		if (child_lives(c) && !c->sa.receive_only)
+			return c;
 	}
 	return NULL;
+}
+
+bool peer_is_tied(const struct peer *p)
+{
+	return !list_empty(&p->sessions) || !list_empty(&p->children);
 }
 
 bool peer_is_elsewhere(const struct peer *p)
@@ -292,7 +303,7 @@ bool peer_is_elsewhere(const struct peer *p)
 		const struct peer *other = list_entry(at, struct peer, by_id);
 		if (other->rule == p->rule && addr_equal(&other->local, &p->local) &&
 			identity_equal(&other->remote_id, &p->remote_id) &&
-			peer_session(other))
+			peer_child(other))
 			return true;
 	}
 	return false;
@@ -306,9 +317,9 @@ bool peer_callable(const struct peer *p)
 
 enum peer_state peer_state_of(const struct peer *p)
 {
-	if (peer_session(p))
-		return peer_session(p)->refused ? PEER_BACKOFF : PEER_UP;
-	if (p->call != 0)
+	if (peer_child(p))
+		return peer_child(p)->refused ? PEER_BACKOFF : PEER_UP;
+	if (p->call != 0 || p->ask != 0)
 		return PEER_CALLING;
 	if (p->want == 0)
 		return PEER_IDLE;

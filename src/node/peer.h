@@ -1,4 +1,5 @@
-/* node/peer.h - peers, and the IKE SAs (sessions) we have with them. Private to the room.
+/* node/peer.h - peers, and the IKE SAs (sessions) and child SAs we have with them. Private to
+ * the room.
  *
  * A peer is a relation: a rule of a scope, with one remote identity at one address. It
  * may have several sessions for a while (both sides called at once). Peers exist while
@@ -24,7 +25,8 @@ enum {
 	CALL_GIVE_UP_MS = 8000, /* then a new call, with new keys and another address */
 	WANT_TRAFFIC = 1, /* packets wait */
 	WANT_LOST = 2, /* its SA was lost: call again by ourselves, for a day */
-	WANT_ORDER = 4 /* `vipsec up` */
+	WANT_ORDER = 4, /* `vipsec up` */
+	WANT_RENEW = 8 /* an IKE SA beside the one that it has: reauthentication */
 };
 
 struct peer {
@@ -39,7 +41,8 @@ struct peer {
 	struct identity local_id, remote_id; /* type 0: not known */
 	enum policy_mode mode;
 	struct ts_list local_ts, remote_ts; /* empty: as the rule says */
-	struct list sessions;
+	struct list sessions; /* that were begun for this rule */
+	struct list children; /* child_sa.of_peer, oldest first, in whatever session */
 	unsigned want;
 	uint64_t lost_ms, traffic_ms; /* since when, last */
 	bool urgent;
@@ -48,6 +51,9 @@ struct peer {
 	unsigned refusals; /* by our own data path, in a row */
 	unsigned tries, auth; /* calls without success; which auth is tried */
 	uint32_t call; /* the IKE SA that we are beginning; 0: none */
+	uint32_t ask, ask_ike; /* the child that we ask for in an IKE SA that stands */
+	bool moved; /* it is another peer now: dropped with its last session */
+	bool alone; /* a further child was refused it: it needs an IKE SA of its own */
 	uint64_t called_ms, next_try_ms;
 	uint64_t record; /* its key in the directory; 0: none */
 	struct rate tell;
@@ -65,25 +71,40 @@ enum session_end {
 	END_DEAD
 };
 
+/* An IKE SA. Its children may be those of several rules, and so of several peers. */
 struct session {
 	struct list link; /* node.sessions */
 	struct list of_peer;
-	struct peer *peer;
-	uint32_t ike;
-	struct ike_child child; /* without keys; id 0: none */
-	bool active, peer_nlbs;
-	bool refused; /* by the data path: carries nothing, and ends at expires_ms */
-	bool displaced; /* another peer has its selectors: overlap.c */
+	struct peer *peer; /* that it was begun for */
+	uint32_t ike; /* another one after rekeying */
+	struct list children; /* child_sa.of_session, oldest first */
+	bool initiator, peer_nlbs, had_child;
 	enum session_end end; /* why we delete it */
-	struct esp_usage usage;
-	uint64_t usage_ms; /* when it was reported; 0: never */
-	uint64_t since_ms, child_since_ms, expires_ms;
-	struct due due; /* in node.looks: when to judge it again */
-	uint64_t activate_ms, keepalive_ms; /* 0: not needed */
+	uint64_t since_ms; /* when both proved who they are */
+	uint64_t rekey_ms, expires_ms, reauth_ms; /* UINT64_MAX: never */
+	struct due due; /* in node.looks: when to judge it, and its children, again */
+	uint64_t keepalive_ms; /* 0: not needed */
 	uint64_t t0_ms; /* who is dead, and when: idle.c */
 	uint64_t probed_ms;
 	unsigned probes;
 	bool last_look;
+};
+
+struct child_sa {
+	struct list of_session; /* or node.waning, when its session does not have it */
+	struct list of_peer;
+	struct session *session;
+	struct peer *peer;
+	struct ike_child sa; /* without keys */
+	bool active; /* sent on */
+	bool down; /* over, with its session, whose end is awaited */
+	bool displaced; /* another peer has its selectors: overlap.c */
+	bool refused; /* by the data path: carries nothing, and ends at expires_ms */
+	enum session_end end; /* why we delete it alone */
+	struct esp_usage usage;
+	uint64_t usage_ms; /* when it was reported; 0: never */
+	uint64_t since_ms, rekey_ms, expires_ms; /* UINT64_MAX: never */
+	uint64_t activate_ms; /* 0: not needed */
 };
 
 /* ---- peer.c ------------------------------------------------------------------ */
@@ -91,6 +112,8 @@ struct session {
 /* A copy of *like, not linked to anything yet. NULL: too many. */
 struct peer *peer_add(struct node *n, const struct peer *like);
 void peer_drop(struct node *n, struct peer *p); /* has no session and no call */
+/* Once nothing is left of it; else later. */
+void peer_drop_moved(struct node *n, struct peer *p);
 /* Changes what the indices go by. Empty identity: it stays. */
 void peer_rename(struct node *n, struct peer *p, const struct endpoint *remote,
 	const struct identity *remote_id);
@@ -102,7 +125,9 @@ struct peer *peer_of_flow(
 /* Calls each until it returns false. */
 void peers_at(struct node *n, uint16_t scope, const struct addr *remote,
 	bool (*each)(struct peer *, void *), void *ctx);
-struct session *peer_session(const struct peer *p); /* the newest with a child */
+struct child_sa *peer_child(const struct peer *p); /* the newest that lives; NULL: none */
+/* A session, or a child in one of another's, may not be over yet. */
+bool peer_is_tied(const struct peer *p);
 /* The identity is served at another endpoint: a NAT has given it a new one. */
 bool peer_is_elsewhere(const struct peer *p);
 enum peer_state peer_state_of(const struct peer *p);
@@ -122,7 +147,13 @@ void peers_drop_place(struct node *n, const struct scope *s, const struct addr *
 /* ---- dial.c -------------------------------------------------------------------- */
 
 void dial_want(struct node *n, struct peer *p, unsigned why);
+/* Unless the peer does so in the next second. */
+void dial_want_soon(struct node *n, struct peer *p, unsigned why);
 void dial_now(struct node *n, struct peer *p); /* into the queue */
+void dial_renew(struct node *n, struct peer *p); /* make before break */
+/* The IKE SA in which children were asked for goes on as another one; or has ended. */
+void asks_follow(struct node *n, uint32_t old_ike, uint32_t ike);
+void asks_fail(struct node *n, uint32_t ike);
 void dial_rest(struct node *n, struct peer *p); /* no calling until there is traffic */
 void dial_succeeded(struct node *n, struct peer *p);
 void dial_failed(struct node *n, struct peer *p, const struct ike_failure *why);
@@ -145,6 +176,8 @@ struct identity sibling_local_id(const struct node *n, const struct peer *p);
 struct identity sibling_remote_id(const struct node *n, const struct peer *p);
 /* Until then p waits for another that is called alone; 0: it need not. */
 uint64_t sibling_wait_ms(const struct node *n, const struct peer *p);
+/* An IKE SA of the same identity pair, in which p's child can be asked for. NULL: none. */
+struct session *sibling_session(const struct node *n, const struct peer *p);
 bool sibling_exists(const struct node *n, const struct peer *p);
 /* The call of p is answered, or has ended: who waited for it is called. */
 void sibling_follow(struct node *n, const struct peer *p);
@@ -152,22 +185,53 @@ void sibling_follow(struct node *n, const struct peer *p);
 /* ---- session.c -------------------------------------------------------------------- */
 
 struct session *session_by_ike(const struct node *n, uint32_t ike);
-struct session *session_by_child(const struct node *n, uint32_t child);
 void session_delete(struct node *n, struct session *s, enum session_end end);
 void session_forget(struct node *n, struct session *s, enum session_end end);
 void session_established(struct node *n, const struct ike_info *sa);
-void session_child_up(struct node *n, const struct ike_child *c);
-void session_child_down(struct node *n, uint32_t ike, uint32_t child);
+void session_rekeyed(struct node *n, uint32_t old_ike, const struct ike_info *sa);
 void session_closed(
 	struct node *n, const struct ike_info *sa, const struct ike_failure *why);
 void session_moved(struct node *n, struct session *s, const struct endpoint *remote);
-void session_activate(struct node *n, struct session *s);
 bool session_at(const struct session *s, uint16_t scope, const struct addr *local);
+/* What the SA says of its peer. */
+void session_adopt(struct node *n, struct peer *p, const struct ike_info *sa);
+const char *session_end_text(enum session_end end, enum ike_close close);
+/* The peer of that rule at the other end of sa, made if need be. NULL: too many. */
+struct peer *session_peer_of_rule(
+	struct node *n, const struct ike_info *sa, uint32_t rule);
+
+/* ---- child.c ------------------------------------------------------------------------ */
+
+struct child_sa *child_by_id(const struct node *n, uint32_t id); /* NULL: none */
+/* Neither over nor about to be. */
+bool child_lives(const struct child_sa *c);
+void child_up(struct node *n, const struct ike_child *sa);
+void child_down(struct node *n, uint32_t id, enum ike_close why);
+void child_refused(struct node *n, uint32_t id, const struct ike_failure *why);
+/* Sent on from now on. */
+void child_activate(struct node *n, struct child_sa *c);
+/* Alone, if its session has others; else the session is deleted. */
+void child_delete(struct node *n, struct child_sa *c, enum session_end end);
+/* New keys, while the old ones still do. */
+void child_rekey(struct node *n, struct child_sa *c);
+/* With its session, which is over already. */
+void child_ended(
+	struct node *n, struct child_sa *c, enum session_end end, enum ike_close why);
+/* When a lifetime that begins now is over, and when it is time to renew. 0: never. */
+uint64_t age_ends(const struct node *n, uint64_t lifetime_ms);
+uint64_t age_renews(struct node *n, uint64_t lifetime_ms, bool ours);
+/* Packets may still be under way to what was replaced: it goes a moment later. */
+void children_settle(struct node *n);
+uint64_t children_due_ms(const struct node *n);
+void children_leave(struct node *n, uint16_t scope, const struct addr *local);
 
 /* ---- idle.c: who is dead, and when ------------------------------------------------ */
 
 void idle_touch(struct node *n, struct session *s); /* something changed: look again */
 void idle_report(struct node *n, struct session *s); /* usage is fresh; s may go */
+/* Of all its children. */
+uint64_t session_last_in_ms(const struct session *s);
+uint64_t session_last_out_ms(const struct session *s);
 void idle_settle(struct node *n);
 uint64_t idle_due_ms(const struct node *n);
 uint64_t idle_timeout_of(const struct node *n, const struct session *s);
@@ -190,7 +254,7 @@ uint64_t worst_recovery(
 /* Another one, who is alive, has what conn would get. Tells why. */
 bool overlap_refuses(struct node *n, const struct ike_conn *conn);
 /* The others let go what winner has got. */
-void overlap_displace(struct node *n, const struct session *winner);
+void overlap_displace(struct node *n, const struct child_sa *winner);
 
 /* ---- spi.c ------------------------------------------------------------------------- */
 

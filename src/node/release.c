@@ -12,11 +12,17 @@
 static bool heard_lately(const struct node *n, const struct session *s)
 {
 	struct ike_info info;
-	uint64_t last = s->usage.last_in_ms;
-	uint64_t unknown = s->usage_ms > 0 ? n->now_ms - s->usage_ms : 0;
+	uint64_t last = session_last_in_ms(s);
+	uint64_t unknown = 0; /* as old as the newest report */
 
 	if (!ike_view(n->ike, s->ike, &info))
 		return false;
+	list_each(item, &s->children)
+	{
+		uint64_t ms = list_entry(item, struct child_sa, of_session)->usage_ms;
+		if (ms > 0 && n->now_ms - ms > unknown)
+			unknown = n->now_ms - ms;
+	}
 	if (info.last_in_ms > last)
 		last = info.last_in_ms;
 	return last + unknown + NEVER_DELETE_AFTER_MS >= n->now_ms;
@@ -104,6 +110,7 @@ void release_begin(struct node *n, struct scope *s, struct place *p, enum leave_
 		scope_close_gate(n, s);
 	stop_calls(n, s, p);
 	forget_callers(n, s, p);
+	children_leave(n, s->id, &p->addr);
 	list_each_safe(item, &n->sessions) /* one that ends takes no other with it */
 	{
 		struct session *se = list_entry(item, struct session, link);
@@ -126,6 +133,7 @@ bool release_finish(struct node *n, struct scope *s, struct place *p)
 {
 	if (has_session(n, s, p) || s->gate_closings > 0)
 		return false;
+	children_leave(n, s->id, &p->addr);
 	close_sockets(n, s, p);
 	p->leaving = p->mute = false;
 	if (!s->is_host)
@@ -153,6 +161,7 @@ void release_now(struct node *n, struct scope *s, struct place *p)
 			session_by_ike(n, ike))
 			session_forget(n, se, END_LEAVING);
 	}
+	children_leave(n, s->id, &p->addr);
 	close_sockets(n, s, p);
 	peers_drop_place(n, s, &p->addr);
 	if (p->owns || p->asked)

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += src/node/libvipsec_node.a
 src_node_libvipsec_node_a_SOURCES = \
 	src/node/announce.c \
+	src/node/child.c \
 	src/node/claim.c src/node/claim.h \
 	src/node/cluster.c \
 	src/node/cluster_msg.c src/node/cluster_msg.h \

@@ -19,7 +19,9 @@ static bool same_proposal(
 {
 	if (a->n_ike != b->n_ike || a->n_esp != b->n_esp ||
 		a->lifetime_ike_ms != b->lifetime_ike_ms ||
-		a->lifetime_child_ms != b->lifetime_child_ms)
+		a->lifetime_child_ms != b->lifetime_child_ms ||
+		a->reauth_ms != b->reauth_ms || a->rekey_bytes != b->rekey_bytes ||
+		a->rekey_packets != b->rekey_packets)
 		return false;
 	for (unsigned i = 0; i < a->n_ike; i++)
 		if (a->ike[i].encr != b->ike[i].encr || a->ike[i].prf != b->ike[i].prf ||
@@ -60,6 +62,7 @@ static bool same_words(const struct config *a, const struct config *b, uint32_t 
 	x = &a->rules[rule];
 	y = &b->rules[rule];
 	if (strcmp(x->name, y->name) != 0 || x->n_auths != y->n_auths ||
+		x->pfs != y->pfs ||
 		!same_proposal(&a->proposals[x->proposal], &b->proposals[y->proposal]))
 		return false;
 	for (unsigned i = 0; i < x->n_auths; i++)

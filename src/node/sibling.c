@@ -11,6 +11,9 @@
  * Two places of one peer with one rule (it moved) are no siblings: one of them is wrong,
  * and is not waited for.
  *
+ * Once one of them has an IKE SA, the others are asked for as further children of it (RFC
+ * 7296 1.3.1), if the same key has proved it and its algorithms do for them.
+ *
  * Leaves to others: the queue (dial.c), saying it (ike/crossing.c).
  */
 #include "node/core.h"
@@ -71,6 +74,71 @@ static void siblings_each(const struct node *n, const struct peer *p,
 	}
 }
 
+/* ---- further children, instead of further IKE SAs ---------------------------------------- */
+
+struct host_search {
+	const struct node *n;
+	const struct peer *p;
+	struct session *found;
+};
+
+static bool has_suite(const struct ike_proposals *p, const struct ike_suite *s)
+{
+	for (unsigned i = 0; i < p->n_ike; i++)
+		if (p->ike[i].encr == s->encr && p->ike[i].prf == s->prf &&
+			p->ike[i].ke == s->ke)
+			return true;
+	return false;
+}
+
+/* The same two, proved by the same key, between the same addresses, by algorithms that
+ * p's rule accepts. */
+static bool may_host(const struct node *n, const struct session *s, const struct peer *p)
+{
+	struct identity local = sibling_local_id(n, p), remote = sibling_remote_id(n, p);
+	struct ike_proposals wants;
+	struct ike_info sa;
+
+	proposals_of(n->config, p->rule, &wants);
+	return s->end == END_NONE && ike_view(n->ike, s->ike, &sa) && sa.established &&
+	       !sa.replaced && addr_equal(&sa.path.local.addr, &p->local) &&
+	       addr_equal(&sa.path.remote.addr, &p->remote.addr) &&
+	       identity_equal(&sa.local_id, &local) &&
+	       (remote.type == ID_ANY || identity_equal(&sa.remote_id, &remote)) &&
+	       secret_equal(secret_span(&auth_of(n, p)->psk),
+		       secret_span(&auth_of(n, s->peer)->psk)) &&
+	       has_suite(&wants, &sa.suite) && !wants.master_pfs;
+}
+
+static void search_host(struct peer *q, void *ctx)
+{
+	struct host_search *f = ctx;
+
+	list_each(item, &q->sessions)
+	{
+		struct session *s = list_entry(item, struct session, of_peer);
+		if (!f->found && may_host(f->n, s, f->p))
+			f->found = s;
+	}
+}
+
+struct session *sibling_session(const struct node *n, const struct peer *p)
+{
+	struct host_search f = {.n = n, .p = p};
+
+	list_each(item, &p->sessions)
+	{
+		struct session *s = list_entry(item, struct session, of_peer);
+		if (!f.found && may_host(n, s, p))
+			f.found = s;
+	}
+	if (!f.found)
+		siblings_each(n, p, search_host, &f);
+	return f.found;
+}
+
+/* ---- who is called first ------------------------------------------------------------------ */
+
 static void note_one(struct peer *q, void *ctx)
 {
 	bool *found = ctx;
@@ -96,7 +164,7 @@ static void find_leader(struct peer *q, void *ctx)
 {
 	struct leader *l = ctx;
 
-	if (!list_empty(&q->sessions))
+	if (peer_is_tied(q))
 		l->is_up = true;
 	if (q->call != 0 && q->called_ms > l->called_ms)
 		l->called_ms = q->called_ms;

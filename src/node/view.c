@@ -105,28 +105,28 @@ bool node_look_vip(const struct node *n, uint16_t scope, struct vip_view *out)
 	return true;
 }
 
-static void look_session(
-	const struct node *n, const struct session *s, struct peer_view *out)
+static void look_child(
+	const struct node *n, const struct child_sa *c, struct peer_view *out)
 {
 	struct ike_info info;
 
-	out->ike = s->ike;
-	out->child = s->child.id;
-	out->peer_nlbs = s->peer_nlbs;
-	out->bytes_in = s->usage.bytes_in;
-	out->bytes_out = s->usage.bytes_out;
-	out->packets_in = s->usage.packets_in;
-	out->packets_out = s->usage.packets_out;
-	out->last_in_ms = s->usage.last_in_ms;
-	out->last_out_ms = s->usage.last_out_ms;
-	if (ike_view(n->ike, s->ike, &info) && info.last_in_ms > out->last_in_ms)
+	out->ike = c->sa.ike;
+	out->child = c->sa.id;
+	out->peer_nlbs = c->session->peer_nlbs;
+	out->bytes_in = c->usage.bytes_in;
+	out->bytes_out = c->usage.bytes_out;
+	out->packets_in = c->usage.packets_in;
+	out->packets_out = c->usage.packets_out;
+	out->last_in_ms = c->usage.last_in_ms;
+	out->last_out_ms = c->usage.last_out_ms;
+	if (ike_view(n->ike, c->sa.ike, &info) && info.last_in_ms > out->last_in_ms)
 		out->last_in_ms = info.last_in_ms;
 }
 
 static void look_peer(const struct node *n, const struct peer *p,
 	const struct crowd *crowd, struct peer_view *out)
 {
-	const struct session *s = peer_session(p);
+	const struct child_sa *s = peer_child(p);
 
 	*out = (struct peer_view){
 		.scope = p->scope,
@@ -139,7 +139,7 @@ static void look_peer(const struct node *n, const struct peer *p,
 		.callable = peer_callable(p),
 		.peer_nlbs = p->nlbs,
 		.next_try_ms = p->next_try_ms,
-		.idle_timeout_ms = idle_timeout_of(n, s),
+		.idle_timeout_ms = idle_timeout_of(n, s ? s->session : NULL),
 		.worst_recovery_ms = worst_recovery(n, p, crowd),
 	};
 	memcpy(out->rule_name, n->config->rules[p->rule].name, sizeof(out->rule_name));
@@ -148,7 +148,7 @@ static void look_peer(const struct node *n, const struct peer *p,
 		snprintf(out->reason, sizeof(out->reason),
 			"behind NAT, its port is not known: it must call");
 	if (s)
-		look_session(n, s, out);
+		look_child(n, s, out);
 }
 
 void node_each_peer(
@@ -166,22 +166,34 @@ void node_each_peer(
 	}
 }
 
+static struct child_view view_of(const struct child_sa *c)
+{
+	return (struct child_view){
+		.child = c->sa,
+		.usage = c->usage,
+		.active = c->active,
+		.since_ms = c->since_ms,
+		.rekey_ms = c->rekey_ms,
+		.expires_ms = c->expires_ms,
+	};
+}
+
 void node_each_child(
 	const struct node *n, bool (*each)(const struct child_view *, void *), void *ctx)
 {
 	list_each(item, &n->sessions)
 	{
 		const struct session *s = list_entry(item, struct session, link);
-		if (s->child.id == 0)
-			continue;
-		struct child_view v = {
-			.child = s->child,
-			.usage = s->usage,
-			.since_ms = s->child_since_ms,
-			.expires_ms = s->expires_ms,
-		};
-		if (!each(&v, ctx))
-			return;
+
+		list_each(at, &s->children)
+		{
+			const struct child_sa *c =
+				list_entry(at, struct child_sa, of_session);
+			struct child_view v = view_of(c);
+
+			if (!c->down && !each(&v, ctx))
+				return;
+		}
 	}
 }
 
@@ -199,7 +211,7 @@ void node_ike_counters(const struct node *n, struct ike_counters *out)
 size_t node_count_kept(const struct node *n)
 {
 	return n->n_peers + n->n_sessions + map_count(n->by_child) +
-	       map_count(n->by_spi) + map_count(n->calls_by_ike) +
+	       map_count(n->by_spi) + map_count(n->calls_by_ike) + map_count(n->by_ask) +
 	       ike_count_half_open(n->ike) + replica_peers_count(n->directory) +
 	       n->claims.n + n->n_held + n->n_binds + n->n_seen;
 }

@@ -67,7 +67,9 @@ struct peer_view {
 struct child_view {
 	struct ike_child child; /* keys empty */
 	struct esp_usage usage; /* as last reported */
-	uint64_t since_ms, expires_ms;
+	bool active; /* sent on; else only received on */
+	uint64_t since_ms;
+	uint64_t rekey_ms, expires_ms; /* UINT64_MAX: never, or on its way */
 };
 
 struct node_view {

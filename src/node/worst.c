@@ -45,29 +45,30 @@ static uint64_t until_called(const struct node *n, const struct peer *p)
 {
 	uint64_t end_ms = p->called_ms + CALL_GIVE_UP_MS;
 
-	if (p->call != 0)
+	if (p->call != 0 || p->ask != 0)
 		return (end_ms > n->now_ms ? end_ms - n->now_ms : 0) +
 		       dial_longest_pause_ms(p->tries);
 	if (p->next_try_ms > n->now_ms)
 		return p->next_try_ms - n->now_ms;
-	return list_empty(&p->sessions) ? 0 : n->tuning.delete_wait_ms;
+	return !peer_is_tied(p) ? 0 : n->tuning.delete_wait_ms;
 }
 
 /* Packets go one way only, and probes are answered: t0 is then as old as a report may be. */
-static bool is_one_way(const struct node *n, const struct session *s)
+static bool is_one_way(const struct node *n, const struct child_sa *s)
 {
 	struct ike_info info;
 
-	return s->usage.unanswered_since_ms != 0 && ike_view(n->ike, s->ike, &info) &&
+	return s->usage.unanswered_since_ms != 0 && ike_view(n->ike, s->sa.ike, &info) &&
 	       info.last_in_ms > s->usage.unanswered_since_ms;
 }
 
 static uint64_t by_timer(
-	const struct node *n, const struct peer *p, const struct session *s)
+	const struct node *n, const struct peer *p, const struct child_sa *s)
 {
 	if (!s)
 		return until_called(n, p);
-	return idle_timeout_of(n, s) + (is_one_way(n, s) ? idle_period_ms(n) : 0);
+	return idle_timeout_of(n, s->session) +
+	       (is_one_way(n, s) ? idle_period_ms(n) : 0);
 }
 
 /* The peer's own timer decides; with like settings it is ours. One that is shorter than
@@ -88,7 +89,7 @@ static uint64_t by_peers_timer(const struct node *n, const struct peer *p)
 uint64_t worst_recovery(
 	const struct node *n, const struct peer *p, const struct crowd *crowd)
 {
-	const struct session *s = peer_session(p);
+	const struct child_sa *s = peer_child(p);
 	uint64_t call = one_call(n, p, crowd);
 	bool is_member = cluster_is_clustered(n) && !n->scopes[p->scope].is_host;
 

@@ -266,7 +266,7 @@ static void lifetime_begins_anew(void **state)
 	lab_free(l);
 }
 
-static void exhausted_numbers_begin_anew(void **state)
+static void exhausted_numbers_are_rekeyed(void **state)
 {
 	struct lab *l = two(CLIENT_CONF);
 	struct node_event ev = {.kind = NODE_NOTICE};
@@ -279,9 +279,11 @@ static void exhausted_numbers_begin_anew(void **state)
 	ev.u.notice.kind = ESP_SEQ_SOFT;
 	ev.u.notice.id = first;
 	lab_step(l, CLIENT, &ev);
-	lab_run(l, 2000);
+	lab_run(l, 3000);
 	assert_int_equal(l->node[CLIENT].n_child, 1);
 	assert_int_not_equal(l->node[CLIENT].child[0].c.id, first);
+	assert_int_equal(lab_count(l, CLIENT, "exchange 34"), 1); /* the IKE SA stays */
+	assert_int_equal(lab_count(l, CLIENT, "event child-rekeyed"), 1);
 	lab_free(l);
 }
 
@@ -417,7 +419,7 @@ int main(void)
 		cmocka_unit_test(every_failure_has_a_reason),
 		cmocka_unit_test(the_next_method_is_tried),
 		cmocka_unit_test(lifetime_begins_anew),
-		cmocka_unit_test(exhausted_numbers_begin_anew),
+		cmocka_unit_test(exhausted_numbers_are_rekeyed),
 		cmocka_unit_test(takeover_is_paced_busiest_first),
 		cmocka_unit_test(an_old_packet_calls_nobody),
 		cmocka_unit_test(groups_are_not_called),

@@ -29,6 +29,7 @@ static struct config *config_new(void)
 		.delete_wait_ms = 150,
 		.nlbs_present = true,
 		.replay_window = 1024,
+		.fragment_size = 1280,
 		.on_exit = EXIT_CLOSED,
 	};
 	c->host_policy = CONFIG_NO_POLICY;

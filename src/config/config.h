@@ -41,6 +41,8 @@ struct config_tuning {
 	uint64_t idle_lifetime_ms; /* 1h */
 	uint64_t delete_wait_ms; /* 150ms */
 	uint32_t replay_window; /* 1024 packets, 32..4096 */
+	uint32_t
+		fragment_size; /* of IKE datagrams, IP header included; 1280, 256..9000 */
 	enum config_on_exit on_exit; /* closed */
 };
 

@@ -135,6 +135,14 @@ static void read_replay_window(
 		(void)arg_end(a);
 }
 
+static void read_fragment_size(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	(void)s, (void)into;
+	if (arg_number(a, 256, 9000, &d->c->tuning.fragment_size))
+		(void)arg_end(a);
+}
+
 static void read_on_exit(
 	struct draft *d, const struct stmt *s, struct args *a, void *into)
 {
@@ -157,6 +165,7 @@ void read_tuning(struct draft *d, const struct stmt *s, struct args *a, void *in
 		{"idle-lifetime", .read = read_idle_lifetime},
 		{"delete-wait", .read = read_delete_wait},
 		{"replay-window", .read = read_replay_window},
+		{"fragment-size", .read = read_fragment_size},
 		{"replay-after-takeover",
 			.refused = "replay-after-takeover: comes with stateful takeover, "
 				   "in a later version"},

@@ -95,13 +95,14 @@ json_t *report_rules(struct daemon *d)
 
 static json_t *tuning_json(const struct config_tuning *t)
 {
-	return json_pack("{s:i,s:b,s:I,s:I,s:I,s:I,s:i,s:s}", "nlbs_flags",
+	return json_pack("{s:i,s:b,s:I,s:I,s:I,s:I,s:i,s:i,s:s}", "nlbs_flags",
 		t->nlbs_flags ? 1 : 0, "nlbs_present", t->nlbs_present, "idle_timeout_ms",
 		(json_int_t)t->idle_timeout_ms, "idle_timeout_failover_ms",
 		(json_int_t)t->idle_timeout_failover_ms, "idle_lifetime_ms",
 		(json_int_t)t->idle_lifetime_ms, "delete_wait_ms",
 		(json_int_t)t->delete_wait_ms, "replay_window", (int)t->replay_window,
-		"on_exit", t->on_exit == EXIT_OPEN ? "open" : "closed");
+		"fragment_size", (int)t->fragment_size, "on_exit",
+		t->on_exit == EXIT_OPEN ? "open" : "closed");
 }
 
 static json_t *cluster_json(struct daemon *d, const struct node_view *look)
@@ -154,13 +155,15 @@ static json_t *ike_counters_json(struct daemon *d)
 	struct ike_counters c;
 
 	node_ike_counters(d->node, &c);
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "received",
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "received",
 		(json_int_t)c.received, "malformed", (json_int_t)c.malformed,
 		"unknown_spi", (json_int_t)c.unknown_spi, "forged", (json_int_t)c.forged,
 		"replayed_request", (json_int_t)c.replayed_request, "cookies_sent",
 		(json_int_t)c.cookies_sent, "half_open_refused",
 		(json_int_t)c.half_open_refused, "retransmits", (json_int_t)c.retransmits,
-		"established", (json_int_t)c.established);
+		"established", (json_int_t)c.established, "fragments",
+		(json_int_t)c.fragments, "fragments_refused",
+		(json_int_t)c.fragments_refused);
 }
 
 /* ---- is all well? ----------------------------------------------------------------- */

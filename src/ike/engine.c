@@ -13,7 +13,9 @@
 enum {
 	ANSWERS_PER_SECOND = 20000,
 	DEFAULT_GIVE_UP_MS = 30000,
-	GOODBYE_WAIT_MS = 2000 /* of an IKE SA without children */
+	GOODBYE_WAIT_MS = 2000, /* of an IKE SA without children */
+	PIECES_OCTETS = 32 << 20,
+	PIECES_OCTETS_STRANGERS = 4 << 20
 };
 
 static const struct ike_limits default_limits = {.half_open = 1000,
@@ -49,6 +51,9 @@ struct ike_engine *ike_new(const struct ike_params *p, const struct ike_host *ho
 	e->host = *host;
 	set_limits(&e->limits, &p->limits);
 	e->member = p->member;
+	e->fragment_size = IKE_FRAGMENT_SIZE;
+	e->pieces_max[false] = PIECES_OCTETS;
+	e->pieces_max[true] = PIECES_OCTETS_STRANGERS;
 	e->cookie_secret = p->cookie_secret;
 	if (e->cookie_secret.len == 0) {
 		e->cookie_secret.len = SHA256_LEN;
@@ -248,6 +253,8 @@ static void serve(struct ike_engine *e, struct ike_sa *sa)
 	} else if (sa->out.bytes.len > 0 && sa->out.due_ms <= e->now_ms) {
 		ike_retransmit_due(e, sa);
 		ike_timer_update(e, sa);
+	} else if (ike_pieces_due(sa) <= e->now_ms) {
+		ike_pieces_expire(e, sa);
 	} else if (sa->crossing.due_ms <= e->now_ms) {
 		ike_crossing_due(e, sa);
 	} else if (sa->childless_ms <= e->now_ms) {

@@ -230,6 +230,12 @@ struct ike_engine;
 struct ike_engine *ike_new(const struct ike_params *p, const struct ike_host *host);
 void ike_free(struct ike_engine *e); /* silently: nothing is sent, keys are wiped */
 
+/* Messages whose IP datagram would be larger than this are sent in fragments, where the peer
+ * knows them (RFC 7383); 1280 unless set. */
+#define IKE_FRAGMENT_SIZE 1280
+#define IKE_FRAGMENT_SIZE_MIN 256
+void ike_set_fragment_size(struct ike_engine *e, uint16_t octets);
+
 /* A datagram, non-ESP marker removed. */
 void ike_receive(struct ike_engine *e, uint64_t now_ms, const struct ike_path *path,
 	struct span datagram);
@@ -297,7 +303,8 @@ size_t ike_count_half_open(const struct ike_engine *e);
 struct ike_counters {
 	uint64_t received, malformed, unknown_spi, replayed_request, wrong_message_id,
 		forged, cookies_sent, half_open_refused, retransmits, init_requests,
-		established, unsupported_version, wrong_state;
+		established, unsupported_version, wrong_state, fragments,
+		fragments_refused;
 };
 void ike_counters(const struct ike_engine *e, struct ike_counters *out);
 

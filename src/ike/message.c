@@ -74,11 +74,14 @@ void ike_reply_error(struct exchange *x, uint16_t type, struct span data)
 /* RFC 7296 2.11: to where the request came from. */
 void ike_reply_send(struct exchange *x)
 {
-	struct span datagram = ike_sk_seal(x->sa, &x->out);
+	struct ike_sa *sa = x->sa;
+	struct span datagrams =
+		ike_flight_seal(x->e, sa, x->from, &x->out, &sa->response_whole);
 
-	octets_set(&x->sa->response, datagram);
-	x->sa->next_in++;
-	x->e->host.send(x->e->host.ctx, x->from, datagram);
+	octets_set(&sa->response, datagrams);
+	sa->response_asked = 0;
+	sa->next_in++;
+	ike_flight_send(x->e, x->from, datagrams);
 }
 
 /* The message is the request's mirror: its SPIs, its ID. Never longer than the request
@@ -115,9 +118,9 @@ struct message ike_request_begin(
 void ike_request_send(struct ike_engine *e, struct ike_sa *sa, struct message *m,
 	uint8_t exchange, bool urgent)
 {
-	struct span datagram = ike_sk_seal(sa, m);
+	struct span datagrams = ike_flight_seal(e, sa, &sa->path, m, &sa->out.whole);
 
-	ike_retransmit_start(e, sa, datagram, sa->next_out, exchange, urgent);
+	ike_retransmit_start(e, sa, datagrams, sa->next_out, exchange, urgent);
 	sa->next_out++;
 }
 

@@ -7,6 +7,8 @@
 
 #include <assert.h>
 
+enum { SHRINK_AT = 3 }; /* times that an answer is asked for again */
+
 /* ---- IKE_SA_INIT */
 
 static void digest_request(const struct exchange *x, uint8_t out[SHA256_LEN])
@@ -121,6 +123,19 @@ static bool is_repeated(const struct exchange *x)
 	       x->header.message_id == x->sa->next_in - 1;
 }
 
+/* RFC 7296 2.1: the stored answer, to the octet; in smaller fragments (RFC 7383 2.5.2)
+ * once it seems not to get through. */
+static void repeat_response(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+
+	x->e->counters.replayed_request++;
+	if (++sa->response_asked == SHRINK_AT)
+		(void)ike_flight_shrink(
+			x->e, sa, x->from, &sa->response, &sa->response_whole);
+	ike_flight_send(x->e, x->from, octets_span(&sa->response));
+}
+
 /* RFC 7296 2.3: a window of one, on both sides. */
 static bool is_in_window(const struct exchange *x)
 {
@@ -192,14 +207,14 @@ static void on_protected(struct exchange *x, struct reader outer)
 		e->counters.malformed++;
 		return;
 	}
-	enum ike_sk opened = ike_sk_open(x, &inner, &first);
-	if (opened == SK_FORGED) {
-		e->counters.forged++;
+	enum ike_sk opened = payload_set_has(&x->in, PAYLOAD_SKF)
+				     ? ike_pieces_take(x, is_repeated(x), &inner, &first)
+				     : ike_sk_open(x, &inner, &first);
+	e->counters.forged += opened == SK_FORGED;
+	if (opened == SK_FORGED || opened == SK_PARTIAL)
 		return;
-	}
 	if (is_repeated(x)) {
-		e->counters.replayed_request++;
-		e->host.send(e->host.ctx, x->from, octets_span(&x->sa->response));
+		repeat_response(x);
 		return;
 	}
 	enum wire_err err = opened == SK_OPENED ? payload_set_read(inner, first, &x->in)

@@ -4,6 +4,9 @@
  * jitter. Nothing here gives up: initial exchanges end by their own deadline, and how
  * long a silent peer is believed is the node's to say (idle-timeout).
  *
+ * When the third repetition of a large one is due, it goes in smaller fragments (RFC 7383
+ * 2.5.2), and the intervals begin anew.
+ *
  * An urgent request (takeover) is repeated about 20, 60 and 200 ms after it was first
  * sent: the answer to the first may go to the dead node's MAC address.
  */
@@ -15,6 +18,7 @@ enum {
 	FIRST_MS = 500,
 	INITIAL_CAP_MS = 5000, /* IKE_SA_INIT, IKE_AUTH: be there soon when the peer is */
 	LATER_CAP_MS = 10000,
+	SHRINK_AT = 3, /* repetitions */
 	COPY_GAP_MS = 10, /* Deletes that are not waited for */
 	JITTER_PERCENT = 15
 };
@@ -50,7 +54,7 @@ static void schedule(struct ike_engine *e, struct outgoing *out)
 
 static void send(struct ike_engine *e, const struct ike_sa *sa)
 {
-	e->host.send(e->host.ctx, &sa->path, octets_span(&sa->out.bytes));
+	ike_flight_send(e, &sa->path, octets_span(&sa->out.bytes));
 }
 
 void ike_retransmit_start(struct ike_engine *e, struct ike_sa *sa, struct span bytes,
@@ -76,8 +80,13 @@ void ike_retransmit_now(struct ike_engine *e, struct ike_sa *sa)
 
 void ike_retransmit_due(struct ike_engine *e, struct ike_sa *sa)
 {
-	assert(sa->out.bytes.len > 0);
+	struct outgoing *out = &sa->out;
+
+	assert(out->bytes.len > 0);
 	e->counters.retransmits++;
+	if (out->tries == SHRINK_AT &&
+		ike_flight_shrink(e, sa, &sa->path, &out->bytes, &out->whole))
+		out->tries = 0;
 	send(e, sa);
 	if (sa->copies_left == 0) {
 		schedule(e, &sa->out);
@@ -98,5 +107,6 @@ void ike_retransmit_copies(struct ike_engine *e, struct ike_sa *sa, unsigned cop
 void ike_retransmit_stop(struct ike_sa *sa)
 {
 	octets_free(&sa->out.bytes);
+	ike_whole_free(&sa->out.whole);
 	sa->out = (struct outgoing){0};
 }

@@ -9,6 +9,7 @@ src_ike_libvipsec_ike_a_SOURCES = \
 	src/ike/crossing.c \
 	src/ike/dispatch.c \
 	src/ike/engine.c \
+	src/ike/flight.c \
 	src/ike/ike.h \
 	src/ike/informational.c \
 	src/ike/keys.c \
@@ -16,6 +17,7 @@ src_ike_libvipsec_ike_a_SOURCES = \
 	src/ike/natd.c \
 	src/ike/nonce.c src/ike/nonce.h \
 	src/ike/pair.c \
+	src/ike/pieces.c \
 	src/ike/receive.c \
 	src/ike/rekey_child.c \
 	src/ike/rekey_ike.c \

@@ -84,6 +84,8 @@ struct ike_sa *ike_sa_new_heir(
 	sa->nat_local = old->nat_local;
 	sa->nat_remote = old->nat_remote;
 	sa->forced = old->forced;
+	sa->fragments = old->fragments;
+	sa->fragment_size = old->fragment_size;
 	sa->peer_nlbs = old->peer_nlbs;
 	sa->peer_is_vipsec = old->peer_is_vipsec;
 	sa->confirmed = true; /* the peer is no stranger */
@@ -127,8 +129,11 @@ void ike_sa_free(struct ike_engine *e, struct ike_sa *sa)
 		ike_child_free(e, ike_child_first(sa));
 	aead_free(sa->seal);
 	aead_free(sa->open);
-	octets_free(&sa->out.bytes);
+	ike_retransmit_stop(sa);
 	octets_free(&sa->response);
+	ike_whole_free(&sa->response_whole);
+	ike_pieces_free(e, &sa->pieces[0]);
+	ike_pieces_free(e, &sa->pieces[1]);
 	free(sa->conn);
 	wipe(sa, sizeof(*sa));
 	free(sa);

@@ -20,7 +20,8 @@
 
 enum {
 	IKE_COOKIE_MAX = 64,
-	IKE_OUT_MAX = 4096, /* our own messages; the longest has some 2,500 octets */
+	IKE_OUT_MAX = 60000, /* our own messages, certificates included */
+	IKE_FLIGHT_MAX = IKE_OUT_MAX + 128 * 64, /* the same in fragments */
 	IKE_INIT_MAX = 4096 /* longest IKE_SA_INIT that we keep for AUTH */
 };
 
@@ -35,9 +36,16 @@ void octets_set(struct octets *o, struct span bytes);
 void octets_free(struct octets *o);
 struct span octets_span(const struct octets *o);
 
+/* A message of ours that can still be cut into smaller fragments; empty: it cannot. */
+struct ike_whole {
+	struct octets plain; /* in clear */
+	uint16_t total; /* fragments that it is in; 0: it is in one datagram */
+};
+
 /* A request of ours under way (window 1, RFC 7296 2.3). */
 struct outgoing {
-	struct octets bytes; /* empty: none */
+	struct octets bytes; /* its datagrams, end to end; empty: none */
+	struct ike_whole whole;
 	uint32_t message_id;
 	uint8_t exchange;
 	bool urgent;
@@ -107,7 +115,15 @@ struct ike_sa {
 	/* messages */
 	uint32_t next_out, next_in;
 	struct outgoing out;
-	struct octets response; /* to request next_in - 1 */
+	struct octets response; /* to request next_in - 1: its datagrams, end to end */
+
+	/* fragments, RFC 7383 */
+	bool fragments; /* both sides have said that they know them */
+	uint16_t fragment_size; /* what the path is thought to carry; 0: the engine's */
+	struct ike_whole response_whole;
+	unsigned response_asked; /* again: how often */
+	struct ike_pieces
+		*pieces[2]; /* of a request, a response of the peer's; or NULL */
 
 	struct list children; /* child.link, in the order of their birth */
 	unsigned n_children, n_known;
@@ -158,6 +174,10 @@ struct ike_engine {
 	uint8_t text[65536]; /* what was decrypted */
 	uint8_t reply[IKE_OUT_MAX];
 	uint8_t request[IKE_OUT_MAX];
+	uint8_t flight[IKE_FLIGHT_MAX];
+
+	uint16_t fragment_size; /* octets of an IP datagram */
+	size_t pieces[2], pieces_max[2]; /* octets kept: of others; of strangers */
 };
 
 /* One message on its way through the dispatcher. */
@@ -264,14 +284,40 @@ void ike_note(struct ike_engine *e, const struct ike_path *path, uint32_t id,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* ---- sk.c */
-/* Ends and seals a message with message_encrypt(). */
+/* Ends and seals a message with message_encrypt(), as one datagram. */
 struct span ike_sk_seal(struct ike_sa *sa, struct message *m);
+void ike_sk_seal_frame(struct ike_sa *sa, const struct sk_frame *frame);
 enum ike_sk {
 	SK_OPENED,
 	SK_FORGED, /* or not protected at all */
-	SK_MALFORMED /* sealed by the peer, but the padding is wrong */
+	SK_MALFORMED, /* sealed by the peer, but the padding is wrong */
+	SK_PARTIAL /* a fragment; there is nothing more to do with it */
 };
 enum ike_sk ike_sk_open(struct exchange *x, struct reader *payloads, uint8_t *first);
+/* Into the engine's buffer, padding included. */
+bool ike_sk_open_sealed(struct exchange *x, const struct sk_sealed *sealed);
+
+/* ---- flight.c: what we send, in one datagram or in fragments */
+/* Ends and seals m; what is handed out stands in the engine until the next call. */
+struct span ike_flight_seal(struct ike_engine *e, struct ike_sa *sa,
+	const struct ike_path *path, struct message *m, struct ike_whole *w);
+/* False: it cannot be cut smaller; nothing has changed. */
+bool ike_flight_shrink(struct ike_engine *e, struct ike_sa *sa,
+	const struct ike_path *path, struct octets *sent, struct ike_whole *w);
+void ike_flight_send(
+	struct ike_engine *e, const struct ike_path *path, struct span datagrams);
+/* The peer sent a message in fragments, the longest of len octets. */
+void ike_flight_learn(
+	struct ike_engine *e, struct ike_sa *sa, const struct ike_path *path, size_t len);
+void ike_whole_free(struct ike_whole *w);
+
+/* ---- pieces.c: fragments that came */
+/* The SKF payload of x. repeated: of a request that has been answered. */
+enum ike_sk ike_pieces_take(
+	struct exchange *x, bool repeated, struct reader *payloads, uint8_t *first);
+uint64_t ike_pieces_due(const struct ike_sa *sa); /* IKE_NEVER: there are none */
+void ike_pieces_expire(struct ike_engine *e, struct ike_sa *sa);
+void ike_pieces_free(struct ike_engine *e, struct ike_pieces **slot);
 
 /* ---- retransmit.c */
 void ike_retransmit_start(struct ike_engine *e, struct ike_sa *sa, struct span bytes,

@@ -45,6 +45,7 @@ static void send_request(struct ike_engine *e, struct ike_sa *sa)
 	ike_suites_offer(&sa->conn->proposals, 0, &offer);
 	write_key_exchange(&m, &offer, sa->kex, &sa->nonce_i);
 	ike_natd_write(&m, sa->spi_i, 0, &sa->path, sa->forced);
+	ike_notify_write(&m, N_IKEV2_FRAGMENTATION_SUPPORTED, span_of(NULL, 0));
 	ike_vendor_write(&m, sa->conn->nlbs, sa->first);
 	struct span datagram = message_finish(&m);
 	assert(datagram.len > 0);
@@ -134,6 +135,7 @@ enum ike_verdict ike_on_init_response(struct exchange *x)
 	octets_set(&sa->init_response, x->datagram);
 	ike_natd_read(x);
 	ike_vendor_read(x);
+	sa->fragments = ike_notify_find(&x->in, N_IKEV2_FRAGMENTATION_SUPPORTED, NULL);
 	ike_retransmit_stop(sa);
 	ike_fail(sa, IKE_CLOSE_TIMEOUT, IKE_WHY_NONE, 0);
 	sa->next_out = 1;
@@ -273,6 +275,8 @@ static void answer_request(struct exchange *x, const struct wire_sa *answer)
 	write_key_exchange(&m, answer, sa->kex, &sa->nonce_r);
 	if (sa->natd)
 		ike_natd_write(&m, sa->spi_i, sa->spi_r, x->from, sa->forced);
+	if (sa->fragments) /* RFC 7383 2.3: only to one that knows them */
+		ike_notify_write(&m, N_IKEV2_FRAGMENTATION_SUPPORTED, span_of(NULL, 0));
 	ike_vendor_write(&m, x->answer.nlbs, false);
 	struct span datagram = message_finish(&m);
 	assert(datagram.len > 0);
@@ -306,6 +310,7 @@ enum ike_verdict ike_on_init_request(struct exchange *x)
 	octets_set(&sa->init_request, x->datagram);
 	ike_natd_read(x);
 	ike_vendor_read(x);
+	sa->fragments = ike_notify_find(&x->in, N_IKEV2_FRAGMENTATION_SUPPORTED, NULL);
 	answer_request(x, &answer);
 	return VERDICT_THEN;
 }

@@ -16,35 +16,44 @@ static void put_u64(uint8_t *at, uint64_t v)
 		at[i] = (uint8_t)v;
 }
 
+void ike_sk_seal_frame(struct ike_sa *sa, const struct sk_frame *frame)
+{
+	uint64_t iv = sa->iv_prefix | sa->iv_counter++;
+
+	assert(sa->iv_counter >> IV_COUNTER_BITS == 0);
+	put_u64(frame->iv, iv);
+	enum crypto_err err = aead_seal(sa->seal, iv, frame->aad,
+		span_of(frame->text, frame->text_len), frame->text);
+	assert(err == CRYPTO_OK); /* fails for want of memory alone */
+}
+
 struct span ike_sk_seal(struct ike_sa *sa, struct message *m)
 {
 	struct sk_frame frame;
 	bool fits = message_finish_sk(m, &frame);
 
 	assert(fits); /* IKE_OUT_MAX holds the longest message that we write */
-	uint64_t iv = sa->iv_prefix | sa->iv_counter++;
-	assert(sa->iv_counter >> IV_COUNTER_BITS == 0);
-	put_u64(frame.iv, iv);
-	enum crypto_err err = aead_seal(
-		sa->seal, iv, frame.aad, span_of(frame.text, frame.text_len), frame.text);
-	assert(err == CRYPTO_OK); /* fails for want of memory alone */
+	ike_sk_seal_frame(sa, &frame);
 	return frame.datagram;
+}
+
+bool ike_sk_open_sealed(struct exchange *x, const struct sk_sealed *sealed)
+{
+	return aead_open(x->sa->open, sealed->iv, sealed->aad, sealed->sealed,
+		       x->e->text) == CRYPTO_OK;
 }
 
 enum ike_sk ike_sk_open(struct exchange *x, struct reader *payloads, uint8_t *first)
 {
 	const struct payload *sk = payload_set_first(&x->in, PAYLOAD_SK);
 	struct sk_sealed sealed;
-	uint8_t *text = x->e->text;
 
-	if (!sk || sk_payload_read(x->datagram, sk, &sealed) != WIRE_OK)
-		return SK_FORGED;
-	if (aead_open(x->sa->open, sealed.iv, sealed.aad, sealed.sealed, text) !=
-		CRYPTO_OK)
+	if (!sk || sk_payload_read(x->datagram, sk, &sealed) != WIRE_OK ||
+		!ike_sk_open_sealed(x, &sealed))
 		return SK_FORGED;
 	*first = sealed.inner;
-	if (sk_payload_strip(span_of(text, sealed.sealed.len - SK_TAG_LEN), payloads) !=
-		WIRE_OK)
+	if (sk_payload_strip(span_of(x->e->text, sealed.sealed.len - SK_TAG_LEN),
+		    payloads) != WIRE_OK)
 		return SK_MALFORMED;
 	return SK_OPENED;
 }

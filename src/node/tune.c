@@ -42,6 +42,7 @@ void tuning_refresh(struct node *n)
 	for (unsigned i = 0; i < KNOBS; i++)
 		if (n->tuned.set[i])
 			copy_value(&knobs[i], &n->tuning, &n->tuned.value);
+	ike_set_fragment_size(n->ike, (uint16_t)n->tuning.fragment_size);
 	list_each(item, &n->sessions)
 		idle_touch(n, list_entry(item, struct session, link));
 	if (n->n_sessions > 0)

@@ -56,6 +56,11 @@ tests_fuzz_fuzz_esp_outbound_LDADD = $(fuzz_ldadd)
 FUZZ_TARGETS += tests/fuzz/fuzz_ike
 tests_fuzz_fuzz_ike_SOURCES = tests/fuzz/fuzz_ike.c $(fuzz_main)
 tests_fuzz_fuzz_ike_LDADD = $(fuzz_ldadd)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_ike_fragments
+tests_fuzz_fuzz_ike_fragments_SOURCES = tests/fuzz/fuzz_ike_fragments.c $(fuzz_main)
+tests_fuzz_fuzz_ike_fragments_LDADD = $(fuzz_ldadd)
+
 # --- node, replica
 FUZZ_TARGETS += tests/fuzz/fuzz_cluster_msg
 tests_fuzz_fuzz_cluster_msg_SOURCES = tests/fuzz/fuzz_cluster_msg.c $(fuzz_main)

@@ -109,6 +109,10 @@ UNIT_TESTS += tests/unit/test_ike_crossing
 tests_unit_test_ike_crossing_SOURCES = tests/unit/test_ike_crossing.c tests/unit/ike_lab.c
 tests_unit_test_ike_crossing_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_ike_fragments
+tests_unit_test_ike_fragments_SOURCES = tests/unit/test_ike_fragments.c tests/unit/ike_lab.c
+tests_unit_test_ike_fragments_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_ike_handshake
 tests_unit_test_ike_handshake_SOURCES = tests/unit/test_ike_handshake.c tests/unit/ike_lab.c
 tests_unit_test_ike_handshake_LDADD = $(unit_ldadd)

@@ -1,0 +1,191 @@
+/* ike/pieces.c - fragments of a message, until it is whole (RFC 7383 2.6).
+ *
+ * Nothing is kept that the peer's keys do not prove. A stranger has such keys after
+ * IKE_SA_INIT, so what all strangers together can make us keep is limited apart from what
+ * others can, and each message is limited in octets, fragments and time.
+ */
+#include "ike/sa.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "wire/fragment.h"
+
+enum { FRAGMENTS_MAX = 128, WHOLE_WITHIN_MS = 30000 };
+
+struct ike_pieces {
+	uint32_t message_id;
+	uint8_t exchange, first; /* first: type of the first payload inside */
+	bool stranger; /* whose share it is in */
+	uint16_t total, n;
+	uint64_t due_ms; /* dropped then */
+	size_t octets; /* of text so far */
+	size_t cost; /* counted in the share */
+	size_t longest; /* datagram */
+	struct octets
+		at[]; /* by number - 1; text, a padding octet included; len 0: missing
+			     */
+};
+
+void ike_pieces_free(struct ike_engine *e, struct ike_pieces **slot)
+{
+	struct ike_pieces *p = *slot;
+
+	if (!p)
+		return;
+	for (uint16_t i = 0; i < p->total; i++) {
+		if (p->at[i].len > 0)
+			wipe(p->at[i].at, p->at[i].len);
+		octets_free(&p->at[i]);
+	}
+	e->pieces[p->stranger] -= p->cost;
+	free(p);
+	*slot = NULL;
+}
+
+uint64_t ike_pieces_due(const struct ike_sa *sa)
+{
+	uint64_t due = IKE_NEVER;
+
+	for (int i = 0; i < 2; i++)
+		if (sa->pieces[i] && sa->pieces[i]->due_ms < due)
+			due = sa->pieces[i]->due_ms;
+	return due;
+}
+
+void ike_pieces_expire(struct ike_engine *e, struct ike_sa *sa)
+{
+	for (int i = 0; i < 2; i++)
+		if (sa->pieces[i] && sa->pieces[i]->due_ms <= e->now_ms)
+			ike_pieces_free(e, &sa->pieces[i]);
+	ike_timer_update(e, sa);
+}
+
+static bool may_cost(struct ike_engine *e, bool stranger, size_t octets)
+{
+	if (octets <= e->pieces_max[stranger] - e->pieces[stranger])
+		return true;
+	e->counters.fragments_refused++;
+	return false;
+}
+
+static struct ike_pieces *of_this_message(const struct exchange *x)
+{
+	struct ike_pieces *p = x->sa->pieces[x->header.response];
+
+	return p && p->message_id == x->header.message_id &&
+			       p->exchange == x->header.exchange
+		       ? p
+		       : NULL;
+}
+
+/* RFC 7383 2.6: neither of an older set nor there already. */
+static bool is_new(const struct exchange *x, const struct fragment *f)
+{
+	const struct ike_pieces *p = of_this_message(x);
+
+	return !p || f->total > p->total ||
+	       (f->total == p->total && p->at[f->number - 1].len == 0);
+}
+
+/* RFC 7383 2.6: what is there is of another message, or of larger fragments: begun anew. */
+static struct ike_pieces *begin(struct exchange *x, const struct fragment *f)
+{
+	struct ike_pieces **slot = &x->sa->pieces[x->header.response];
+	size_t cost = sizeof(**slot) + f->total * sizeof((*slot)->at[0]);
+	struct ike_pieces *p = of_this_message(x);
+
+	if (p && f->total == p->total)
+		return p;
+	ike_pieces_free(x->e, slot);
+	ike_timer_update(x->e, x->sa);
+	if (!may_cost(x->e, x->sa->stranger, cost))
+		return NULL;
+	p = mem_new(1, cost);
+	p->message_id = x->header.message_id;
+	p->exchange = x->header.exchange;
+	p->stranger = x->sa->stranger;
+	p->total = f->total;
+	p->due_ms = x->e->now_ms + WHOLE_WITHIN_MS;
+	p->cost = cost;
+	x->e->pieces[p->stranger] += cost;
+	*slot = p;
+	ike_timer_update(x->e, x->sa);
+	return p;
+}
+
+/* text: with its padding. False: no room. */
+static bool keep(struct exchange *x, struct ike_pieces *p, const struct fragment *f,
+	struct span text)
+{
+	if (p->octets + text.len > sizeof(x->e->text)) {
+		x->e->counters.fragments_refused++;
+		return false;
+	}
+	if (!may_cost(x->e, p->stranger, text.len))
+		return false;
+	octets_set(&p->at[f->number - 1], text);
+	p->octets += text.len;
+	p->cost += text.len;
+	x->e->pieces[p->stranger] += text.len;
+	p->n++;
+	if (f->number == 1)
+		p->first = f->sealed.inner;
+	if (p->longest < x->datagram.len)
+		p->longest = x->datagram.len;
+	return true;
+}
+
+/* Into the engine's buffer, as if it had come in one datagram. */
+static enum ike_sk put_together(
+	struct exchange *x, struct ike_pieces *p, struct reader *payloads, uint8_t *first)
+{
+	size_t at = 0;
+
+	for (uint16_t i = 0; i < p->total; i++) {
+		struct reader text;
+
+		if (sk_payload_strip(octets_span(&p->at[i]), &text) != WIRE_OK)
+			return SK_MALFORMED;
+		struct span bytes = rd_rest(&text);
+		memcpy(x->e->text + at, bytes.at, bytes.len);
+		at += bytes.len;
+	}
+	*payloads = rd_over(span_of(x->e->text, at));
+	*first = p->first;
+	if (!x->header.response)
+		ike_flight_learn(x->e, x->sa, x->from, p->longest);
+	return SK_OPENED;
+}
+
+enum ike_sk ike_pieces_take(
+	struct exchange *x, bool repeated, struct reader *payloads, uint8_t *first)
+{
+	struct fragment f;
+
+	x->e->counters.fragments++;
+	if (!x->sa->fragments ||
+		fragment_read(x->datagram, payload_set_first(&x->in, PAYLOAD_SKF), &f) !=
+			WIRE_OK)
+		return SK_FORGED;
+	if (f.total > FRAGMENTS_MAX) {
+		x->e->counters.fragments_refused++;
+		return SK_PARTIAL;
+	}
+	/* RFC 7383 2.6.1: of a request that is done only the first asks for the answer. */
+	if (repeated ? f.number != 1 : !is_new(x, &f))
+		return SK_PARTIAL;
+	if (!ike_sk_open_sealed(x, &f.sealed))
+		return SK_FORGED;
+	if (repeated)
+		return SK_OPENED;
+	struct ike_pieces *p = begin(x, &f);
+	size_t len = f.sealed.sealed.len - SK_TAG_LEN;
+	if (!p || !keep(x, p, &f, span_of(x->e->text, len)) || p->n < p->total)
+		return SK_PARTIAL;
+	enum ike_sk opened = put_together(x, p, payloads, first);
+	ike_pieces_free(x->e, &x->sa->pieces[x->header.response]);
+	ike_timer_update(x->e, x->sa);
+	return opened;
+}

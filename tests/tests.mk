@@ -14,7 +14,8 @@ include tests/sim/sim.mk
 include tests/bench/bench.mk
 include tests/lab/lab.mk
 
-TOOL_TESTS += tests/tools/t-check-floors.py tests/tools/t-check-state.sh tests/tools/t-run.py \
+TOOL_TESTS += tests/tools/t-check-floors.py tests/tools/t-check-state.sh tests/tools/t-check-rfc.py \
+	tests/tools/t-run.py \
 	tests/tools/t-examples.sh tests/tools/t-links.py tests/tools/t-demo.py
 
 # A day of calling, second by second.
@@ -46,7 +47,8 @@ no_aslr = `if setarch -R true 2>/dev/null; then echo setarch -R; fi`
 
 check-local:
 	$(AM_V_at)$(RUN) check --timeout 300 \
-		--as rules tools/check-floors tools/check-state tools/check-format $(TOOL_TESTS) \
+		--as rules tools/check-floors tools/check-state tools/check-format tools/check-rfc \
+		$(TOOL_TESTS) \
 		--as unit --jobs $(TEST_JOBS) $(UNIT_TESTS) \
 		--as corpus $(CORPUS_TESTS) \
 		--as sim --jobs 1 $(SIM:%='% --seeds $(CHECK_SEEDS) --from 1 $(sim_args)')

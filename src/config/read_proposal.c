@@ -6,7 +6,7 @@
  *   rekey bytes 100g packets 1g;           of a child SA, both ways together
  *   reauth 24h;
  *
- * The names are those that other implementations use too. What is widely known and not
+ * RFC 7296 3.3.4: the administrator says which suites are acceptable. The names are those that other implementations use too. What is widely known and not
  * here is refused as such, so that nobody looks for a spelling mistake.
  */
 #include "config/block.h"

@@ -110,7 +110,8 @@ void read_vip(struct draft *d, const struct stmt *s, struct args *a, void *into)
 
 /* ---- secret ------------------------------------------------------------------- */
 
-/* A key file made with an editor ends in a newline that nobody meant. */
+/* A key file made with an editor ends in a newline that nobody meant. All else is the key,
+ * without a terminator (RFC 7296 2.15). */
 static void drop_newline(struct secret *s)
 {
 	if (s->len > 0 && s->b[s->len - 1] == '\n')

@@ -1,4 +1,4 @@
-/* esp/esp.h - the ESP data path, buffer to buffer (RFC 4303, 3948, 4301).
+/* esp/esp.h - the ESP data path, buffer to buffer (RFC 4303, 3948; RFC 4301 3.2).
  *
  * A dataplane holds the SA database and each scope's SPD, and turns batches of packets
  * into batches of packets: what came out of the TUN into datagrams for the network, what

@@ -1,6 +1,6 @@
 /* esp/outbound.c - from the TUN to the network.
  *
- * Obeys RFC 4301 5.1 (processing order), 5.1.2 (tunnel headers), RFC 4303
+ * Obeys RFC 4301 4.1 (both modes), RFC 4301 5.1 and 5.1.2 (order, tunnel headers), RFC 4303
  * 3.3 and 2.4 (padding), RFC 4106, RFC 7634. A packet is sealed where it lies. The outer
  * IP header, and UDP's in front of it (RFC 3948 2.1), are the socket's to write; what they
  * must say is left in the packet's fields.

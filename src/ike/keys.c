@@ -139,7 +139,7 @@ void ike_keys_child(const struct ike_sa *sa, struct ike_child *child,
 	wipe(keymat, sizeof(keymat));
 }
 
-/* What only the initial exchanges need. SK_d stays, for further children. */
+/* What only the initial exchanges need (RFC 7296 2.12). SK_d stays, for further children. */
 void ike_keys_forget_init(struct ike_sa *sa)
 {
 	kex_free(sa->kex);

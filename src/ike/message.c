@@ -85,7 +85,7 @@ void ike_reply_send(struct exchange *x)
 }
 
 /* The message is the request's mirror: its SPIs, its ID. Never longer than the request
- * that it answers by more than a few octets, and limited in number. */
+ * that it answers by more than a few octets, and limited in number (RFC 7296 2.4). */
 void ike_answer_stateless(struct exchange *x, uint16_t type, struct span data)
 {
 	struct ike_header h = x->header;
@@ -176,6 +176,7 @@ bool ike_notify_find(const struct payload_set *in, uint16_t type, struct span *d
 	return false;
 }
 
+/* RFC 7296 3.10.1: an error that we do not know is one, too. */
 uint16_t ike_notify_error(const struct payload_set *in)
 {
 	const struct payload *p = NULL;

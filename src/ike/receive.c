@@ -1,6 +1,7 @@
 /* ike/receive.c - a datagram, up to the exchange that it belongs to.
  *
- * Header and version, SA, message ID, integrity (RFC 7296 2.1 to 2.3, 2.5, 2.11, 2.21.4):
+ * Header and version, SA, message ID, integrity (RFC 7296 1.5, 2.1 to 2.3, 2.5, 2.11, 2.21.4,
+ * 3.1):
  * what does not pass is dropped and counted here. Leaves what may happen to dispatch.c.
  */
 #include "ike/sa.h"

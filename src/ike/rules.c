@@ -10,7 +10,7 @@
 
 #define P(type) PAYLOAD_BIT(PAYLOAD_##type)
 
-/* What peers may add anywhere, to be ignored (RFC 7296 1.2, 2.5, 3.12). */
+/* What peers may add anywhere, to be ignored (RFC 7296 1.2, 2.5, 3.12, 4). */
 #define EXTRAS (P(NOTIFY) | P(VENDOR))
 /* IKE_AUTH of peers that could do more than we ask for. */
 #define AUTH_EXTRAS                                                                   \

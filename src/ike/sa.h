@@ -22,7 +22,7 @@ enum {
 	IKE_COOKIE_MAX = 64,
 	IKE_OUT_MAX = 60000, /* our own messages, certificates included */
 	IKE_FLIGHT_MAX = IKE_OUT_MAX + 128 * 64, /* the same in fragments */
-	IKE_INIT_MAX = 4096 /* longest IKE_SA_INIT that we keep for AUTH */
+	IKE_INIT_MAX = 4096 /* an IKE_SA_INIT that AUTH signs; RFC 7296 2: 3000 or more */
 };
 
 #define IKE_NEVER UINT64_MAX

@@ -39,7 +39,7 @@ static void send_request(struct ike_engine *e, struct ike_sa *sa)
 	struct message m = message_begin(e->request, sizeof(e->request), &h);
 	struct wire_sa offer = {.n = 0};
 
-	/* RFC 7296 2.6: the cookie comes first, all else stays as it was. */
+	/* RFC 7296 2.6, 2.6.1: the cookie comes first, all else stays as it was. */
 	if (sa->cookie.len > 0)
 		ike_notify_write(&m, N_COOKIE, octets_span(&sa->cookie));
 	ike_suites_offer(&sa->conn->proposals, 0, &offer);

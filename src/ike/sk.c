@@ -1,4 +1,4 @@
-/* ike/sk.c - the Encrypted payload: sealing and opening (RFC 7296 3.14, RFC 5282).
+/* ike/sk.c - the Encrypted payload: sealing and opening (RFC 7296 3.14, RFC 5282 3.1).
  *
  * The IV of our own messages is member (8 bits) | zero (16) | counter (40): each direction
  * of an SA has a key of its own, so a counter that is never set back is never used twice.

@@ -1,6 +1,8 @@
-/* ike/suites.c - which algorithms both sides can use (RFC 7296 2.7, 3.3; RFC 5282, 7634).
+/* ike/suites.c - which algorithms both sides can use (RFC 7296 2.7, 3.3, 3.3.1,
+ * 5; RFC 5282 7.3, 8; RFC 7634).
  *
- * AEAD ciphers only, so a proposal has no integrity transform, or NONE. Each suite of the
+ * AEAD ciphers only (so never NULL twice: RFC 4301 4.2, RFC 4303 5), so a proposal has no
+ * integrity transform, or NONE. Each suite of the
  * configuration is offered as a proposal of its own: what is chosen is one that stands
  * there, not a mixture. Leaves the octets to wire/sa_payload.h.
  */

@@ -3,7 +3,7 @@
  * A rule for any peer lets each name its own selectors, and traffic takes the newest SA
  * that has them. Two clients behind one NAT in transport mode, two sites with the same
  * private network, or a peer with keys and bad intentions would get each other's packets.
- * RFC 3948 5.2: such connections MUST be kept apart, by disallowing them or otherwise.
+ * RFC 3948 5.1, 5.2: such connections MUST be kept apart, by disallowing them or otherwise.
  *
  * Who has been heard from in the last ten seconds keeps what he has, and the newcomer is
  * refused (TS_UNACCEPTABLE). Else the newcomer gets it, and the other's SA is deleted: he

@@ -1,7 +1,7 @@
 /* plane/children.h - what the plane itself must remember of each child SA: whither it
  * sends, for path MTU, and its number, for queries of usage.
  *
- * RFC 4301 8.2, RFC 8085 5.2: an ICMP error for path MTU is not authentic. It counts if it
+ * RFC 4301 8.2, 8.2.2; RFC 8085 5.2: an ICMP error for path MTU is not authentic. It counts if it
  * quotes a packet of ours, addresses, ports and SPI; then for all SAs that send the same
  * way, never below the family's minimum (576, 1280), a few times a second, and for ten
  * minutes. It costs two look-ups, however many SAs there are.

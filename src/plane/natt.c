@@ -1,4 +1,5 @@
-/* plane/natt.c - the non-ESP marker (RFC 3948 2.2) and the keepalive (2.3). */
+/* plane/natt.c - the non-ESP marker (RFC 3948 2.2, RFC 7296 2) and the keepalive
+ * (RFC 3948 2.3). */
 #include "config.h"
 
 #include "plane/natt.h"

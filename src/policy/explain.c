@@ -1,8 +1,8 @@
 /* policy/explain.c - a verdict with its reasons, and the built-in exemptions.
  *
- * RFC 4301 5 wants every packet judged by the SPD; what is exempt here is what would make
+ * RFC 4301 5 and 5.2 want every packet judged by the SPD; what is exempt here is what would make
  * that impossible: IKE itself, ESP and AH (their SA judges them), IPv6 neighbour
- * discovery (RFC 4861), and ICMP errors for path MTU (RFC 4301 8.2) that quote our own
+ * discovery (RFC 4861), and ICMP errors for path MTU (RFC 4301 6.1.1, 8.2) that quote our own
  * packets. No I/O: ctl/ prints, port/ installs the same list in the guard.
  */
 #include "policy/explain.h"

@@ -1,4 +1,4 @@
-/* wire/ike_header.c - the IKE header (RFC 7296 3.1).
+/* wire/ike_header.c - the IKE header (RFC 7296 2.5, 3.1).
  *
  * Leaves the judgement on versions, SPIs and message IDs to ike/.
  */

@@ -1,5 +1,5 @@
 /* wire/message.c - writing IKE messages (RFC 7296 3.1, 3.2) and the frame of the encrypted
- * payload (RFC 7296 3.14, RFC 5282 3).
+ * payload (RFC 7296 3.14, RFC 5282 3, 5.1).
  *
  * Leaves encryption, message IDs and retransmission to ike/.
  */

@@ -1,4 +1,4 @@
-/* wire/sa_payload.c - proposals, transforms, attributes (RFC 7296 3.3.1 to 3.3.5).
+/* wire/sa_payload.c - proposals, transforms, attributes (RFC 7296 3.3, 3.3.1 to 3.3.5).
  *
  * Leaves the choice among proposals to ike/. Numbers of proposals are carried, not
  * checked: the answer only repeats the one that was chosen.

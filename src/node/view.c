@@ -58,6 +58,26 @@ static int weight(enum vip_state s)
 	return weights[s];
 }
 
+/* The first address that a bound VIP does without; NULL: it has them all. */
+static const struct place *missing_place(const struct scope *s)
+{
+	for (unsigned i = 0; !s->is_host && i < s->n_places; i++)
+		if (!place_serves(&s->places[i]))
+			return &s->places[i];
+	return NULL;
+}
+
+static void look_partial(const struct node *n, const struct scope *s,
+	const struct place *bound, struct vip_view *out)
+{
+	const struct place *p = missing_place(s);
+
+	if (!p)
+		return;
+	out->partial_ms = p->since_ms > bound->since_ms ? p->since_ms : bound->since_ms;
+	place_reason(n, s, p, out->partial, sizeof(out->partial));
+}
+
 static void look_places(const struct node *n, const struct scope *s, struct vip_view *out)
 {
 	const struct place *best = NULL;
@@ -83,6 +103,8 @@ static void look_places(const struct node *n, const struct scope *s, struct vip_
 	else
 		out->owner = claims_owner(&n->claims, &best->addr);
 	place_reason(n, s, best, out->reason, sizeof(out->reason));
+	if (best->state == VIP_BOUND)
+		look_partial(n, s, best, out);
 }
 
 bool node_look_vip(const struct node *n, uint16_t scope, struct vip_view *out)

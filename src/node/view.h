@@ -33,6 +33,8 @@ struct vip_view {
 	unsigned peers, peers_up;
 	bool stuck; /* not released: the data thread does not acknowledge the closed gate */
 	char reason[128]; /* why it is not bound; empty when it is */
+	uint64_t partial_ms; /* bound, but not with all its addresses, since; 0: it is */
+	char partial[128]; /* why not */
 };
 
 enum peer_state {

@@ -294,6 +294,28 @@ static void each_address_has_a_state_of_its_own(void **state)
 	lab_free(l);
 }
 
+/* Since when, so that whoever looks can give the cluster time to start the second. */
+static void a_bound_vip_says_which_address_it_lacks(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	lab_start(l, SERVER, SERVER_WITH(ALONE, "address 192.0.2.10, 2001:db8::10;"));
+	assert_int_equal(vip_of(l, SERVER).partial_ms, 0); /* not bound at all */
+	lab_run(l, 1000);
+	lab_address(l, SERVER, VIP, NODE_ADDR_PRESENT);
+	uint64_t bound_ms = vip_of(l, SERVER).since_ms;
+	lab_run(l, 3000);
+	assert_int_equal(vip_of(l, SERVER).partial_ms, bound_ms);
+	assert_non_null(strstr(vip_of(l, SERVER).partial, "2001:db8::10 is not on this"));
+	lab_address(l, SERVER, "2001:db8::10", NODE_ADDR_PRESENT);
+	assert_int_equal(vip_of(l, SERVER).partial_ms, 0);
+	lab_run(l, 3000);
+	lab_address(l, SERVER, "2001:db8::10", NODE_ADDR_GONE);
+	assert_true(vip_of(l, SERVER).partial_ms >= bound_ms + 6000);
+	lab_free(l);
+}
+
 /* After a second without the data thread's word there is one warning, and the VIP is not
  * shown as cleanly released; when the word comes, it is. */
 static void a_gate_that_is_not_acknowledged_raises_an_alarm(void **state)
@@ -381,6 +403,7 @@ int main(void)
 		cmocka_unit_test(each_address_has_its_own_life),
 		cmocka_unit_test(not_bound_again_before_the_gate_is_acknowledged),
 		cmocka_unit_test(each_address_has_a_state_of_its_own),
+		cmocka_unit_test(a_bound_vip_says_which_address_it_lacks),
 		cmocka_unit_test(a_gate_that_is_not_acknowledged_raises_an_alarm),
 		cmocka_unit_test(each_binding_has_a_new_activation),
 		cmocka_unit_test(shutdown_says_goodbye_and_exits),

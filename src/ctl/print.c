@@ -76,6 +76,8 @@ void print_vip(const json_t *vip)
 	}
 	if (strcmp(text_of(vip, "reason"), "-") != 0)
 		printf("  - %s", text_of(vip, "reason"));
+	else if (strcmp(text_of(vip, "trouble"), "-") != 0)
+		printf("  - %s", text_of(vip, "trouble"));
 	putchar('\n');
 }
 

@@ -15,6 +15,7 @@
 #include "base/rate.h"
 #include "daemon/activation.h"
 #include "daemon/journal.h"
+#include "daemon/mending.h"
 #include "daemon/options.h"
 #include "daemon/store.h"
 #include "node/node.h"
@@ -79,7 +80,8 @@ struct daemon {
 	int guard_fd; /* tells when the guard's table is touched; -1: none */
 	char *guard_listing; /* the table as we left it; NULL: not known */
 	struct rate guard_words;
-	uint64_t refused; /* reports of PLANE_REFUSED */
+	struct mending mending;
+	uint64_t refused; /* reports of PLANE_REFUSED and PLANE_UNSTEERED */
 	struct control *control;
 	struct store store; /* outlives the machine's restart */
 	struct store boot_store; /* of this boot only */

@@ -52,8 +52,10 @@ static void drain_watch(struct daemon *d)
 		ev.u.address.state = states[w.kind];
 		step_node(d, &ev);
 	}
-	if (any && !d->exiting)
-		plane_refresh(d->plane);
+	if (!any || d->exiting)
+		return;
+	mending_heed(d); /* what a refresh puts right unseen is to be told */
+	plane_refresh(d->plane);
 }
 
 static int32_t on_watch(int32_t fd, int32_t revents, void *data)
@@ -86,20 +88,6 @@ static int32_t on_sockets(int32_t fd, int32_t revents, void *data)
 }
 
 /* ---- the data plane ------------------------------------------------------------------ */
-
-static bool on_refused(
-	struct daemon *d, const struct plane_report *r, struct node_event *ev)
-{
-	d->refused++;
-	if (r->u.refused.id == 0) {
-		tell(d, EVENT_ERROR, "plane-refused", "%s", r->u.refused.text);
-		return false;
-	}
-	ev->kind = NODE_REFUSED;
-	ev->u.refused.id = r->u.refused.id;
-	ev->u.refused.why = r->u.refused.text;
-	return true;
-}
 
 /* SAs without a way for packets would look alive. Whoever runs us starts us again, and a
  * start makes the interface; until then the guard keeps everything closed. */
@@ -137,7 +125,15 @@ static bool event_of_report(
 		ev->u.datagram.bytes = span_of(r->u.ike.bytes, r->u.ike.len);
 		return true;
 	case PLANE_REFUSED:
-		return on_refused(d, r, ev);
+		d->refused++;
+		ev->kind = NODE_REFUSED;
+		ev->u.refused.id = r->u.refused.id;
+		ev->u.refused.why = r->u.refused.text;
+		return true;
+	case PLANE_UNSTEERED:
+		d->refused++;
+		mending_refused(d, r->u.unsteered.scope, r->u.unsteered.text);
+		return false;
 	case PLANE_LOST:
 		on_lost(d);
 		return false;
@@ -190,7 +186,8 @@ bool feed_open(struct daemon *d, struct config *c, char *why, size_t why_cap)
 	d->housekeeping_fd = -1;
 	d->sockets = sockets_new(DAEMON_MARK);
 	d->announcer = announcer_new();
-	if (!step_open(d) || !look_open(d) || !d->sockets || !d->announcer) {
+	if (!step_open(d) || !look_open(d) || !mending_open(d) || !d->sockets ||
+		!d->announcer) {
 		snprintf(why, why_cap, "cannot make sockets");
 		return false;
 	}
@@ -218,6 +215,7 @@ void feed_close(struct daemon *d)
 {
 	feed_leave_cluster(d);
 	look_close(d);
+	mending_close(d);
 	step_close(d);
 	guarding_unwatch(d);
 	watch_close(d->watch);

@@ -22,8 +22,25 @@ static json_t *guard_json(const struct guard_counts *c)
 		value_count(c->blocked_in), "blocked_out", value_count(c->blocked_out));
 }
 
-static json_t *vip_json(
-	const struct vip_view *v, const struct guard_counts *dropped, uint64_t now_ms)
+/* The cluster starts a VIP's addresses one after the other: not said before this. */
+enum { PARTIAL_AFTER_MS = 15000 };
+
+/* Bound, and not as it should be; empty: it is. */
+static const char *vip_trouble(const struct daemon *d, const struct vip_view *v)
+{
+	const char *steering = mending_trouble(d, v->scope);
+
+	if (v->state != VIP_BOUND)
+		return "";
+	if (steering)
+		return steering;
+	return v->partial_ms != 0 && clock_now_ms() - v->partial_ms >= PARTIAL_AFTER_MS
+		       ? v->partial
+		       : "";
+}
+
+static json_t *vip_json(struct daemon *d, const struct vip_view *v,
+	const struct guard_counts *dropped, uint64_t now_ms)
 {
 	json_t *addrs = json_array();
 
@@ -32,11 +49,11 @@ static json_t *vip_json(
 			json_pack("{s:o,s:b,s:s}", "address", value_addr(&v->addrs[i]),
 				"present", v->addr_present[i], "state",
 				vip_state_name(v->addr_state[i])));
-	return json_pack("{s:s,s:s,s:o,s:i,s:o,s:i,s:i,s:s,s:b,s:o}", "name", v->name,
+	return json_pack("{s:s,s:s,s:o,s:i,s:o,s:i,s:i,s:s,s:b,s:s,s:o}", "name", v->name,
 		"state", vip_state_name(v->state), "addresses", addrs, "owner", v->owner,
 		"since_ms", value_age(now_ms, v->since_ms), "peers", (int)v->peers,
 		"peers_up", (int)v->peers_up, "reason", v->reason, "stuck", v->stuck,
-		"guard", guard_json(dropped));
+		"trouble", vip_trouble(d, v), "guard", guard_json(dropped));
 }
 
 json_t *report_vips(struct daemon *d)
@@ -51,7 +68,7 @@ json_t *report_vips(struct daemon *d)
 	for (unsigned scope = 0; scope < look.n_scopes && scope <= SCOPE_MAX; scope++)
 		if (node_look_vip(d->node, (uint16_t)scope, &vip))
 			json_array_append_new(
-				out, vip_json(&vip, &dropped[scope], clock_now_ms()));
+				out, vip_json(d, &vip, &dropped[scope], clock_now_ms()));
 	return out;
 }
 
@@ -200,11 +217,18 @@ static void vip_problems(struct daemon *d, const struct node_view *look, json_t 
 	char text[256];
 
 	for (unsigned scope = 0; scope < look->n_scopes; scope++) {
-		if (!node_look_vip(d->node, (uint16_t)scope, &v) ||
-			!(v.stuck || v.state == VIP_MUTE))
+		if (!node_look_vip(d->node, (uint16_t)scope, &v))
 			continue;
-		snprintf(text, sizeof(text), "%s is %s: %s", v.name,
-			v.stuck ? "not released" : "mute", v.reason);
+		const char *trouble = vip_trouble(d, &v);
+		if (trouble == mending_trouble(d, STEERING_NO_SCOPE))
+			trouble = ""; /* said once for all */
+		if (v.stuck || v.state == VIP_MUTE)
+			snprintf(text, sizeof(text), "%s is %s: %s", v.name,
+				v.stuck ? "not released" : "mute", v.reason);
+		else if (trouble[0])
+			snprintf(text, sizeof(text), "%s: %s", v.name, trouble);
+		else
+			continue;
 		add_problem(list, text);
 	}
 }
@@ -218,6 +242,8 @@ static json_t *problems_json(struct daemon *d, const struct node_view *look)
 	cluster_problems(look, list);
 	if (d->stalled)
 		add_problem(list, "the data thread does not answer: kill vipsecd");
+	if (mending_trouble(d, STEERING_NO_SCOPE))
+		add_problem(list, mending_trouble(d, STEERING_NO_SCOPE));
 	vip_problems(d, look, list);
 	node_each_peer(d->node, count_lost, &lost);
 	if (lost > 0) {

@@ -11,6 +11,7 @@ vipsecd_SOURCES = src/daemon/main.c src/daemon/daemon.h \
 	src/daemon/journal.c src/daemon/journal.h \
 	src/daemon/lockfile.c src/daemon/lockfile.h \
 	src/daemon/look.c src/daemon/look.h \
+	src/daemon/mending.c src/daemon/mending.h \
 	src/daemon/options.c src/daemon/options.h \
 	src/daemon/pending.c src/daemon/pending.h \
 	src/daemon/privileges.c src/daemon/privileges.h \

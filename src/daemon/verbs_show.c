@@ -59,8 +59,11 @@ void verb_vip_status(const struct request *r)
 	}
 	const char *state = json_string_value(json_object_get(vip, "state"));
 	/* Not bound, and not clean either: the agent must not take it for stopped. */
+	const char *trouble = json_string_value(json_object_get(vip, "trouble"));
 	if (json_is_true(json_object_get(vip, "stuck")))
 		answer(r, 1, json_string_value(json_object_get(vip, "reason")), vip);
+	else if (trouble[0])
+		answer(r, 3, NULL, vip);
 	else
 		answer(r, strcmp(state, vip_state_name(VIP_BOUND)) == 0 ? 0 : 7, NULL,
 			vip);

@@ -20,6 +20,7 @@
 #include "base/entropy.h"
 #include "esp/esp.h"
 #include "routing/netlink.h"
+#include "routing/steering.h"
 
 struct plane;
 
@@ -41,8 +42,9 @@ enum plane_report_kind {
 	PLANE_GATE_CLOSED,
 	PLANE_IKE, /* a datagram to port 4500 with the non-ESP marker, removed */
 	PLANE_LOST, /* somebody took the TUN away: no packet passes any more */
-	PLANE_REFUSED /* an SA could not be added: id, why in text; id 0: a scope could not
-			 be steered */
+	PLANE_REFUSED, /* an SA could not be added: id, why in text */
+	PLANE_UNSTEERED /* a scope could not be steered, why in text: plane_mend() tries
+			   again */
 };
 
 struct plane_report {
@@ -63,6 +65,10 @@ struct plane_report {
 			uint32_t id;
 			char text[96];
 		} refused;
+		struct {
+			uint16_t scope;
+			char text[96];
+		} unsteered;
 	} u;
 };
 
@@ -83,6 +89,10 @@ void plane_policy(struct plane *p, uint16_t scope, struct spd *spd,
  * works out source addresses and MTUs anew. Cheap enough for each such event, but not for
  * each of a thousand: once a drained batch of events. */
 void plane_refresh(struct plane *p);
+/* Others may change our routing rules, routes and device, too (routing/steering.h). */
+int plane_touched_fd(const struct plane *p); /* readable: ask plane_touched() */
+bool plane_touched(struct plane *p); /* true: plane_mend() is to look */
+void plane_mend(struct plane *p, struct steering_found *found);
 /* Raw ESP and UDP 4500 sockets of an address. 0, or an errno. */
 int plane_bind(struct plane *p, uint16_t scope, const struct addr *local);
 void plane_unbind(struct plane *p, const struct addr *local);

@@ -39,8 +39,8 @@ struct plane {
 	struct locals locals;
 	int epoll;
 	uint8_t *ike_bytes; /* of the report handed out last */
-	struct plane_report refused; /* a steering that failed, to be reported */
-	bool has_refused;
+	struct plane_report unsteered; /* a steering that failed, to be reported */
+	bool has_unsteered;
 	struct snapshot snapshot;
 	pthread_t thread;
 	struct data data; /* the data thread's, but for orders and reports */
@@ -170,10 +170,10 @@ int plane_fd(const struct plane *p)
 
 static bool next_report(struct plane *p, struct plane_report *out)
 {
-	if (!p->has_refused)
+	if (!p->has_unsteered)
 		return report_next(p->data.reports, out);
-	*out = p->refused;
-	p->has_refused = false;
+	*out = p->unsteered;
+	p->has_unsteered = false;
 	return true;
 }
 
@@ -194,14 +194,15 @@ bool plane_next_report(struct plane *p, struct plane_report *out)
 static void steer(struct plane *p, uint16_t scope, const struct spd *spd,
 	const struct addr *addrs, size_t n_addrs)
 {
-	struct plane_report r = {.kind = PLANE_REFUSED};
-	char why[64] = "";
+	struct plane_report r = {.kind = PLANE_UNSTEERED};
+	char *why = r.u.unsteered.text;
 
-	if (steering_set(p->steering, scope, spd, addrs, n_addrs, why, sizeof(why)))
+	r.u.unsteered.scope = scope;
+	if (steering_set(p->steering, scope, spd, addrs, n_addrs, why,
+		    sizeof(r.u.unsteered.text)))
 		return;
-	snprintf(r.u.refused.text, sizeof(r.u.refused.text), "scope %u: %s", scope, why);
-	p->refused = r;
-	p->has_refused = true;
+	p->unsteered = r;
+	p->has_unsteered = true;
 	report_wake(p->data.reports);
 }
 
@@ -223,6 +224,21 @@ void plane_policy(struct plane *p, uint16_t scope, struct spd *spd,
 void plane_refresh(struct plane *p)
 {
 	steering_refresh(p->steering);
+}
+
+int plane_touched_fd(const struct plane *p)
+{
+	return steering_fd(p->steering);
+}
+
+bool plane_touched(struct plane *p)
+{
+	return steering_touched(p->steering);
+}
+
+void plane_mend(struct plane *p, struct steering_found *found)
+{
+	steering_mend(p->steering, found);
 }
 
 static void give_local(struct plane *p, enum order_kind kind, struct local *l)

@@ -85,13 +85,13 @@ static bool bring_up(int fd, const char *name)
 	return ioctl(fd, SIOCSIFFLAGS, &r) == 0;
 }
 
-static bool configure(const char *name)
+static bool configure(const char *name, uint32_t mtu)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return false;
-	bool ok = set_mtu(fd, name, DEVICE_MTU_DEFAULT - DEVICE_OVERHEAD);
+	bool ok = set_mtu(fd, name, mtu);
 	set_ipv6_knob(name, "disable_ipv6", "0");
 	set_ipv6_knob(name, "addr_gen_mode", "1"); /* no link-local address */
 	set_ipv6_knob(name, "accept_ra", "0");
@@ -108,11 +108,19 @@ bool device_open(struct device *d, const char *name, char *why, size_t why_cap)
 	if (d->fd < 0)
 		return fail(why, why_cap, "cannot open the TUN device", name);
 	d->ifindex = if_nametoindex(name);
-	if (d->ifindex != 0 && configure(name))
+	if (d->ifindex != 0 && configure(name, DEVICE_MTU_DEFAULT - DEVICE_OVERHEAD))
 		return true;
 	fail(why, why_cap, "cannot configure the TUN device", name);
 	close(d->fd);
 	return false;
+}
+
+/* Below 1280 octets IPv6 leaves a device, and comes back with the defaults: all is set. */
+bool device_mend(const struct device *d, uint32_t mtu, char *why, size_t why_cap)
+{
+	if (configure(d->name, mtu))
+		return true;
+	return fail(why, why_cap, "cannot configure the TUN device", d->name);
 }
 
 void device_close(struct device *d, bool keep)
@@ -130,6 +138,25 @@ static uint32_t mtu_of(int fd, const char *name)
 
 	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
 	return ioctl(fd, SIOCGIFMTU, &r) == 0 && r.ifr_mtu > 0 ? (uint32_t)r.ifr_mtu : 0;
+}
+
+enum device_state device_look(const struct device *d, uint32_t mtu)
+{
+	struct ifreq r = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	enum device_state state = DEVICE_FIT;
+
+	if (fd < 0)
+		return DEVICE_FIT; /* not known: whoever asks will ask again */
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", d->name);
+	if (ioctl(fd, SIOCGIFFLAGS, &r) != 0)
+		state = DEVICE_GONE;
+	else if ((r.ifr_flags & IFF_UP) == 0)
+		state = DEVICE_DOWN;
+	else if (mtu_of(fd, d->name) < mtu)
+		state = DEVICE_NARROW;
+	close(fd);
+	return state;
 }
 
 static bool is_among(const struct sockaddr *name, const struct addr *addrs, size_t n)
@@ -193,8 +220,11 @@ uint32_t device_inner_mtu(const struct device *d, const struct addr *addrs, size
 						     : DEVICE_MTU_MIN;
 	if (mtu > DEVICE_MTU_MAX)
 		mtu = DEVICE_MTU_MAX;
-	if (mtu_of(fd, d->name) < mtu)
+	uint32_t now = mtu_of(fd, d->name);
+	if (now >= DEVICE_MTU_MIN && now < mtu)
 		set_mtu(fd, d->name, mtu);
+	else if (now < mtu)
+		(void)configure(d->name, mtu); /* somebody took IPv6 from it */
 	close(fd);
 	return mtu;
 }

@@ -24,6 +24,11 @@ struct device {
 
 /* Makes or adopts the persistent device, configures it, brings it up. False: why. */
 bool device_open(struct device *d, const char *name, char *why, size_t why_cap);
+/* Up, and wide enough? What others have changed of it (or taken away) is set anew. */
+enum device_state { DEVICE_FIT, DEVICE_DOWN, DEVICE_NARROW, DEVICE_GONE };
+enum device_state device_look(const struct device *d, uint32_t mtu);
+bool device_mend(const struct device *d, uint32_t mtu, char *why, size_t why_cap)
+	__attribute__((warn_unused_result));
 /* keep: the device stays, and with it its routes. */
 void device_close(struct device *d, bool keep);
 

@@ -59,16 +59,20 @@ static void put_addr(struct nl_msg *m, int type, const struct addr *a)
 
 /* The kernel takes neither 0 nor 65535 as an end of a range. Port 0 does not occur; a
  * datagram from or to 65535 is not steered, so the guard drops it. */
+void netlink_clamp_ports(uint16_t *lo, uint16_t *hi)
+{
+	if (*hi == UINT16_MAX)
+		*hi = UINT16_MAX - 1;
+	if (*lo > *hi)
+		*lo = *hi;
+}
+
 static void put_ports(struct nl_msg *m, int type, uint16_t lo, uint16_t hi)
 {
-	struct fib_rule_port_range range = {.start = lo, .end = hi};
-
 	if (lo == 0)
 		return;
-	if (range.end == UINT16_MAX)
-		range.end = UINT16_MAX - 1;
-	if (range.start > range.end)
-		range.start = range.end;
+	netlink_clamp_ports(&lo, &hi);
+	struct fib_rule_port_range range = {.start = lo, .end = hi};
 	nla_put(m, type, sizeof(range), &range);
 }
 
@@ -118,6 +122,16 @@ int netlink_add_rule(struct nl_sock *s, const struct rule *r)
 	return nl_send_sync(s, m);
 }
 
+static int take_rule(void *ctx, const struct rule *r)
+{
+	return netlink_add_rule(ctx, r);
+}
+
+struct rule_sink netlink_rules(struct nl_sock *s)
+{
+	return (struct rule_sink){.take = take_rule, .ctx = s};
+}
+
 /* ---- what a dump has met and is to be deleted ------------------------------------- */
 
 struct doomed {
@@ -146,8 +160,8 @@ static void doom(struct sweep *sweep, struct nlmsghdr *seen, int delete_type)
 	list_add(&sweep->doomed, &d->link);
 }
 
-static int dump(
-	struct nl_sock *s, int type, int family, nl_recvmsg_msg_cb_t each, void *arg)
+int netlink_dump(struct nl_sock *s, int type, int family,
+	int (*each)(struct nl_msg *m, void *arg), void *arg)
 {
 	nl_socket_modify_cb(s, NL_CB_VALID, NL_CB_CUSTOM, each, arg);
 	int err = nl_rtgen_request(s, type, family, NLM_F_DUMP);
@@ -182,7 +196,7 @@ static int sweep_families(
 	for (size_t i = 0; i < 2; i++) {
 		struct sweep sweep = {.lo = lo, .hi = hi};
 		list_init(&sweep.doomed);
-		int err = dump(s, type, families[i], each, &sweep);
+		int err = netlink_dump(s, type, families[i], each, &sweep);
 		int deleted = delete_doomed(s, &sweep);
 		/* A kernel without IPv6 has nothing there to delete. */
 		if (err == 0 || families[i] == AF_INET6)
@@ -273,6 +287,16 @@ int netlink_add_route(struct nl_sock *s, const struct route *r)
 	return nl_send_sync(s, m);
 }
 
+static int take_route(void *ctx, const struct route *r)
+{
+	return netlink_add_route(ctx, r);
+}
+
+struct route_sink netlink_routes(struct nl_sock *s)
+{
+	return (struct route_sink){.take = take_route, .ctx = s};
+}
+
 /* ---- the main table ------------------------------------------------------------------ */
 
 struct reading {
@@ -317,5 +341,6 @@ int netlink_read_main(struct nl_sock *s, enum addr_family family,
 {
 	struct reading reading = {.family = family, .out = out, .max = max, .n = n};
 
-	return dump(s, RTM_GETROUTE, kernel_family((uint8_t)family), on_main, &reading);
+	return netlink_dump(
+		s, RTM_GETROUTE, kernel_family((uint8_t)family), on_main, &reading);
 }

@@ -36,15 +36,38 @@ struct route {
 	uint32_t metric;
 };
 
+/* Where rules and routes go: into the kernel, or beside what it has. take: 0, or a code
+ * that ends it. */
+struct rule_sink {
+	int (*take)(void *ctx, const struct rule *r);
+	void *ctx;
+};
+
+struct route_sink {
+	int (*take)(void *ctx, const struct route *r);
+	void *ctx;
+};
+
 struct nl_sock *netlink_open(void); /* NULL: errno */
 void netlink_close(struct nl_sock *s);
 
 int netlink_add_rule(struct nl_sock *s, const struct rule *r);
+/* No range of the kernel's may reach port 65535: what becomes of one that does. */
+void netlink_clamp_ports(uint16_t *lo, uint16_t *hi);
 /* Every rule of ours (by protocol) with a preference from lo to hi. */
 int netlink_delete_rules(struct nl_sock *s, uint32_t lo, uint32_t hi);
 int netlink_add_route(struct nl_sock *s, const struct route *r);
 /* Every route of ours in the tables lo to hi. */
 int netlink_flush_tables(struct nl_sock *s, uint32_t lo, uint32_t hi);
+
+/* The two sinks into the kernel. */
+struct rule_sink netlink_rules(struct nl_sock *s);
+struct route_sink netlink_routes(struct nl_sock *s);
+
+struct nl_msg;
+/* Hands each message of a dump to each() (a callback as libnl wants it). */
+int netlink_dump(struct nl_sock *s, int type, int family,
+	int (*each)(struct nl_msg *m, void *arg), void *arg);
 
 struct netlink_route { /* one of the main table's, as read */
 	struct prefix dst;

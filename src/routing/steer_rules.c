@@ -62,36 +62,36 @@ static const uint8_t spoken[] = {IP_ICMP, IP_IPIP, IP_TCP, IP_UDP, IPPROTO_DCCP,
 	IPPROTO_GRE, PROTO_L2TP, IPPROTO_SCTP, IPPROTO_UDPLITE};
 
 /* Any port, but a port: as two rules, since no range may reach 65535. */
-static int add_udp_rules(struct nl_sock *netlink, struct rule r)
+static int add_udp_rules(const struct rule_sink *to, struct rule r)
 {
 	r.dport_lo = 1;
 	r.dport_hi = UINT16_MAX;
-	int err = netlink_add_rule(netlink, &r);
+	int err = to->take(to->ctx, &r);
 	if (err < 0)
 		return err;
 	r.dport_lo = 0;
 	r.sport_lo = 1;
 	r.sport_hi = UINT16_MAX;
-	return netlink_add_rule(netlink, &r);
+	return to->take(to->ctx, &r);
 }
 
-static int add_rule(struct nl_sock *netlink, const struct rule *r, bool own)
+static int add_rule(const struct rule_sink *to, const struct rule *r, bool own)
 {
 	bool ports = r->sport_lo != 0 || r->dport_lo != 0;
 
 	if (own && r->family == ADDR_V4 && r->proto == IP_UDP && !ports)
-		return add_udp_rules(netlink, *r);
-	return netlink_add_rule(netlink, r);
+		return add_udp_rules(to, *r);
+	return to->take(to->ctx, r);
 }
 
 /* own: packets between the machines themselves (IKE, ESP) have these addresses, too. */
-static int add_steering_rule(struct nl_sock *netlink, struct rule r, bool own)
+static int add_steering_rule(const struct rule_sink *to, struct rule r, bool own)
 {
 	if (r.family != ADDR_V4 || r.proto != IP_ANY)
-		return add_rule(netlink, &r, own);
+		return add_rule(to, &r, own);
 	for (size_t i = 0; i < sizeof(spoken); i++) {
 		r.proto = spoken[i];
-		int err = add_rule(netlink, &r, own);
+		int err = add_rule(to, &r, own);
 		if (err < 0)
 			return err;
 	}
@@ -106,7 +106,7 @@ static bool holds_own(const struct steered *sc, const struct ts *local)
 	return sc->n_addrs == 0;
 }
 
-static int add_entry(struct nl_sock *netlink, const struct steered *sc,
+static int add_entry(const struct rule_sink *to, const struct steered *sc,
 	const struct spd_entry *e, uint32_t preference, uint32_t table,
 	struct parts *parts)
 {
@@ -118,15 +118,15 @@ static int add_entry(struct nl_sock *netlink, const struct steered *sc,
 	for (size_t i = 0; i < n_local * n_remote; i++) {
 		r.src = parts->local[i / n_remote];
 		r.dst = parts->remote[i % n_remote];
-		int err = r.action == RULE_LOOKUP ? add_steering_rule(netlink, r, own)
-						  : netlink_add_rule(netlink, &r);
+		int err = r.action == RULE_LOOKUP ? add_steering_rule(to, r, own)
+						  : to->take(to->ctx, &r);
 		if (err < 0)
 			return err;
 	}
 	return 0;
 }
 
-static int add_entries(struct nl_sock *netlink, const struct steered *sc,
+static int add_entries(const struct rule_sink *to, const struct steered *sc,
 	uint32_t preference, uint32_t table)
 {
 	struct parts *parts = mem_new(1, sizeof(*parts));
@@ -135,7 +135,7 @@ static int add_entries(struct nl_sock *netlink, const struct steered *sc,
 	for (size_t i = 0; i < spd_count(sc->spd) && err == 0; i++) {
 		const struct spd_entry *e = spd_at(sc->spd, i);
 		if (e->action != POLICY_BLOCK)
-			err = add_entry(netlink, sc, e, preference, table, parts);
+			err = add_entry(to, sc, e, preference, table, parts);
 	}
 	free(parts);
 	return err;
@@ -143,7 +143,7 @@ static int add_entries(struct nl_sock *netlink, const struct steered *sc,
 
 /* What of a VIP no entry covers is not the host's to judge. */
 static int add_leave(
-	struct nl_sock *netlink, const struct steered *sc, uint32_t preference)
+	const struct rule_sink *to, const struct steered *sc, uint32_t preference)
 {
 	for (size_t i = 0; i < sc->n_addrs; i++) {
 		struct rule r = {
@@ -154,17 +154,17 @@ static int add_leave(
 			.src = {.addr = sc->addrs[i],
 				.bits = (uint8_t)(8 * addr_len(&sc->addrs[i]))},
 		};
-		int err = netlink_add_rule(netlink, &r);
+		int err = to->take(to->ctx, &r);
 		if (err < 0)
 			return err;
 	}
 	return 0;
 }
 
-int steer_rules_add(struct nl_sock *netlink, const struct steered *sc,
+int steer_rules_give(const struct rule_sink *to, const struct steered *sc,
 	uint32_t preference, uint32_t table)
 {
-	int err = add_entries(netlink, sc, preference, table);
+	int err = add_entries(to, sc, preference, table);
 
-	return err < 0 ? err : add_leave(netlink, sc, preference);
+	return err < 0 ? err : add_leave(to, sc, preference);
 }

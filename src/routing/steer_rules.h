@@ -8,9 +8,9 @@
 #include "routing/netlink.h"
 #include "routing/steered.h"
 
-/* All of the scope's rules, at one preference and behind one another; those of negotiate
- * entries look up table. 0, or libnl's code: then some may have been added. */
-int steer_rules_add(struct nl_sock *netlink, const struct steered *sc,
+/* All of the scope's rules, at one preference and in their order; those of negotiate
+ * entries look up table. 0, or the sink's code: then some may have been taken. */
+int steer_rules_give(const struct rule_sink *to, const struct steered *sc,
 	uint32_t preference, uint32_t table) __attribute__((warn_unused_result));
 
 #endif

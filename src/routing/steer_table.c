@@ -28,7 +28,7 @@ static int add_route_from(const struct steer_table *t, const struct steered *sc,
 		.metric = METRIC_TUN,
 	};
 
-	return netlink_add_route(t->netlink, &r);
+	return t->to.take(t->to.ctx, &r);
 }
 
 /* The host: wherever entries lead to, with the source that the main table gives. */
@@ -70,7 +70,7 @@ static int add_prohibit(const struct steer_table *t, uint8_t family)
 	struct route r = {
 		.dst = whole(family), .table = t->number, .metric = METRIC_PROHIBIT};
 
-	return netlink_add_route(t->netlink, &r);
+	return t->to.take(t->to.ctx, &r);
 }
 
 static int add_all_host_routes(const struct steer_table *t, const struct steered *sc)
@@ -97,7 +97,7 @@ static bool has_family(const struct spd *spd, uint8_t family)
 	return false;
 }
 
-int steer_table_fill(const struct steer_table *t, const struct steered *sc)
+int steer_table_give(const struct steer_table *t, const struct steered *sc)
 {
 	static const uint8_t families[] = {ADDR_V4, ADDR_V6};
 	int err = 0;

@@ -9,15 +9,16 @@
 #include "routing/steered.h"
 
 struct steer_table {
-	struct nl_sock *netlink;
+	struct nl_sock *netlink; /* the main table is read through it */
+	struct route_sink to;
 	unsigned ifindex; /* of the TUN */
 	uint32_t mark; /* of what passes by the steering */
 	uint32_t number;
 };
 
-/* Adds the scope's routes; those that are there stay. 0, or libnl's code: then some may
- * have been added, the `prohibit` at the end first. */
-int steer_table_fill(const struct steer_table *t, const struct steered *sc)
+/* All of the scope's routes, each family's `prohibit` first. 0, or the sink's code: then
+ * some may have been taken. Into the kernel: those that are there stay. */
+int steer_table_give(const struct steer_table *t, const struct steered *sc)
 	__attribute__((warn_unused_result));
 
 #endif

@@ -21,32 +21,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/iana.h"
 #include "base/mem.h"
 #include "routing/netlink.h"
 #include "routing/steer_rules.h"
-#include "routing/steer_table.h"
+#include "routing/steer_watch.h"
+#include "routing/steering_parts.h"
 
-enum {
-	PREFERENCE_MARK = 14500,
-	PREFERENCE_IKE = 14501,
-	PREFERENCE_SCOPES = 14510,
-	TABLE_FIRST = 45000,
-	GENERATIONS = 2,
-	SCOPES = SCOPE_MAX,
-	TABLE_LAST = TABLE_FIRST + GENERATIONS * SCOPES - 1,
-};
-_Static_assert(PREFERENCE_SCOPES + GENERATIONS * SCOPES <= STEERED_LEAVE, "room for all");
-
-struct steering {
-	const struct device *device;
-	uint32_t mark;
-	struct nl_sock *netlink;
-	struct steered scopes[SCOPES];
-};
-
-static uint32_t preference_of(uint16_t scope, unsigned generation)
+uint32_t steering_preference(uint16_t scope, unsigned generation)
 {
 	return (uint32_t)(PREFERENCE_SCOPES + GENERATIONS * scope) + generation;
 }
@@ -56,9 +40,21 @@ static uint32_t table_of(uint16_t scope, unsigned generation)
 	return (uint32_t)(TABLE_FIRST + GENERATIONS * scope) + generation;
 }
 
+struct steer_table steering_table(
+	const struct steering *s, uint16_t scope, unsigned generation)
+{
+	return (struct steer_table){
+		.netlink = s->netlink,
+		.to = netlink_routes(s->netlink),
+		.ifindex = s->device->ifindex,
+		.mark = s->mark,
+		.number = table_of(scope, generation),
+	};
+}
+
 /* ---- what stands always --------------------------------------------------------- */
 
-static int add_frame_of(struct steering *s, uint8_t family)
+int steering_frame(const struct steering *s, uint8_t family, const struct rule_sink *to)
 {
 	const struct rule frame[] = {
 		{.preference = STEERED_LEAVE, .action = RULE_NOP},
@@ -81,7 +77,7 @@ static int add_frame_of(struct steering *s, uint8_t family)
 		struct rule r = frame[i];
 		r.family = family;
 		r.target = STEERED_LEAVE;
-		int err = netlink_add_rule(s->netlink, &r);
+		int err = to->take(to->ctx, &r);
 		if (err < 0)
 			return err;
 	}
@@ -95,27 +91,40 @@ static int sweep(struct steering *s)
 	return err < 0 ? err : netlink_flush_tables(s->netlink, TABLE_FIRST, TABLE_LAST);
 }
 
+static int install_frame(struct steering *s)
+{
+	struct rule_sink to = netlink_rules(s->netlink);
+	int err = sweep(s);
+
+	if (err == 0)
+		err = steering_frame(s, ADDR_V4, &to);
+	if (err < 0)
+		return err;
+	/* Without IPv6 in the kernel there is nothing of it to steer. */
+	err = steering_frame(s, ADDR_V6, &to);
+	s->has_v6 = err == 0;
+	return err == -NLE_AF_NOSUPPORT || err == -NLE_OPNOTSUPP ? 0 : err;
+}
+
 struct steering *steering_open(
-	const struct device *device, uint32_t mark, char *why, size_t why_cap)
+	struct device *device, uint32_t mark, char *why, size_t why_cap)
 {
 	struct steering *s = mem_new(1, sizeof(*s));
 
 	s->device = device;
 	s->mark = mark;
 	s->netlink = netlink_open();
-	if (!s->netlink) {
+	s->watch = s->netlink ? steer_watch_open() : -1;
+	if (s->watch < 0) {
 		snprintf(why, why_cap, "cannot open a netlink socket: %s",
 			strerror(errno));
+		if (s->netlink)
+			netlink_close(s->netlink);
 		free(s);
 		return NULL;
 	}
-	int err = sweep(s);
+	int err = install_frame(s);
 	if (err == 0)
-		err = add_frame_of(s, ADDR_V4);
-	/* Without IPv6 in the kernel there is nothing of it to steer. */
-	if (err == 0)
-		err = add_frame_of(s, ADDR_V6);
-	if (err == 0 || err == -NLE_AF_NOSUPPORT || err == -NLE_OPNOTSUPP)
 		return s;
 	snprintf(why, why_cap, "cannot install routing rules: %s", nl_geterror(err));
 	steering_close(s, false);
@@ -126,8 +135,11 @@ void steering_close(struct steering *s, bool keep)
 {
 	if (!keep)
 		sweep(s);
-	for (size_t i = 0; i < SCOPES; i++)
+	for (size_t i = 0; i < SCOPES; i++) {
 		spd_free(s->scopes[i].spd);
+		spd_free(s->wanted[i].spd);
+	}
+	close(s->watch);
 	netlink_close(s->netlink);
 	free(s);
 }
@@ -136,40 +148,28 @@ void steering_close(struct steering *s, bool keep)
 
 static void remove_generation(struct steering *s, uint16_t scope, unsigned generation)
 {
-	uint32_t preference = preference_of(scope, generation);
+	uint32_t preference = steering_preference(scope, generation);
 	uint32_t table = table_of(scope, generation);
 
 	netlink_delete_rules(s->netlink, preference, preference);
 	netlink_flush_tables(s->netlink, table, table);
 }
 
-static int fill_table(struct steering *s, const struct steered *sc, uint32_t table)
-{
-	struct steer_table t = {
-		.netlink = s->netlink,
-		.ifindex = s->device->ifindex,
-		.mark = s->mark,
-		.number = table,
-	};
-
-	return steer_table_fill(&t, sc);
-}
-
 static int add_generation(struct steering *s, uint16_t scope, const struct steered *sc)
 {
-	uint32_t preference = preference_of(scope, sc->generation);
-	uint32_t table = table_of(scope, sc->generation);
-	int err = fill_table(s, sc, table);
+	struct steer_table table = steering_table(s, scope, sc->generation);
+	struct rule_sink to = netlink_rules(s->netlink);
+	int err = steer_table_give(&table, sc);
 
 	if (err == 0)
-		err = steer_rules_add(s->netlink, sc, preference, table);
+		err = steer_rules_give(&to, sc,
+			steering_preference(scope, sc->generation), table.number);
 	if (err < 0)
 		remove_generation(s, scope, sc->generation);
 	return err;
 }
 
-/* Installs next beside what is there, then takes the old away. */
-static int replace(struct steering *s, uint16_t scope, struct steered *next)
+int steering_replace(struct steering *s, uint16_t scope, struct steered *next)
 {
 	struct steered *now = &s->scopes[scope];
 
@@ -183,32 +183,55 @@ static int replace(struct steering *s, uint16_t scope, struct steered *next)
 	return 0;
 }
 
+static void end_scope(struct steering *s, uint16_t scope)
+{
+	struct steered *now = &s->scopes[scope];
+
+	if (now->spd)
+		remove_generation(s, scope, now->generation);
+	spd_free(now->spd);
+	now->spd = NULL;
+}
+
+static void want(struct steering *s, uint16_t scope, const struct spd *spd,
+	const struct addr *addrs, size_t n_addrs)
+{
+	struct steered *w = &s->wanted[scope];
+
+	spd_free(w->spd);
+	*w = (struct steered){
+		.spd = spd ? spd_dup(spd) : NULL,
+		.n_addrs = n_addrs < STEERED_ADDRS_MAX ? n_addrs : STEERED_ADDRS_MAX,
+	};
+	if (w->n_addrs > 0)
+		memcpy(w->addrs, addrs, w->n_addrs * sizeof(*addrs));
+}
+
+int steering_try_wanted(struct steering *s, uint16_t scope)
+{
+	struct steered *next = &s->wanted[scope];
+	int err = steering_replace(s, scope, next);
+
+	if (err < 0)
+		return err;
+	spd_free(s->scopes[scope].spd);
+	s->scopes[scope] = *next;
+	next->spd = NULL;
+	return 0;
+}
+
 bool steering_set(struct steering *s, uint16_t scope, const struct spd *spd,
 	const struct addr *addrs, size_t n_addrs, char *why, size_t why_cap)
 {
-	struct steered *now = &s->scopes[scope];
-	struct steered next = {
-		.n_addrs = n_addrs < STEERED_ADDRS_MAX ? n_addrs : STEERED_ADDRS_MAX};
-
+	want(s, scope, spd, addrs, n_addrs);
 	if (!spd) {
-		if (now->spd)
-			remove_generation(s, scope, now->generation);
-		spd_free(now->spd);
-		now->spd = NULL;
+		end_scope(s, scope);
 		return true;
 	}
-	if (next.n_addrs > 0)
-		memcpy(next.addrs, addrs, next.n_addrs * sizeof(*addrs));
-	next.spd = spd_dup(spd);
-	int err = replace(s, scope, &next);
-	if (err < 0) {
+	int err = steering_try_wanted(s, scope);
+	if (err < 0)
 		snprintf(why, why_cap, "cannot steer: %s", nl_geterror(err));
-		spd_free(next.spd);
-		return false;
-	}
-	spd_free(now->spd);
-	*now = next;
-	return true;
+	return err == 0;
 }
 
 /* The kernel takes an IPv4 route away with the address that it names as source, and an
@@ -222,7 +245,8 @@ void steering_refill(struct steering *s, uint16_t scope)
 		return;
 	sc->mtu = device_inner_mtu(s->device, sc->addrs, sc->n_addrs);
 	/* What fails leaves the table's `prohibit`: closed, and tried again next time. */
-	int err = fill_table(s, sc, table_of(scope, sc->generation));
+	struct steer_table table = steering_table(s, scope, sc->generation);
+	int err = steer_table_give(&table, sc);
 	(void)err;
 }
 
@@ -231,7 +255,8 @@ void steering_refresh(struct steering *s)
 	for (uint16_t scope = 0; scope < SCOPES; scope++) {
 		struct steered next = s->scopes[scope];
 		steering_refill(s, scope);
-		if (next.spd && next.n_addrs == 0 && replace(s, scope, &next) == 0)
+		if (next.spd && next.n_addrs == 0 &&
+			steering_replace(s, scope, &next) == 0)
 			s->scopes[scope] = next;
 	}
 }

@@ -17,12 +17,12 @@ struct steering;
 
 /* device is borrowed for life. NULL: why. */
 struct steering *steering_open(
-	const struct device *device, uint32_t mark, char *why, size_t why_cap);
+	struct device *device, uint32_t mark, char *why, size_t why_cap);
 /* keep: rules and routes stay as they are. */
 void steering_close(struct steering *s, bool keep);
 
 /* Replaces a scope's rules without a gap; spd NULL removes them. Copies what it keeps.
- * False: why; what was there before is still in force. */
+ * False: why; what was there before is still in force, and steering_mend() tries again. */
 bool steering_set(struct steering *s, uint16_t scope, const struct spd *spd,
 	const struct addr *addrs, size_t n_addrs, char *why, size_t why_cap)
 	__attribute__((warn_unused_result));
@@ -31,5 +31,20 @@ void steering_refill(struct steering *s, uint16_t scope);
 /* Addresses or routes of the machine have changed: works out source addresses and MTUs
  * anew. */
 void steering_refresh(struct steering *s);
+
+/* What others do to rules, routes and device is noticed, and undone. */
+int steering_fd(const struct steering *s); /* readable: ask steering_touched() */
+/* Reads what waits. True: something may not be as it should; steering_mend() looks. */
+bool steering_touched(struct steering *s);
+
+enum { STEERING_NO_SCOPE = SCOPE_MAX };
+struct steering_found {
+	bool down, narrow, rules, routes; /* were not as they should be */
+	bool waited; /* a scope could not be steered before, and is now */
+	uint16_t scope; /* that fails; STEERING_NO_SCOPE: all of them */
+	char why[96]; /* what could not be mended; empty: all is as it should be */
+};
+/* Compares everything with what should be there, and mends what is not. */
+void steering_mend(struct steering *s, struct steering_found *found);
 
 #endif

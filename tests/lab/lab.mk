@@ -37,6 +37,7 @@ EXTRA_DIST += \
 	tests/lab/memcheck.supp \
 	tests/lab/t-decrypt.py \
 	tests/lab/t-hung-thread.py \
+	tests/lab/t-steering.py \
 	tests/lab/t-documents.py \
 	tests/lab/t-knob.py \
 	tests/lab/t-lab.py \

@@ -14,10 +14,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from vlab import vipsec
 from vlab.cluster import OCF_AGENTS
 from vlab.core import SOURCE, Lab, now_ms, wait_until
-from vlab.pair import Pair, server_conf
+from vlab.pair import VIP6, Pair, server_conf
 from vlab.tap import Skip, check, main
 
-OK, GENERIC, ARGS, UNCONFIGURED, STOPPED = 0, 1, 2, 6, 7
+OK, GENERIC, ARGS, UNCONFIGURED, STOPPED, DEGRADED = 0, 1, 2, 6, 7, 190
 PARAMETERS = {
     "daemon": {"config": "/etc/vipsec/vipsec.conf", "log": "/run/vipsecd.log",
                "binary": "/usr/sbin/vipsecd", "statedir": "/var/lib/vipsec"},
@@ -121,6 +121,28 @@ def mute(tap, pair, daemon, vip):
         pair.s.run("rm /run/vipsec/started.web")
 
 
+def partial(tap, pair, daemon, vip):
+    with tap.case("one address of two missing: running while the cluster may be starting it"):
+        pair.add_vip(families=(4,))
+        vip("start", OK)
+        bound_ms = now_ms()
+        vip("monitor", OK)
+        check(pair.server.ctl("status").returncode == 0, "well")
+    with tap.case("missing for longer: degraded, with the reason, and a problem in status"):
+        wait_until(lambda: vip("monitor").returncode != OK, 30, "another answer")
+        check(now_ms() - bound_ms > 14000, f"after {now_ms() - bound_ms:.0f} ms")
+        check(VIP6 in reason(vip("monitor", DEGRADED)), "the reason")
+        check(pair.server.ctl("vip", "status", "web").returncode == 3, "code 3")
+        problems = pair.server.json("status")["data"]["problems"]
+        check(any(VIP6 in p for p in problems), problems)
+    with tap.case("there again: running"):
+        pair.add_vip(families=(6,))
+        wait_until(lambda: vip("monitor").returncode == OK, 5, "running")
+        check(pair.server.ctl("status").returncode == 0, "well")
+        vip("stop", OK)
+        pair.remove_vip()
+
+
 def deaths(tap, pair, daemon, vip):
     with tap.case("killed, and its number given to somebody else: broken, never running"):
         pair.add_vip()
@@ -181,6 +203,7 @@ def body(tap):
         words(tap, daemon, vip)
         starts(tap, pair, daemon, vip)
         mute(tap, pair, daemon, vip)
+        partial(tap, pair, daemon, vip)
         deaths(tap, pair, daemon, vip)
 
 

@@ -24,6 +24,7 @@ GOOD = {
     "src/ike/a.c": "/* RFC 7296 2.1 to\n * 2.2, 3 and A2.1; RFC 768, 7296. 99 lives */\n",
     "tests/unit/test_a.c": "static void it_holds(void **state)\n{\n}\nT(it_holds),\n",
     "tests/lab/t-a.py": "# RFC 768 5.1\n",
+    "docs/SECURITY.md": "| CVE-1 | what | `test_a it_holds` |\n",
 }
 
 
@@ -64,6 +65,9 @@ BAD = [
      "docs/RFC.md:7: no test shows it"),
     ("a rule without a place", book("what | `ike/a.c`", "what | somewhere"),
      "docs/RFC.md:7: says neither where it is obeyed nor why it is not"),
+    ("a failure that no test stands for",
+     ("docs/SECURITY.md", "| CVE-1 | what | `test_a it_fails` |\n"),
+     "docs/SECURITY.md:1: tests/unit/test_a.c runs no it_fails"),
     ("a row of another form", book("| 2.9 | else |", "| 2.9 |"),
      "docs/RFC.md:9: a row has 4 cells, not 3"),
     ("a section that is none", book("| 2.9 |", "| two |"),

@@ -103,7 +103,7 @@ tests_unit_test_config_suggest_LDADD = $(unit_ldadd)
 # --- ike
 EXTRA_DIST += tests/unit/ike_lab.h
 EXTRA_DIST += docs/STATES.md tools/states-to-dot tests/tools/t-states.sh
-EXTRA_DIST += tests/unit/ike_seen.h
+EXTRA_DIST += tests/unit/ike_seen.h tests/unit/ike_craft.h
 
 UNIT_TESTS += tests/unit/test_ike_crossing
 tests_unit_test_ike_crossing_SOURCES = tests/unit/test_ike_crossing.c tests/unit/ike_lab.c
@@ -171,6 +171,14 @@ tests_unit_test_ike_rules_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_ike_strange
 tests_unit_test_ike_strange_SOURCES = tests/unit/test_ike_strange.c tests/unit/ike_lab.c
 tests_unit_test_ike_strange_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_known_parsing
+tests_unit_test_known_parsing_SOURCES = tests/unit/test_known_parsing.c tests/unit/ike_lab.c
+tests_unit_test_known_parsing_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_known_states
+tests_unit_test_known_states_SOURCES = tests/unit/test_known_states.c tests/unit/ike_lab.c
+tests_unit_test_known_states_LDADD = $(unit_ldadd)
 
 check_PROGRAMS += tests/unit/vipsec-states
 tests_unit_vipsec_states_SOURCES = tests/unit/vipsec_states.c

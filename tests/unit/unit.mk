@@ -277,6 +277,10 @@ UNIT_TESTS += tests/unit/test_node_nat
 tests_unit_test_node_nat_SOURCES = tests/unit/test_node_nat.c $(node_lab)
 tests_unit_test_node_nat_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_node_rekey
+tests_unit_test_node_rekey_SOURCES = tests/unit/test_node_rekey.c $(node_lab)
+tests_unit_test_node_rekey_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_node_refusal
 tests_unit_test_node_refusal_SOURCES = tests/unit/test_node_refusal.c $(node_lab)
 tests_unit_test_node_refusal_LDADD = $(unit_ldadd)

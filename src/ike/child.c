@@ -12,7 +12,6 @@
 
 enum {
 	REPLACED_MS = 60000, /* the peer should have deleted it by then */
-	SHARED_MS = 60000, /* it has our answer by then, or is dead */
 	CHILDLESS_MS = 10000
 };
 
@@ -204,9 +203,18 @@ static bool has_answer(const struct ike_sa *sa, uint32_t request)
 	return request == NO_REQUEST || sa->next_in != request + 1;
 }
 
-bool ike_child_is_shared(const struct ike_engine *e, const struct child *c)
+void ike_child_shared(struct child *c)
 {
-	return has_answer(c->sa, c->born_in) || e->now_ms - c->born_ms >= SHARED_MS;
+	c->born_in = NO_REQUEST;
+}
+
+bool ike_child_is_shared(
+	const struct ike_engine *e, const struct child *c, uint64_t silent_ms)
+{
+	uint64_t since_ms =
+		c->sa->answered_ms > c->born_ms ? c->sa->answered_ms : c->born_ms;
+
+	return has_answer(c->sa, c->born_in) || e->now_ms - since_ms >= silent_ms;
 }
 
 void ike_children_due(struct ike_engine *e, struct ike_sa *sa)

@@ -61,8 +61,14 @@ void ike_child_up(struct ike_engine *e, struct child *c);
 void ike_child_down(struct ike_engine *e, struct child *c, enum ike_close why);
 void ike_children_down(struct ike_engine *e, struct ike_sa *sa, enum ike_close why);
 
-/* The peer is known to have it, or should. Before that it would not know what we mean. */
-bool ike_child_is_shared(const struct ike_engine *e, const struct child *c);
+/* The peer is known to have it, or should, by its not asking again for so long. Before that
+ * it would not know what we mean. */
+enum { SHARED_LIKELY_MS = 8000, SHARED_SURELY_MS = 60000 };
+bool ike_child_is_shared(
+	const struct ike_engine *e, const struct child *c, uint64_t silent_ms);
+
+/* The peer has spoken of it. */
+void ike_child_shared(struct child *c);
 
 /* The ways of its life. */
 void ike_child_rekeying(struct child *c, bool yes);

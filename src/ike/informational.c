@@ -150,7 +150,7 @@ enum task_begun ike_begin_delete_child(
 
 	if (!c)
 		return TASK_POINTLESS;
-	if (!ike_child_is_shared(e, c))
+	if (!ike_child_is_shared(e, c, SHARED_SURELY_MS))
 		return TASK_LATER;
 	struct message m = ike_request_begin(e, sa, INFORMATIONAL);
 	delete_payload_write_child(

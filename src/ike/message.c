@@ -80,6 +80,7 @@ void ike_reply_send(struct exchange *x)
 
 	octets_set(&sa->response, datagrams);
 	sa->response_asked = 0;
+	sa->answered_ms = x->e->now_ms;
 	sa->next_in++;
 	ike_flight_send(x->e, x->from, datagrams);
 }

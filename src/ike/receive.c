@@ -131,6 +131,7 @@ static void repeat_response(struct exchange *x)
 	struct ike_sa *sa = x->sa;
 
 	x->e->counters.replayed_request++;
+	sa->answered_ms = x->e->now_ms;
 	if (++sa->response_asked == SHRINK_AT)
 		(void)ike_flight_shrink(
 			x->e, sa, x->from, &sa->response, &sa->response_whole);

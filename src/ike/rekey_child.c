@@ -40,7 +40,8 @@ enum task_begun ike_begin_rekey_child(
 
 	if (!old || old->state != CHILD_UP)
 		return TASK_POINTLESS;
-	if (!ike_child_is_shared(e, old))
+	/* A vipsec node that does not have it yet says so (is_making). */
+	if (!ike_child_is_shared(e, old, SHARED_LIKELY_MS))
 		return TASK_LATER;
 	if (!fresh)
 		fresh = new_like(e, sa, old, true);
@@ -70,8 +71,10 @@ void ike_child_rekeyed(struct ike_engine *e, struct ike_sa *sa, struct task *t,
 		if (old)
 			ike_child_replaced(e, old);
 	} else {
-		if (old)
+		if (old) { /* which the peer has just answered about */
+			ike_child_shared(old);
 			delete_now(e, sa, old);
+		}
 		/* Whoever asks twice for a further child may not have noticed. */
 		if (rival && t->kind == TASK_REKEY_CHILD)
 			ike_child_replaced(e, rival);
@@ -198,6 +201,8 @@ enum ike_verdict ike_on_rekey_child_request(struct exchange *x)
 		!ike_notify_find_esp(&x->in, N_REKEY_SA, &spi))
 		return ike_refuse_malformed(x);
 	struct child *old = ike_child_by_spi_out(x->sa, spi);
+	if (old)
+		ike_child_shared(old);
 	if (!may_be_rekeyed(x, old, spi))
 		return VERDICT_THEN;
 	if (fits(x, old, &q))

@@ -92,6 +92,7 @@ struct ike_sa {
 	struct ike_conn *conn; /* NULL: responder before IKE_AUTH */
 	struct identity claimed; /* responder: IDi, believed or not */
 	uint64_t created_ms, established_ms, last_in_ms;
+	uint64_t answered_ms; /* a request, or one that came again */
 	uint64_t expire_ms; /* what it means depends on the state: rules.c */
 
 	/* IKE_SA_INIT */

@@ -171,7 +171,10 @@ void child_up(struct node *n, const struct ike_child *sa)
 
 	if (!p)
 		return;
+	struct child_sa *old = child_by_id(n, sa->replaces);
 	bool waits = !sa->initiator && peer_child(p) != NULL;
+	if (old)
+		old->replaced = true;
 	struct child_sa *c = take(n, s, p, sa);
 	c->active = !waits && !sa->receive_only;
 	if (waits && sa->replaces == 0)

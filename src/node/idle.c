@@ -261,7 +261,7 @@ static bool judge_children(struct node *n, struct session *s)
 	list_each_safe(item, &s->children)
 	{
 		struct child_sa *c = list_entry(item, struct child_sa, of_session);
-		if (!child_lives(c))
+		if (!child_lives(c) || c->replaced)
 			continue;
 		enum session_end end = judge_child(n, c);
 		if (c->activate_ms != 0 && c->activate_ms <= n->now_ms)

@@ -98,6 +98,7 @@ struct child_sa {
 	struct ike_child sa; /* without keys */
 	bool active; /* sent on */
 	bool down; /* over, with its session, whose end is awaited */
+	bool replaced; /* a new one is there; the Delete is the engine's or the peer's */
 	bool displaced; /* another peer has its selectors: overlap.c */
 	bool refused; /* by the data path: carries nothing, and ends at expires_ms */
 	enum session_end end; /* why we delete it alone */

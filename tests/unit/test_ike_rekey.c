@@ -562,6 +562,22 @@ static void an_old_child_is_not_kept_for_ever(void **state)
 	lab_free(lab);
 }
 
+/* What B was asked for in IKE_AUTH, it does not yet know to have come; the answer about
+ * rekeying it shows that, and the Delete need not wait. */
+static void the_first_child_is_rekeyed_by_its_responder(void **state)
+{
+	struct lab *lab = lab_new(21);
+
+	(void)state;
+	lab_up(lab);
+	assert_int_equal(
+		ike_rekey_child(engine(lab, B), lab->now_ms, first_child(lab, B)),
+		IKE_OK);
+	lab_run(lab, 9000);
+	assert_rekeyed(lab, B);
+	lab_free(lab);
+}
+
 /* ---- rekeying the IKE SA */
 
 static void assert_ike_rekeyed(struct lab *lab, enum lab_side_name by, uint32_t old)
@@ -771,6 +787,7 @@ int main(void)
 		cmocka_unit_test(a_peer_that_is_always_busy),
 		cmocka_unit_test(a_peer_that_was_busy_for_a_while),
 		cmocka_unit_test(an_old_child_is_not_kept_for_ever),
+		cmocka_unit_test(the_first_child_is_rekeyed_by_its_responder),
 		cmocka_unit_test(either_side_rekeys_the_ike_sa),
 		cmocka_unit_test(the_new_ike_sa_does_all_that_the_old_one_did),
 		cmocka_unit_test(another_group_and_prf_for_the_new_ike_sa),

@@ -28,6 +28,7 @@ static struct config *config_new(void)
 		.idle_lifetime_ms = 60 * 60 * 1000,
 		.delete_wait_ms = 150,
 		.nlbs_present = true,
+		.mobike = true,
 		.replay_window = 1024,
 		.fragment_size = 1280,
 		.on_exit = EXIT_CLOSED,

@@ -40,6 +40,7 @@ struct config_tuning {
 	uint64_t idle_timeout_failover_ms; /* 1m */
 	uint64_t idle_lifetime_ms; /* 1h */
 	uint64_t delete_wait_ms; /* 150ms */
+	bool mobike; /* true: in tunnel mode, peers may change their address (RFC 4555) */
 	uint32_t replay_window; /* 1024 packets, 32..4096 */
 	uint32_t
 		fragment_size; /* of IKE datagrams, IP header included; 1280, 256..9000 */

@@ -75,6 +75,7 @@ static void mix_settings(struct config *c)
 	mix_number(c, c->tuning.idle_lifetime_ms);
 	mix_number(c, c->tuning.delete_wait_ms);
 	mix_number(c, c->tuning.replay_window);
+	mix_number(c, c->tuning.mobike);
 	mix_number(c, c->tuning.fragment_size);
 	mix_number(c, c->tuning.on_exit);
 	mix_number(c, c->dataplane.prefer);

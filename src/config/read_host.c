@@ -135,6 +135,16 @@ static void read_replay_window(
 		(void)arg_end(a);
 }
 
+static void read_mobike(struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	static const char *const words[] = {"no", "yes"};
+	int choice = arg_choice(a, words, COUNT_OF(words));
+
+	(void)s, (void)into;
+	if (choice >= 0 && arg_end(a))
+		d->c->tuning.mobike = choice == 1;
+}
+
 static void read_fragment_size(
 	struct draft *d, const struct stmt *s, struct args *a, void *into)
 {
@@ -166,6 +176,7 @@ void read_tuning(struct draft *d, const struct stmt *s, struct args *a, void *in
 		{"delete-wait", .read = read_delete_wait},
 		{"replay-window", .read = read_replay_window},
 		{"fragment-size", .read = read_fragment_size},
+		{"mobike", .read = read_mobike},
 		{"replay-after-takeover",
 			.refused = "replay-after-takeover: comes with stateful takeover, "
 				   "in a later version"},

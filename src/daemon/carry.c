@@ -99,7 +99,7 @@ static void carry_sa_delete(struct daemon *d, struct effect *fx)
 
 static void carry_sa_move(struct daemon *d, struct effect *fx)
 {
-	plane_sa_move(d->plane, fx->u.move.id, &fx->u.move.remote);
+	plane_sa_move(d->plane, fx->u.move.id, &fx->u.move.remote, fx->u.move.encap);
 }
 
 static void carry_usage_query(struct daemon *d, struct effect *fx)

@@ -192,13 +192,15 @@ enum esp_err esp_dp_activate(struct esp_dp *dp, uint32_t id)
 	return ESP_OK;
 }
 
-enum esp_err esp_dp_move(struct esp_dp *dp, uint32_t id, const struct endpoint *remote)
+enum esp_err esp_dp_move(
+	struct esp_dp *dp, uint32_t id, const struct endpoint *remote, bool encap)
 {
 	struct esp_sa *sa = by_id(dp, id);
 
 	if (sa == NULL)
 		return ESP_NOT_FOUND;
 	sa->remote = sa->told_remote = *remote;
+	sa->encap = encap;
 	changed(dp);
 	return ESP_OK;
 }

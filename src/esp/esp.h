@@ -148,8 +148,9 @@ enum esp_err esp_dp_add(struct esp_dp *dp, const struct esp_child *c) ESP_CHECKE
 enum esp_err esp_dp_delete(struct esp_dp *dp, uint32_t id) ESP_CHECKED;
 /* The outgoing half takes over its rule's traffic (of two, the newest active one sends). */
 enum esp_err esp_dp_activate(struct esp_dp *dp, uint32_t id) ESP_CHECKED;
-enum esp_err esp_dp_move(
-	struct esp_dp *dp, uint32_t id, const struct endpoint *remote) ESP_CHECKED;
+/* The peer is there now, and is sent ESP in UDP or not. */
+enum esp_err esp_dp_move(struct esp_dp *dp, uint32_t id, const struct endpoint *remote,
+	bool encap) ESP_CHECKED;
 /* Largest outer packet, IP header included, that the path carries; 0: the default of
  * 1500. Packets that may not be fragmented and do not fit are answered with ICMP. */
 enum esp_err esp_dp_path_mtu(struct esp_dp *dp, uint32_t id, uint32_t octets) ESP_CHECKED;

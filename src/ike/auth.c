@@ -108,6 +108,7 @@ void ike_auth_ask(struct ike_engine *e, struct ike_sa *sa)
 	ike_suites_offer_esp(&c->proposals, child->is.spi_in, true, &offer);
 	sa_payload_write(message_payload(&m, PAYLOAD_SA), &offer);
 	write_selectors(&m, &c->local_ts, &c->remote_ts);
+	ike_mobike_offer(&m, c);
 	ike_request_send(e, sa, &m, IKE_AUTH, c->urgent);
 }
 
@@ -180,6 +181,7 @@ enum ike_verdict ike_on_auth_response(struct exchange *x)
 		!ike_selectors_take(child, &tsi, &tsr))
 		return refuse(x, IKE_WHY_SELECTORS, N_TS_UNACCEPTABLE,
 			"the peer's traffic selectors are not within those asked for");
+	ike_mobike_agree(x);
 	ike_child_complete(child, &choice, &sa->nonce_i, &sa->nonce_r, &no_secret);
 	ike_keys_forget_init(sa);
 	return VERDICT_THEN;
@@ -328,6 +330,7 @@ static enum ike_verdict answer_child(struct exchange *x, const struct auth_reque
 		return refuse_child(x, IKE_WHY_PROPOSAL, N_NO_PROPOSAL_CHOSEN,
 			"NO_PROPOSAL_CHOSEN: none of the caller's ESP proposals is ours: "
 			"compare the algorithms on both sides");
+	ike_mobike_agree(x);
 	ike_child_complete(child, &choice, &sa->nonce_i, &sa->nonce_r, &no_secret);
 	if (sa->conn->mode == POLICY_TRANSPORT)
 		ike_reply_notify(x, N_USE_TRANSPORT_MODE, span_of(NULL, 0));

@@ -62,6 +62,7 @@ struct ike_conn {
 	enum policy_mode mode;
 	struct ts_list local_ts, remote_ts;
 	bool force_encap; /* udp-encap force */
+	bool mobike; /* in tunnel mode: the peer may change its address (RFC 4555) */
 	bool nlbs; /* a cluster's VIP: send NLBS_PRESENT */
 	bool no_contact; /* never send INITIAL_CONTACT (another SA of the identity pair is
 			     known to the node, e.g. on another member) */
@@ -199,11 +200,17 @@ struct ike_host {
 	/* The SA is gone; sa is the last view of it. child_down came before. */
 	void (*closed)(
 		void *ctx, const struct ike_info *sa, const struct ike_failure *why);
-	/* Authenticated message from a new address or port of a peer behind NAT. */
+	/* The peer is at another address or port, as its NAT or itself wants it; encapsulation
+	 * may have changed, too. */
 	void (*moved)(void *ctx, const struct ike_info *sa);
 	/* Something worth a log line; rate limits are the node's. text has no newline. */
 	void (*note)(
 		void *ctx, const struct ike_path *path, uint32_t ike, const char *text);
+
+	/* -- a question that may be left out -- */
+
+	/* May the peer of this rule's SA be at another address (MOBIKE)? NULL: never. */
+	bool (*may_move)(void *ctx, uint32_t rule, const struct ike_path *to);
 };
 
 struct ike_limits {

@@ -129,6 +129,7 @@ enum ike_verdict ike_on_informational_request(struct exchange *x)
 		return VERDICT_CLOSE;
 	}
 	delete_children(x, &deletes);
+	ike_mobike_request(x);
 	return VERDICT_THEN;
 }
 
@@ -164,6 +165,9 @@ enum task_begun ike_begin_delete_child(
 enum ike_verdict ike_on_informational_response(struct exchange *x)
 {
 	struct task *t = x->sa->task;
+
+	if (t && t->kind == TASK_CHECK_PATH)
+		return ike_on_path_checked(x);
 	struct child *c = t ? ike_child_by_id(x->e, t->child) : NULL;
 
 	if (c)

@@ -161,6 +161,8 @@ static void follow(struct exchange *x)
 
 	if (sa->state == STATE_HALF_OPEN)
 		sa->path = *x->from;
+	if (sa->mobike.on) /* RFC 4555 3.8: it says itself when it moves */
+		return;
 	if (sa->state != STATE_UP || !sa->nat_remote || sa->nat_local ||
 		endpoint_equal(&sa->path.remote, &x->from->remote))
 		return;

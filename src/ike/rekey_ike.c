@@ -35,6 +35,7 @@ void ike_inherit(struct ike_engine *e, struct ike_sa *sa, struct ike_sa *heir)
 	heir->known = heir->announced = true;
 	ike_children_move(sa, heir);
 	ike_tasks_move(e, sa, heir);
+	ike_mobike_inherit(sa, heir);
 	heir->childless_ms = sa->childless_ms;
 	heir->childless_why = sa->childless_why;
 	heir->creates = sa->creates;

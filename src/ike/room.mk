@@ -14,6 +14,7 @@ src_ike_libvipsec_ike_a_SOURCES = \
 	src/ike/informational.c \
 	src/ike/keys.c \
 	src/ike/message.c \
+	src/ike/mobike.c \
 	src/ike/natd.c \
 	src/ike/nonce.c src/ike/nonce.h \
 	src/ike/pair.c \

@@ -84,6 +84,7 @@ struct ike_sa *ike_sa_new_heir(
 	sa->nat_local = old->nat_local;
 	sa->nat_remote = old->nat_remote;
 	sa->forced = old->forced;
+	sa->mobike = old->mobike;
 	sa->fragments = old->fragments;
 	sa->fragment_size = old->fragment_size;
 	sa->peer_nlbs = old->peer_nlbs;
@@ -147,8 +148,15 @@ struct ike_sa *ike_sa_by_spi(const struct ike_engine *e, uint64_t own_spi)
 void ike_sa_move(struct ike_sa *sa, const struct endpoint *remote)
 {
 	sa->path.remote = *remote;
-	list_each(item, &sa->children) list_entry(item, struct child, link)
-		->is.path.remote = *remote;
+	list_each(item, &sa->children)
+	{
+		struct ike_child *c = &list_entry(item, struct child, link)->is;
+
+		c->path = sa->path;
+		c->encap = ike_natd_encap(sa);
+		c->nat_local = sa->nat_local;
+		c->nat_remote = sa->nat_remote;
+	}
 }
 
 struct ike_sa *ike_sa_by_id(const struct ike_engine *e, uint32_t id)

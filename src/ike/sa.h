@@ -67,6 +67,18 @@ struct ike_pair {
 	uint8_t key[SHA256_LEN];
 };
 
+#define IKE_MOBIKE_OTHERS 4
+/* RFC 4555: a peer that moves. */
+struct ike_mobike {
+	bool on; /* both sides know it */
+	bool ours; /* we began the IKE SA, or the one that this came from by rekeying */
+	bool pending; /* ESP still goes to where the peer was before */
+	uint8_t n_others;
+	struct addr others[IKE_MOBIKE_OTHERS]; /* where it could be, too */
+	uint32_t moves, asked; /* moves when the check that is under way began */
+	uint8_t cookie[32]; /* of that check */
+};
+
 struct ike_sa {
 	struct list all; /* engine.sas */
 	struct list half; /* engine.half_open or engine.gone, in those states */
@@ -103,6 +115,7 @@ struct ike_sa {
 	uint8_t init_key[SHA256_LEN]; /* responder: digest of where and what was asked */
 	struct octets cookie;
 	unsigned cookies, groups; /* how often each made us start again */
+	struct ike_mobike mobike;
 	bool natd; /* both sides sent NAT detection */
 	bool nat_local, nat_remote, forced;
 	bool peer_nlbs, peer_is_vipsec;
@@ -351,6 +364,15 @@ void ike_natd_write(struct message *m, uint64_t spi_i, uint64_t spi_r,
 	const struct ike_path *path, bool forced);
 void ike_natd_read(struct exchange *x);
 bool ike_natd_encap(const struct ike_sa *sa);
+
+/* ---- mobike.c */
+void ike_mobike_offer(struct message *m, const struct ike_conn *c);
+/* What came in IKE_AUTH; as responder, answers it. conn is final. */
+void ike_mobike_agree(struct exchange *x);
+/* Of an INFORMATIONAL request: answers it. */
+void ike_mobike_request(struct exchange *x);
+enum ike_verdict ike_on_path_checked(struct exchange *x);
+void ike_mobike_inherit(const struct ike_sa *sa, struct ike_sa *heir);
 
 /* ---- cookie.c */
 enum ike_gate { GATE_PASS, GATE_COOKIE, GATE_REFUSE };

@@ -82,10 +82,13 @@ enum ike_verdict ike_on_call(struct exchange *x)
 	return VERDICT_THEN;
 }
 
-/* RFC 7296 2.23: both ports become 4500 once a NAT is seen, or wanted. */
+/* RFC 7296 2.23: both ports become 4500 once a NAT is seen, or wanted. RFC 4555 3.3: or may
+ * be there later. */
 static void move_to_natt(struct ike_sa *sa)
 {
-	if (sa->path.natt || !ike_natd_encap(sa))
+	bool may_move = sa->natd && sa->conn->mobike && sa->conn->mode == POLICY_TUNNEL;
+
+	if (sa->path.natt || !(ike_natd_encap(sa) || may_move))
 		return;
 	sa->path.local.port = IKE_NATT_PORT;
 	sa->path.remote.port = IKE_NATT_PORT;

@@ -34,6 +34,7 @@ static const struct {
 	[TASK_DELETE_CHILD] = {ike_begin_delete_child, NULL, NULL},
 	[TASK_REKEY_IKE] = {ike_begin_rekey_ike, ike_again_rekey_ike,
 		ike_refused_rekey_ike},
+	[TASK_CHECK_PATH] = {ike_begin_check_path, NULL, NULL},
 };
 
 static struct task *task_of(struct list *item)

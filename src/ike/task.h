@@ -15,7 +15,13 @@
 struct ike_engine;
 struct ike_sa;
 
-enum task_kind { TASK_CREATE_CHILD, TASK_REKEY_CHILD, TASK_DELETE_CHILD, TASK_REKEY_IKE };
+enum task_kind {
+	TASK_CREATE_CHILD,
+	TASK_REKEY_CHILD,
+	TASK_DELETE_CHILD,
+	TASK_REKEY_IKE,
+	TASK_CHECK_PATH
+};
 
 struct task {
 	struct list link; /* ike_sa.tasks; alone while it is under way */
@@ -66,6 +72,8 @@ enum task_begun ike_begin_rekey_child(
 enum task_begun ike_begin_delete_child(
 	struct ike_engine *e, struct ike_sa *sa, struct task *t);
 enum task_begun ike_begin_rekey_ike(
+	struct ike_engine *e, struct ike_sa *sa, struct task *t);
+enum task_begun ike_begin_check_path(
 	struct ike_engine *e, struct ike_sa *sa, struct task *t);
 /* What a final refusal means. */
 void ike_refused_create_child(struct exchange *x, struct task *t, uint16_t error);

@@ -95,6 +95,7 @@ static void conn_of(const struct node *n, const struct peer *p, struct ike_conn 
 	c->local_ts = p->local_ts;
 	c->remote_ts = p->remote_ts;
 	c->force_encap = n->config->dataplane.encap == ENCAP_FORCE;
+	c->mobike = n->config->tuning.mobike;
 	c->nlbs = cluster_says_nlbs(n, s);
 	c->no_contact = contact_elsewhere(n, s);
 	c->urgent = p->urgent;

@@ -76,6 +76,7 @@ struct effect {
 		struct {
 			uint32_t id;
 			struct endpoint remote;
+			bool encap; /* ESP in UDP */
 		} move;
 		struct {
 			char name[64]; /* "peers", "held", "activation": [a-z0-9-] */

@@ -121,6 +121,17 @@ static bool auth_knows(const struct config_rule *r, const struct rule_use *use,
 	return is_own_address(r, use, path, idi);
 }
 
+/* A rule that says where its peer is means it. */
+static bool host_may_move(void *ctx, uint32_t rule, const struct ike_path *to)
+{
+	const struct node *n = ctx;
+	const struct config_rule *r = &n->config->rules[rule];
+
+	return r->mode == POLICY_TUNNEL &&
+	       (!addr_is_set(&r->tunnel_to) ||
+		       addr_equal(&r->tunnel_to, &to->remote.addr));
+}
+
 static bool host_authenticate(void *ctx, const struct ike_path *path,
 	const struct identity *idi, const struct identity *idr, unsigned nth,
 	struct ike_conn *out)
@@ -317,7 +328,7 @@ static void host_moved(void *ctx, const struct ike_info *sa)
 	struct session *s = session_by_ike(n, sa->id);
 
 	if (s)
-		session_moved(n, s, &sa->path.remote);
+		session_moved(n, s, &sa->path.remote, sa);
 }
 
 static bool peer_may_tell(struct peer *p, void *ctx)
@@ -361,6 +372,7 @@ struct ike_host host_of(struct node *n)
 		.rekeyed = host_rekeyed,
 		.closed = host_closed,
 		.moved = host_moved,
+		.may_move = host_may_move,
 		.note = host_note,
 	};
 }

@@ -124,7 +124,7 @@ static void on_mapping(struct node *n, struct child_sa *c, const struct endpoint
 		return; /* RFC 7296 2.23: only a peer behind a NAT is followed */
 	enum ike_err err = ike_move(n->ike, s->ike, remote);
 	if (err == IKE_OK)
-		session_moved(n, s, remote);
+		session_moved(n, s, remote, NULL);
 }
 
 /* Its packet numbers run out: soon, or now. */

@@ -192,7 +192,9 @@ void session_established(struct node *n, const struct ike_info *sa);
 void session_rekeyed(struct node *n, uint32_t old_ike, const struct ike_info *sa);
 void session_closed(
 	struct node *n, const struct ike_info *sa, const struct ike_failure *why);
-void session_moved(struct node *n, struct session *s, const struct endpoint *remote);
+/* now: as the engine sees it, encapsulation included; NULL: only the address is another. */
+void session_moved(struct node *n, struct session *s, const struct endpoint *remote,
+	const struct ike_info *now);
 bool session_at(const struct session *s, uint16_t scope, const struct addr *local);
 /* What the SA says of its peer. */
 void session_adopt(struct node *n, struct peer *p, const struct ike_info *sa);

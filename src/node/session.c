@@ -221,20 +221,36 @@ static void move_peer(struct node *n, struct peer *p, const struct endpoint *rem
 	directory_note(n, p);
 }
 
+static void move_child(struct node *n, struct child_sa *c, const struct endpoint *remote,
+	const struct ike_info *now)
+{
+	bool encap = now ? now->encap : c->sa.encap;
+
+	if (c->down ||
+		(endpoint_equal(&c->sa.path.remote, remote) && encap == c->sa.encap))
+		return;
+	struct effect *f = effects_add(n->out, FX_SA_MOVE, c->sa.path.scope);
+	f->u.move.id = c->sa.id;
+	f->u.move.remote = *remote;
+	f->u.move.encap = encap;
+	c->sa.path.remote = *remote;
+	c->sa.encap = encap;
+	if (now) {
+		c->sa.path = now->path;
+		c->sa.nat_local = now->nat_local;
+		c->sa.nat_remote = now->nat_remote;
+	}
+}
+
 /* Each SA follows its own evidence: of two, one may have moved before the other. */
-void session_moved(struct node *n, struct session *s, const struct endpoint *remote)
+void session_moved(struct node *n, struct session *s, const struct endpoint *remote,
+	const struct ike_info *now)
 {
 	list_each(item, &s->children)
 	{
 		struct child_sa *c = list_entry(item, struct child_sa, of_session);
 
-		if (!c->down && !endpoint_equal(&c->sa.path.remote, remote)) {
-			struct effect *f =
-				effects_add(n->out, FX_SA_MOVE, c->sa.path.scope);
-			f->u.move.id = c->sa.id;
-			f->u.move.remote = *remote;
-			c->sa.path.remote = *remote;
-		}
+		move_child(n, c, remote, now);
 		move_peer(n, c->peer, remote);
 	}
 	move_peer(n, s->peer, remote);

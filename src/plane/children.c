@@ -240,13 +240,15 @@ void children_remove_scope(struct children *c, uint16_t scope)
 	map_each(c->by_id, drop_of_scope, &v);
 }
 
-void children_move(struct children *c, uint32_t id, const struct endpoint *remote)
+void children_move(
+	struct children *c, uint32_t id, const struct endpoint *remote, bool encap)
 {
 	struct child *k = map_get(c->by_id, id_key(&id));
 
 	if (!k)
 		return;
 	leave_way(c, k);
+	k->encap = encap;
 	enter_way(c, k, remote);
 }
 

@@ -22,7 +22,8 @@ void children_free(struct children *c);
 void children_add(struct children *c, const struct esp_child *child, uint32_t path_mtu);
 void children_remove(struct children *c, uint32_t id);
 void children_remove_scope(struct children *c, uint16_t scope);
-void children_move(struct children *c, uint32_t id, const struct endpoint *remote);
+void children_move(
+	struct children *c, uint32_t id, const struct endpoint *remote, bool encap);
 size_t children_count(const struct children *c);
 /* Numbers of all, in the order of adding; free with free(). */
 uint32_t *children_ids(struct children *c, size_t *n);

@@ -48,8 +48,8 @@ static void activate_child(struct data *d, uint32_t id)
 
 static void move_child(struct data *d, const struct order *o)
 {
-	if (esp_dp_move(d->dp, o->id, &o->u.remote) == ESP_OK)
-		children_move(d->children, o->id, &o->u.remote);
+	if (esp_dp_move(d->dp, o->id, &o->u.move.remote, o->u.move.encap) == ESP_OK)
+		children_move(d->children, o->id, &o->u.move.remote, o->u.move.encap);
 }
 
 static void carry_out(struct data *d, struct order *o)

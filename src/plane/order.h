@@ -47,7 +47,10 @@ struct order {
 			struct esp_child *child; /* owned; wiped */
 			uint32_t path_mtu; /* 0: not known */
 		} add;
-		struct endpoint remote;
+		struct {
+			struct endpoint remote;
+			bool encap;
+		} move;
 	} u;
 };
 

@@ -102,7 +102,8 @@ uint32_t plane_gate_close(struct plane *p, uint16_t scope);
 void plane_sa_add(struct plane *p, const struct esp_child *c);
 void plane_sa_activate(struct plane *p, uint32_t id);
 void plane_sa_delete(struct plane *p, uint32_t id);
-void plane_sa_move(struct plane *p, uint32_t id, const struct endpoint *remote);
+void plane_sa_move(
+	struct plane *p, uint32_t id, const struct endpoint *remote, bool encap);
 void plane_usage_query(struct plane *p);
 /* IKE out through port 4500 of the local address: the marker is put in front here. A local
  * address just unbound still works for `linger_ms` of plane_unbind's grace (200 ms), for

@@ -323,12 +323,14 @@ void plane_sa_delete(struct plane *p, uint32_t id)
 	give_id(p, ORDER_SA_DELETE, id);
 }
 
-void plane_sa_move(struct plane *p, uint32_t id, const struct endpoint *remote)
+void plane_sa_move(
+	struct plane *p, uint32_t id, const struct endpoint *remote, bool encap)
 {
 	struct order *o = order_new(ORDER_SA_MOVE);
 
 	o->id = id;
-	o->u.remote = *remote;
+	o->u.move.remote = *remote;
+	o->u.move.encap = encap;
 	order_give(p->data.orders, o);
 }
 

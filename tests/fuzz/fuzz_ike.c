@@ -151,6 +151,13 @@ static void on_closed(void *ctx, const struct ike_info *sa, const struct ike_fai
 	end->closed++;
 }
 
+static bool on_may_move(void *ctx, uint32_t rule, const struct ike_path *to)
+{
+	(void)ctx;
+	(void)rule;
+	return to->remote.port != 0;
+}
+
 static void on_note(
 	void *ctx, const struct ike_path *path, uint32_t ike, const char *text)
 {
@@ -164,7 +171,7 @@ static void set_up(struct end *end, uint8_t name)
 {
 	struct ike_host host = {end, on_accept, on_is_friend, on_authenticate, on_narrow,
 		on_new_spi, on_send, on_info, on_child_up, on_child_down,
-		on_child_refused, on_rekeyed, on_closed, on_info, on_note};
+		on_child_refused, on_rekeyed, on_closed, on_info, on_note, on_may_move};
 	struct ike_params params = {
 		.entropy = entropy_seeded(&end->seed, name), .member = name};
 	struct addr us = addr_v4(192, 0, 2, name), them = addr_v4(192, 0, 2, 3 - name);

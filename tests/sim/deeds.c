@@ -142,7 +142,8 @@ static void do_order(struct sim *s, struct machine *m, struct order *o)
 		forget_children(m);
 		break;
 	case FX_SA_MOVE:
-		err = esp_dp_move(m->dp, fx->u.move.id, &fx->u.move.remote);
+		err = esp_dp_move(
+			m->dp, fx->u.move.id, &fx->u.move.remote, fx->u.move.encap);
 		for (unsigned i = 0; i < m->n_installed; i++)
 			if (m->installed[i].id == fx->u.move.id)
 				m->installed[i].remote = fx->u.move.remote.addr;

@@ -41,6 +41,7 @@ static void an_empty_file_has_the_documented_defaults(void **state)
 	assert_int_equal(c->tuning.delete_wait_ms, 150);
 	assert_int_equal(c->tuning.replay_window, 1024);
 	assert_int_equal(c->tuning.fragment_size, 1280);
+	assert_true(c->tuning.mobike);
 	assert_int_equal(c->tuning.on_exit, EXIT_CLOSED);
 	assert_int_equal(c->dataplane.prefer, PLANE_USERSPACE);
 	assert_int_equal(c->dataplane.encap, ENCAP_AUTO);
@@ -82,7 +83,7 @@ static void settings_are_taken_over(void **state)
 		"tuning { nlbs-flags 1; nlbs-present no; idle-timeout 10m;"
 		" idle-timeout-failover 30s;"
 		" idle-lifetime 2h; delete-wait 0s; replay-window 4096; fragment-size "
-		"576; on-exit open; }"
+		"576; mobike no; on-exit open; }"
 		"dataplane { udp-encap force; }"
 		"vip \"a\" { address 192.0.2.1, 2001:db8::1; bind agent; }");
 
@@ -98,6 +99,7 @@ static void settings_are_taken_over(void **state)
 	assert_int_equal(c->tuning.delete_wait_ms, 0);
 	assert_int_equal(c->tuning.replay_window, 4096);
 	assert_int_equal(c->tuning.fragment_size, 576);
+	assert_false(c->tuning.mobike);
 	assert_int_equal(c->tuning.on_exit, EXIT_OPEN);
 	assert_int_equal(c->dataplane.encap, ENCAP_FORCE);
 	assert_int_equal(c->vips[0].n_addrs, 2);

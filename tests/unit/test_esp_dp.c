@@ -30,7 +30,7 @@ static void unknown_ids_are_not_found(void **state)
 	open_lab((struct lab_options){0});
 	assert_int_equal(esp_dp_delete(l.a.dp, 99), ESP_NOT_FOUND);
 	assert_int_equal(esp_dp_activate(l.a.dp, 99), ESP_NOT_FOUND);
-	assert_int_equal(esp_dp_move(l.a.dp, 99, &to), ESP_NOT_FOUND);
+	assert_int_equal(esp_dp_move(l.a.dp, 99, &to, false), ESP_NOT_FOUND);
 	assert_int_equal(esp_dp_path_mtu(l.a.dp, 99, 1400), ESP_NOT_FOUND);
 	assert_int_equal(esp_dp_usage(l.a.dp, 99, &u), ESP_NOT_FOUND);
 }

@@ -71,7 +71,7 @@ static void a_moved_mapping_is_told_once(void **state)
 	assert_int_equal(lab_out(&l.b, &back, LAB_NOW), ESP_SEND);
 	assert_int_equal(back.remote.port, 4500);
 	struct endpoint to = {l.a.outer, 40000};
-	assert_int_equal(esp_dp_move(l.b.dp, LAB_ID, &to), ESP_OK);
+	assert_int_equal(esp_dp_move(l.b.dp, LAB_ID, &to, true), ESP_OK);
 	back = lab_udp(2, &l.b.inner, 143, &l.a.inner, 5, 4);
 	assert_int_equal(lab_out(&l.b, &back, LAB_NOW), ESP_SEND);
 	assert_int_equal(back.remote.port, 40000);
@@ -97,7 +97,7 @@ static void a_move_elsewhere_forgets_what_was_told(void **state)
 		assert_int_equal(into_b(p), ESP_INJECT);
 		assert_true(next_notice(&l.b, ESP_MAPPING, &n));
 		assert_int_equal(n.remote.port, 40000);
-		assert_int_equal(esp_dp_move(l.b.dp, LAB_ID, &third), ESP_OK);
+		assert_int_equal(esp_dp_move(l.b.dp, LAB_ID, &third, true), ESP_OK);
 	}
 }
 

@@ -204,7 +204,7 @@ static void one_that_moves_has_another_way(void **state)
 	(void)state;
 	open_lab((struct lab_options){.encap = true});
 	assert_true(tell(told(1300), LAB_NOW));
-	children_move(c, LAB_ID, &elsewhere);
+	children_move(c, LAB_ID, &elsewhere, true);
 	assert_true(fits(1400));
 	assert_false(tell(told(1300), LAB_NOW));
 	struct path_mtu t = told(1300);

@@ -133,6 +133,10 @@ UNIT_TESTS += tests/unit/test_ike_misfit
 tests_unit_test_ike_misfit_SOURCES = tests/unit/test_ike_misfit.c tests/unit/ike_lab.c
 tests_unit_test_ike_misfit_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_ike_mobike
+tests_unit_test_ike_mobike_SOURCES = tests/unit/test_ike_mobike.c tests/unit/ike_lab.c
+tests_unit_test_ike_mobike_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_ike_monkey
 tests_unit_test_ike_monkey_SOURCES = tests/unit/test_ike_monkey.c tests/unit/ike_lab.c
 tests_unit_test_ike_monkey_LDADD = $(unit_ldadd)

@@ -276,13 +276,13 @@ static int on_delete(char **w, int n)
 	return 0;
 }
 
-/* move ID ADDRESS PORT */
+/* move ID ADDRESS PORT; with port 0 the peer is sent raw ESP */
 static int on_move(char **w, int n)
 {
 	struct endpoint e = {addr_word(w[2]), (uint16_t)number_word(w[3])};
 
 	(void)n;
-	plane_sa_move(plane, number_word(w[1]), &e);
+	plane_sa_move(plane, number_word(w[1]), &e, e.port != 0);
 	return 0;
 }
 

@@ -11,12 +11,15 @@
 
 enum { HOUSEKEEPING_MS = 100 };
 
-static void on_members(void *ctx, const uint8_t *members, size_t n)
+static void on_members(
+	void *ctx, const uint8_t *members, size_t n, const uint8_t *fresh, size_t n_fresh)
 {
 	struct node_event ev = {.kind = NODE_MEMBERS};
 
 	ev.u.members.members = members;
 	ev.u.members.n = n;
+	ev.u.members.fresh = fresh;
+	ev.u.members.n_fresh = n_fresh;
 	step_node(ctx, &ev);
 }
 

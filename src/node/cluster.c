@@ -39,6 +39,14 @@ static void send_message(struct node *n, const struct writer *w)
 	memcpy(f->u.blob.bytes, bytes.at, bytes.len);
 }
 
+static bool is_among(const struct addr *all, unsigned count, const struct addr *addr)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (addr_equal(&all[i], addr))
+			return true;
+	return false;
+}
+
 /* An address is ours from the claim's grant until its RELEASE is sent. */
 static unsigned our_claims(const struct node *n, struct addr out[CLUSTER_CLAIMS_MAX])
 {
@@ -48,6 +56,9 @@ static unsigned our_claims(const struct node *n, struct addr out[CLUSTER_CLAIMS_
 		for (unsigned k = 0; k < n->scopes[i].n_places; k++)
 			if (n->scopes[i].places[k].owns && count < CLUSTER_CLAIMS_MAX)
 				out[count++] = n->scopes[i].places[k].addr;
+	for (unsigned i = 0; i < n->n_owed && count < CLUSTER_CLAIMS_MAX; i++)
+		if (!is_among(out, count, &n->owed[i].addr))
+			out[count++] = n->owed[i].addr;
 	return count;
 }
 
@@ -135,8 +146,11 @@ static void forget_asking(struct node *n)
 				false;
 }
 
-void on_members(struct node *n, const uint8_t *members, size_t count)
+void on_members(struct node *n, const struct node_event *ev)
 {
+	const uint8_t *members = ev->u.members.members;
+	size_t count = ev->u.members.n;
+
 	if (count > NODE_MEMBERS_MAX)
 		count = NODE_MEMBERS_MAX;
 	struct claims before = n->claims;
@@ -154,7 +168,7 @@ void on_members(struct node *n, const uint8_t *members, size_t count)
 	if (newcomer)
 		directory_doubt(n, &before);
 	places_on_members(n, &before);
-	vouch_on_members(n, &before);
+	vouch_on_members(n, &before, ev->u.members.fresh, ev->u.members.n_fresh);
 	if (!cluster_is_up(n)) {
 		if (was_up)
 			node_tell(n, EVENT_ERROR, "bus-lost", NULL, NULL, 0,

@@ -30,6 +30,7 @@ static void end_scope(struct node *n, struct scope *s)
 {
 	for (unsigned i = 0; i < s->n_places; i++)
 		release_now(n, s, &s->places[i]);
+	release_owe(n, s);
 	scope_close_gate(n, s);
 	if (s->steered)
 		effects_add(n->out, FX_POLICY, s->id);
@@ -108,6 +109,7 @@ static void move_places(struct node *n, struct scope *old, struct scope *new)
 		else
 			release_now(n, old, &old->places[i]);
 	}
+	release_owe(n, old);
 	new->gate_open = old->gate_open;
 	keep_closings(new, old);
 	new->steered = old->steered;
@@ -159,6 +161,13 @@ static void arrive_places(struct node *n, struct scope *s)
 	}
 }
 
+/* Closed for an address that has left, and open for the others again. */
+static void open_again(struct node *n, struct scope *s)
+{
+	scope_next_activation(n);
+	scope_open_gate(n, s);
+}
+
 static void answer_lost_binds(struct node *n)
 {
 	for (unsigned i = 0; i < n->n_binds; i++)
@@ -196,6 +205,8 @@ void on_config(struct node *n, struct config *config)
 			scope_steer(n, s);
 		if (s->is_host)
 			arrive_host(n, s);
+		else if (!s->gate_open && scope_serves(s))
+			open_again(n, s);
 		arrive_places(n, s);
 	}
 	for (unsigned i = 0; i < n_gone; i++)

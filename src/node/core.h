@@ -47,6 +47,14 @@ struct carry { /* what others can own, as far as we know: vouch.c */
 	bool full; /* there was more: nobody is vouched for */
 };
 
+/* The claim of an address that has left the configuration: given back when the data thread
+ * has acknowledged that its scope's gate was closed. */
+struct owed {
+	struct addr addr;
+	uint16_t scope; /* as numbered when it left */
+	unsigned closings; /* to be acknowledged before; 0: the gate is not closed yet */
+};
+
 struct tuned { /* by `vipsec tune`, over what the file says */
 	bool set[KNOBS_MAX];
 	struct config_tuning value;
@@ -102,6 +110,8 @@ struct node {
 
 	bool quorate;
 	struct claims claims;
+	struct owed owed[CLUSTER_CLAIMS_MAX];
+	unsigned n_owed;
 	struct carry carry;
 	uint64_t vouch_due_ms; /* 0: no need */
 	bool merged; /* with newcomers, and not all have said HELLO */
@@ -159,7 +169,7 @@ bool cluster_is_clustered(const struct node *n);
 /* Are the peers of this scope told, by NLBS_PRESENT, that we are a cluster? */
 bool cluster_says_nlbs(const struct node *n, const struct scope *s);
 bool cluster_is_up(const struct node *n); /* we are a member of the group */
-void on_members(struct node *n, const uint8_t *members, size_t count);
+void on_members(struct node *n, const struct node_event *ev);
 void on_message(struct node *n, uint8_t from, struct span bytes);
 void cluster_hello(struct node *n);
 void cluster_claim(struct node *n, const struct addr *addr);
@@ -170,7 +180,9 @@ bool cluster_config_differs(const struct node *n);
 
 /* ---- vouch.c ------------------------------------------------------------------ */
 
-void vouch_on_members(struct node *n, const struct claims *before);
+/* fresh: members that have just joined as processes. */
+void vouch_on_members(struct node *n, const struct claims *before, const uint8_t *fresh,
+	size_t n_fresh);
 void vouch_settle(struct node *n);
 uint64_t vouch_due_ms(const struct node *n);
 

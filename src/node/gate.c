@@ -32,6 +32,7 @@ void scope_close_gate(struct node *n, struct scope *s)
 
 void on_gate_closed(struct node *n, const struct node_event *ev)
 {
+	release_owed(n, ev->u.gate.scope);
 	if (ev->u.gate.scope >= n->n_scopes)
 		return;
 	struct scope *s = &n->scopes[ev->u.gate.scope];

@@ -178,7 +178,7 @@ static void on_refused_event(struct node *n, const struct node_event *ev)
 
 static void on_members_event(struct node *n, const struct node_event *ev)
 {
-	on_members(n, ev->u.members.members, ev->u.members.n);
+	on_members(n, ev);
 }
 
 static void on_message_event(struct node *n, const struct node_event *ev)

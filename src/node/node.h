@@ -85,6 +85,10 @@ struct node_event {
 		struct {
 			const uint8_t *members;
 			size_t n;
+			/* Of them, processes that have just joined the group, and did
+			 * not come with others from another partition. */
+			const uint8_t *fresh;
+			size_t n_fresh;
 		} members;
 		struct {
 			uint8_t from;

@@ -145,6 +145,13 @@ bool release_finish(struct node *n, struct scope *s, struct place *p)
 	return true;
 }
 
+/* With no room left the claim stays ours as long as we are a member. */
+static void owe(struct node *n, const struct scope *s, const struct addr *addr)
+{
+	if (n->n_owed < CLUSTER_CLAIMS_MAX)
+		n->owed[n->n_owed++] = (struct owed){.addr = *addr, .scope = s->id};
+}
+
 void release_now(struct node *n, struct scope *s, struct place *p)
 {
 	bool mute = p->mute || goes_on_elsewhere(n, p);
@@ -164,7 +171,51 @@ void release_now(struct node *n, struct scope *s, struct place *p)
 	children_leave(n, s->id, &p->addr);
 	close_sockets(n, s, p);
 	peers_drop_place(n, s, &p->addr);
-	if (p->owns || p->asked)
+	if (p->owns)
+		owe(n, s, &p->addr);
+	else if (p->asked)
 		cluster_release(n, &p->addr);
 	*p = (struct place){.addr = p->addr};
+}
+
+static void give_back(struct node *n, const struct addr *addr)
+{
+	struct place *p;
+	struct scope *s = scope_of_addr(n, addr, &p);
+
+	if (!s || s->is_host)
+		cluster_release(n, addr);
+	else if (!p->owns) /* it has come back under another name, and not bound yet */
+		place_return_claim(n, p);
+}
+
+/* The gate closes behind the deletion of the SAs: what the data thread has acknowledged,
+ * it has done in this order, and nothing more is sent from these addresses even if the
+ * gate is opened again for others. */
+void release_owe(struct node *n, struct scope *s)
+{
+	for (unsigned i = n->n_owed; i-- > 0;) {
+		struct owed *o = &n->owed[i];
+		if (o->scope != s->id || o->closings > 0)
+			continue;
+		scope_close_gate(n, s);
+		o->closings = s->gate_closings;
+		if (o->closings > 0)
+			continue;
+		struct addr addr = o->addr;
+		*o = n->owed[--n->n_owed];
+		give_back(n, &addr);
+	}
+}
+
+void release_owed(struct node *n, uint16_t scope)
+{
+	for (unsigned i = n->n_owed; i-- > 0;) {
+		struct owed *o = &n->owed[i];
+		if (o->scope != scope || --o->closings > 0)
+			continue;
+		struct addr addr = o->addr;
+		*o = n->owed[--n->n_owed];
+		give_back(n, &addr);
+	}
 }

@@ -130,7 +130,12 @@ enum leave_how {
 void release_begin(struct node *n, struct scope *s, struct place *p, enum leave_how how);
 /* True when nothing is left and nothing more can be sent; closes the sockets. */
 bool release_finish(struct node *n, struct scope *s, struct place *p);
-/* At once and for good: the scope is leaving the configuration. */
+/* At once and for good: the place is leaving the configuration. Its claim stays ours until
+ * release_owe(), to be called behind the last of a scope, has closed the gate, and the
+ * data thread has acknowledged that. */
 void release_now(struct node *n, struct scope *s, struct place *p);
+void release_owe(struct node *n, struct scope *s);
+/* A closing of this scope's gate was acknowledged. */
+void release_owed(struct node *n, uint16_t scope);
 
 #endif

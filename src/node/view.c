@@ -235,7 +235,7 @@ size_t node_count_kept(const struct node *n)
 	return n->n_peers + n->n_sessions + map_count(n->by_child) +
 	       map_count(n->by_spi) + map_count(n->calls_by_ike) + map_count(n->by_ask) +
 	       ike_count_half_open(n->ike) + replica_peers_count(n->directory) +
-	       n->claims.n + n->n_held + n->n_binds + n->n_seen;
+	       n->claims.n + n->n_owed + n->n_held + n->n_binds + n->n_seen;
 }
 
 void node_set_key_sink(struct node *n, const struct ike_key_sink *sink)

@@ -7,7 +7,9 @@
  * fifth of a second they say so for it. An address that it owns stays its own; all others
  * can be claimed.
  *
- * Nobody vouches for a newcomer: it may come from another partition, with addresses.
+ * A process that has just joined the group owns nothing: what another process of its node
+ * owned ended when that one left. Nobody vouches for any other newcomer: it may come from
+ * another partition, with addresses.
  */
 #include "node/core.h"
 
@@ -54,18 +56,23 @@ static void carry_member(struct carry *to, const struct carry *old,
 	put(to->known, member);
 }
 
-void vouch_on_members(struct node *n, const struct claims *before)
+/* What corosync says of those who join means something only to who was there before. */
+void vouch_on_members(
+	struct node *n, const struct claims *before, const uint8_t *fresh, size_t n_fresh)
 {
-	struct carry *old = &n->carry, *fresh = mem_new(1, sizeof(*fresh));
+	struct carry *old = &n->carry, *now = mem_new(1, sizeof(*now));
 
 	for (unsigned i = 0; i < n->claims.n_members; i++) {
 		uint8_t member = n->claims.members[i];
-		if (claims_is_member(before, member) &&
-			claims_is_member(before, n->params.member))
-			carry_member(fresh, old, before, member);
+		if (!claims_is_member(before, n->params.member))
+			break;
+		if (claims_is_member(before, member))
+			carry_member(now, old, before, member);
+		else if (n_fresh > 0 && memchr(fresh, member, n_fresh))
+			put(now->known, member);
 	}
-	*old = *fresh;
-	free(fresh);
+	*old = *now;
+	free(now);
 	n->vouch_due_ms = cluster_is_up(n) ? n->now_ms + PATIENCE_MS : 0;
 }
 

@@ -65,17 +65,27 @@ static bool is_listed(const struct cpg_address *list, size_t n, uint32_t nodeid)
 	return false;
 }
 
-static void tell_members(struct bus *b, const struct cpg_address *list, size_t n,
-	const struct cpg_address *but, size_t n_but)
+static size_t usable(const struct cpg_address *list, size_t n,
+	const struct cpg_address *but, size_t n_but, uint8_t out[BUS_MEMBERS_MAX])
 {
-	uint8_t members[BUS_MEMBERS_MAX];
 	size_t count = 0;
 
 	for (size_t i = 0; i < n && count < BUS_MEMBERS_MAX; i++)
 		if (list[i].nodeid >= 1 && list[i].nodeid <= MEMBER_MAX &&
 			!is_listed(but, n_but, list[i].nodeid))
-			members[count++] = (uint8_t)list[i].nodeid;
-	b->on.members(b->on.ctx, members, count);
+			out[count++] = (uint8_t)list[i].nodeid;
+	return count;
+}
+
+static size_t just_joined(
+	const struct cpg_address *joined, size_t n, uint8_t out[BUS_MEMBERS_MAX])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (joined[i].reason == CPG_REASON_JOIN)
+			count += usable(&joined[i], 1, NULL, 0, out + count);
+	return count;
 }
 
 static void on_confchg(cpg_handle_t handle, const struct cpg_name *group,
@@ -83,6 +93,7 @@ static void on_confchg(cpg_handle_t handle, const struct cpg_name *group,
 	size_t n_left, const struct cpg_address *joined, size_t n_joined)
 {
 	struct bus *b = bus_of(handle);
+	uint8_t members[BUS_MEMBERS_MAX], fresh[BUS_MEMBERS_MAX];
 	(void)group;
 	if (!b)
 		return;
@@ -91,10 +102,15 @@ static void on_confchg(cpg_handle_t handle, const struct cpg_name *group,
 	for (size_t i = 0; i < n_left; i++) {
 		if (!is_listed(joined, n_joined, left[i].nodeid))
 			continue;
-		tell_members(b, list, n, left, n_left);
+		size_t stay = usable(list, n, left, n_left, members);
+		b->on.members(b->on.ctx, members, stay, NULL, 0);
 		break;
 	}
-	tell_members(b, list, n, NULL, 0);
+	if (n_joined > BUS_MEMBERS_MAX)
+		n_joined = BUS_MEMBERS_MAX;
+	size_t n_fresh = just_joined(joined, n_joined, fresh);
+	b->on.members(
+		b->on.ctx, members, usable(list, n, NULL, 0, members), fresh, n_fresh);
 }
 
 static void queue_clear(struct bus *b)
@@ -118,7 +134,7 @@ static void disconnect(struct bus *b, const char *doing, cs_error_t err)
 	b->on.fd_changed(b->on.ctx, -1);
 	cpg_finalize(b->handle);
 	queue_clear(b);
-	b->on.members(b->on.ctx, NULL, 0);
+	b->on.members(b->on.ctx, NULL, 0, NULL, 0);
 }
 
 static cs_error_t join(struct bus *b, unsigned int *nodeid)

@@ -17,8 +17,12 @@ struct bus;
 #define BUS_MEMBERS_MAX 64
 
 struct bus_handlers {
-	/* The whole membership, ours included, in corosync's order; empty: bus lost. */
-	void (*members)(void *ctx, const uint8_t *members, size_t n);
+	/* The whole membership, ours included, in corosync's order; empty: bus lost. fresh:
+	 * those of them that are processes which have just joined the group, and did not
+	 * come with their node. A daemon that was replaced by another on its node between
+	 * two changes is told of twice: without it, then with it. */
+	void (*members)(void *ctx, const uint8_t *members, size_t n, const uint8_t *fresh,
+		size_t n_fresh);
 	void (*message)(void *ctx, uint8_t from, struct span bytes);
 	/* The descriptor changed; -1: none now. */
 	void (*fd_changed)(void *ctx, int fd);

@@ -2,7 +2,8 @@
  *
  * A ring is whole while all its members are up and reach each other; only then are
  * messages ordered. Order is that of sending; all members get a message in the same
- * order, each in its own time. Who leaves between two rings is told before who joins.
+ * order, each in its own time. Who leaves between two rings is told before who joins, and
+ * who joins as a process is told apart from who came with its node (CPG_REASON_JOIN).
  */
 #include "sim/sim.h"
 
@@ -13,6 +14,8 @@
 
 enum { LATENCY_MAX_MS = 3, JOIN_MIN_MS = 50, JOIN_MAX_MS = 300 };
 enum { CLAIM_TYPE_AT = 3 }; /* behind 'V' 'S' and the version */
+enum { FRESH_SHIFT = 16 }; /* the upper half of an action's number */
+_Static_assert((int)NODES_MAX <= (int)FRESH_SHIFT, "both fit");
 
 static struct bus_end *end_of(struct sim *s, unsigned i)
 {
@@ -115,19 +118,24 @@ static uint64_t in_turn(struct sim *s, unsigned node, uint64_t in_ms)
 static void on_group(struct sim *s, struct action *a)
 {
 	struct node_event ev = {.kind = NODE_MEMBERS};
-	uint8_t members[NODES_MAX];
+	uint8_t members[NODES_MAX], fresh[NODES_MAX];
 
 	if (machine_defers(s, &s->machines[a->who], a))
 		return;
-	for (unsigned i = 0; i < s->sc.n_nodes; i++)
+	for (unsigned i = 0; i < s->sc.n_nodes; i++) {
 		if (a->n & 1u << i)
 			members[ev.u.members.n++] = s->machines[i].member;
+		if (a->n & 1u << (i + FRESH_SHIFT))
+			fresh[ev.u.members.n_fresh++] = s->machines[i].member;
+	}
 	ev.u.members.members = members;
+	ev.u.members.fresh = fresh;
 	trace(s, "%s: group is now %x", s->machines[a->who].name, a->n);
 	machine_feed(s, &s->machines[a->who], &ev);
 }
 
-static void tell_group(struct sim *s, unsigned node, unsigned group)
+/* fresh: processes that have just joined. */
+static void tell_group(struct sim *s, unsigned node, unsigned group, unsigned fresh)
 {
 	struct bus_end *e = end_of(s, node);
 
@@ -137,7 +145,7 @@ static void tell_group(struct sim *s, unsigned node, unsigned group)
 	world_at(s, in_turn(s, node, 1),
 		(struct action){.run = on_group,
 			.who = node,
-			.n = group,
+			.n = group | (group & fresh) << FRESH_SHIFT,
 			.tag = s->machines[node].lives});
 }
 
@@ -255,7 +263,7 @@ static void tell_leavers(struct sim *s, unsigned ring)
 				end_of(s, k)->ring_id == end_of(s, i)->ring_id)
 				along |= 1u << k;
 		if (end_of(s, i)->group & ~along)
-			tell_group(s, i, end_of(s, i)->group & along);
+			tell_group(s, i, end_of(s, i)->group & along, 0);
 	}
 }
 
@@ -272,7 +280,7 @@ static void tell_ended(struct sim *s, unsigned ring)
 	}
 	for (unsigned i = 0; i < s->sc.n_nodes; i++)
 		if ((ring & 1u << i) && (end_of(s, i)->group & ended))
-			tell_group(s, i, end_of(s, i)->group & ~ended);
+			tell_group(s, i, end_of(s, i)->group & ~ended, 0);
 }
 
 static void form_ring(struct sim *s, unsigned ring)
@@ -288,12 +296,13 @@ static void form_ring(struct sim *s, unsigned ring)
 			continue;
 		e->ring = ring;
 		e->ring_id = id;
+		e->fresh = false; /* comes with its node */
 		e->seen_all = e->seen_all || ring == all;
 	}
 	for (unsigned i = 0; i < s->sc.n_nodes; i++) {
 		if (!(ring & 1u << i))
 			continue;
-		tell_group(s, i, joined_in(s, ring));
+		tell_group(s, i, joined_in(s, ring), 0);
 		tell_quorum(s, i);
 	}
 	for (unsigned i = 0; i < s->sc.n_nodes; i++)
@@ -321,6 +330,20 @@ static void on_reform(struct sim *s, struct action *a)
 	pm_on_ring(s);
 }
 
+/* Who has joined since; told once. */
+static unsigned fresh_in(struct sim *s, unsigned ring)
+{
+	unsigned fresh = 0;
+
+	for (unsigned i = 0; i < s->sc.n_nodes; i++) {
+		if ((ring & 1u << i) && end_of(s, i)->joined && end_of(s, i)->fresh)
+			fresh |= 1u << i;
+		if (ring & 1u << i)
+			end_of(s, i)->fresh = false;
+	}
+	return fresh;
+}
+
 static void regroup(struct sim *s, unsigned node)
 {
 	struct bus_end *e = end_of(s, node);
@@ -328,9 +351,10 @@ static void regroup(struct sim *s, unsigned node)
 	if (!is_whole(s, node))
 		return; /* the next ring tells */
 	tell_ended(s, e->ring);
+	unsigned fresh = fresh_in(s, e->ring);
 	for (unsigned i = 0; i < s->sc.n_nodes; i++)
 		if (e->ring & 1u << i)
-			tell_group(s, i, joined_in(s, e->ring));
+			tell_group(s, i, joined_in(s, e->ring), fresh);
 }
 
 /* Rings are broken, or could be joined: a new one forms when the time is over. */
@@ -383,7 +407,7 @@ void bus_join(struct sim *s, struct machine *m)
 {
 	struct bus_end *e = end_of(s, m->index);
 
-	e->joined = true;
+	e->joined = e->fresh = true;
 	e->group = 0;
 	e->told_quorate = false;
 	regroup(s, m->index);
@@ -394,7 +418,7 @@ void bus_leave(struct sim *s, struct machine *m)
 {
 	struct bus_end *e = end_of(s, m->index);
 
-	e->joined = e->told_quorate = false;
+	e->joined = e->fresh = e->told_quorate = false;
 	e->ended = true;
 	e->group = 0;
 	drop_queue(e);

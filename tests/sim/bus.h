@@ -25,6 +25,7 @@ struct bus_end { /* one machine's corosync */
 	unsigned ring; /* bits of machines */
 	uint64_t ring_id;
 	bool joined; /* its daemon is in the group */
+	bool fresh; /* ... and has just joined it, in the ring as it stands */
 	bool ended; /* a daemon has left, and not all know it */
 	unsigned group; /* members of the group as delivered, bits */
 	bool told_quorate; /* what is true, once the daemon has been told */

@@ -118,6 +118,8 @@ void lab_group(struct lab *l, unsigned nodes)
 			l->members[l->n_members++] = (uint8_t)(i + 1);
 	ev.u.members.members = l->members;
 	ev.u.members.n = l->n_members;
+	ev.u.members.fresh = l->fresh;
+	ev.u.members.n_fresh = l->n_fresh;
 	for (unsigned i = 0; i < LAB_NODES; i++) {
 		if (!(nodes >> i & 1))
 			continue;

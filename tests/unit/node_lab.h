@@ -71,6 +71,8 @@ struct lab {
 	unsigned n_queue;
 	uint8_t members[LAB_NODES];
 	unsigned n_members;
+	uint8_t fresh[LAB_NODES]; /* said to have just joined, with the next group */
+	unsigned n_fresh;
 	bool hold_acks; /* gates stay unacknowledged */
 	bool cut; /* datagrams are lost */
 	struct addr inside, outside; /* a NAT: inside is seen as outside; not set: none */

@@ -428,6 +428,76 @@ static void healed_partition_has_one_owner(void **state)
 	lab_free(l);
 }
 
+static void acknowledge(struct lab *l, unsigned i, uint16_t scope)
+{
+	struct node_event ev = {.kind = NODE_GATE_CLOSED};
+
+	ev.u.gate.scope = scope;
+	lab_step(l, i, &ev);
+	lab_run(l, 10);
+}
+
+/* A reload takes the address from M1. M1's data thread may still be at work: nobody else
+ * binds it before that has answered, a change of the membership between or not. */
+static void an_address_out_of_the_configuration_is_kept_until_acknowledged(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 2);
+
+	(void)state;
+	l->hold_acks = true;
+	lab_reload(l, M1, SERVER_WITH(WEB, "address 192.0.2.99;"));
+	assert_false(l->node[M1].gate[0]);
+	assert_true(lab_line(l, M1, "sa-delete", 0) < lab_line(l, M1, "gate 0 close", 0));
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 500);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_WAITING);
+	lab_group(l, ONE | TWO | THREE);
+	lab_run(l, 500);
+	lab_group(l, ONE | TWO);
+	lab_run(l, 500);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_WAITING);
+	acknowledge(l, M1, 0);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_BOUND);
+	lab_free(l);
+}
+
+static void a_vip_out_of_the_configuration_is_kept_until_acknowledged(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 2);
+
+	(void)state;
+	l->hold_acks = true;
+	lab_reload(l, M1, WEB);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 500);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_WAITING);
+	acknowledge(l, M1, 0);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_BOUND);
+	lab_free(l);
+}
+
+/* The gate is the scope's: closed for the address that leaves, open for the other. */
+static void the_addresses_that_stay_go_on(void **state)
+{
+	struct lab *l = members(SERVER_WITH(WEB, "address 192.0.2.10, 192.0.2.11;"), 2);
+
+	(void)state;
+	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
+	lab_address(l, M1, "192.0.2.11", NODE_ADDR_PRESENT);
+	lab_run(l, 10);
+	l->hold_acks = true;
+	lab_reload(l, M1, SERVER_WITH(WEB, "address 192.0.2.11;"));
+	assert_int_equal(lab_vip(l, M1, 0), VIP_BOUND);
+	assert_true(l->node[M1].gate[0]);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 500);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_WAITING);
+	acknowledge(l, M1, 0);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_BOUND);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_BOUND);
+	lab_free(l);
+}
+
 /* M3 hangs: it is in the group and says nothing. The owner is lost; the takeover waits for
  * a fifth of a second, not until somebody kills M3. */
 static void a_hung_member_does_not_hold_up_a_takeover(void **state)
@@ -476,6 +546,75 @@ static void nobody_vouches_for_a_newcomer(void **state)
 
 	(void)state;
 	lab_group(l, ONE | TWO | THREE);
+	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 5000);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_WAITING);
+	lab_free(l);
+}
+
+static void just_joined(struct lab *l, uint8_t member)
+{
+	l->fresh[0] = member;
+	l->n_fresh = 1;
+}
+
+/* A process that has just joined and hangs before its HELLO owns nothing: claims go on
+ * after a fifth of a second, also over changes of which it hears nothing either. */
+static void a_process_that_just_joined_is_vouched_for(void **state)
+{
+	struct lab *l = members(MEMBER_CONF, 2);
+
+	(void)state;
+	just_joined(l, 3);
+	lab_group(l, ONE | TWO | THREE);
+	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 150);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_WAITING);
+	lab_run(l, 60);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_BOUND);
+	lab_kill(l, M1);
+	l->n_fresh = 0;
+	lab_group(l, TWO | THREE);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 250);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_BOUND);
+	lab_free(l);
+}
+
+/* The owner's daemon is replaced by one that hangs, its address still there: gone with the
+ * old one, the claim is another's, and the new one gets nothing when it speaks at last. */
+static void a_restarted_owner_that_hangs_owns_nothing(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 2);
+
+	(void)state;
+	lab_kill(l, M1);
+	lab_group(l, TWO);
+	just_joined(l, 1);
+	lab_group(l, ONE | TWO);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 250);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_BOUND);
+	lab_start(l, M1, MEMBER_CONF);
+	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
+	l->n_fresh = 0;
+	lab_group(l, ONE | TWO);
+	lab_run(l, 1000);
+	assert_int_equal(lab_vip(l, M2, 0), VIP_BOUND);
+	assert_int_equal(lab_vip(l, M1, 0), VIP_WAITING);
+	lab_free(l);
+}
+
+/* Who is in the group already when we join has a history that we were not told. */
+static void a_newcomer_vouches_for_nobody(void **state)
+{
+	struct lab *l = members(MEMBER_CONF, 1);
+
+	(void)state;
+	struct node_event lost = {.kind = NODE_MEMBERS};
+	lab_step(l, M1, &lost);
+	just_joined(l, 3);
+	lab_group(l, ONE | THREE);
 	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
 	lab_run(l, 5000);
 	assert_int_equal(lab_vip(l, M1, 0), VIP_WAITING);
@@ -662,7 +801,15 @@ int main(void)
 		cmocka_unit_test(healed_partition_has_one_owner),
 		cmocka_unit_test(a_hung_member_does_not_hold_up_a_takeover),
 		cmocka_unit_test(what_a_hung_member_owns_stays_its_own),
+		cmocka_unit_test(
+			an_address_out_of_the_configuration_is_kept_until_acknowledged),
+		cmocka_unit_test(
+			a_vip_out_of_the_configuration_is_kept_until_acknowledged),
+		cmocka_unit_test(the_addresses_that_stay_go_on),
 		cmocka_unit_test(nobody_vouches_for_a_newcomer),
+		cmocka_unit_test(a_process_that_just_joined_is_vouched_for),
+		cmocka_unit_test(a_restarted_owner_that_hangs_owns_nothing),
+		cmocka_unit_test(a_newcomer_vouches_for_nobody),
 		cmocka_unit_test(after_a_split_the_owner_announces_again),
 		cmocka_unit_test(a_member_that_leaves_is_no_reason_to_announce),
 		cmocka_unit_test(with_quorum_back_the_address_is_announced),

@@ -318,6 +318,12 @@ tests_unit_test_plane_path_mtu_SOURCES = tests/unit/test_plane_path_mtu.c
 tests_unit_test_plane_path_mtu_LDADD = src/plane/libvipsec_plane.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) \
 	-lpthread
 
+# --- port
+UNIT_TESTS += tests/unit/test_port_bus
+tests_unit_test_port_bus_SOURCES = tests/unit/test_port_bus.c src/port/bus.c
+tests_unit_test_port_bus_CFLAGS = -D_GNU_SOURCE $(AM_CFLAGS) $(COROSYNC_CFLAGS)
+tests_unit_test_port_bus_LDADD = $(unit_ldadd)
+
 # --- daemon
 UNIT_TESTS += tests/unit/test_daemon_activation
 tests_unit_test_daemon_activation_SOURCES = tests/unit/test_daemon_activation.c \

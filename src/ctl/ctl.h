@@ -80,6 +80,7 @@ int verb_events(const struct ctl *ctl);
 int verb_vip(const struct ctl *ctl);
 int verb_up(const struct ctl *ctl);
 int verb_down(const struct ctl *ctl);
+int verb_rekey(const struct ctl *ctl);
 int verb_tune(const struct ctl *ctl);
 int verb_reload(const struct ctl *ctl);
 int verb_check(const struct ctl *ctl);

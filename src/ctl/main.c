@@ -19,6 +19,7 @@ static const struct verb {
 	{"vip", verb_vip, "bind|unbind|status NAME", "the life of a virtual IP"},
 	{"up", verb_up, "[VIP [RULE [PEER]]]", "call peers now"},
 	{"down", verb_down, "[VIP [RULE [PEER]]]", "delete SAs politely"},
+	{"rekey", verb_rekey, "ike|child [VIP [RULE [PEER]]]", "new keys now"},
 	{"tune", verb_tune, "SETTING VALUE", "change a timer while running"},
 	{"reload", verb_reload, "", "read the configuration anew"},
 	{"check", verb_check, "[FILE]", "is this configuration right?"},

@@ -31,6 +31,7 @@ static const struct verb {
 	{"vip-unbind", verb_vip_unbind, AT_ONCE},
 	{"up", verb_up, AT_ONCE},
 	{"down", verb_down, AT_ONCE},
+	{"rekey", verb_rekey, AT_ONCE},
 	{"tune", verb_tune, AT_ONCE},
 	{"reload", verb_reload, AT_ONCE},
 	{"log", verb_log, AT_ONCE},

@@ -20,6 +20,7 @@ void verb_vip_bind(const struct request *r);
 void verb_vip_unbind(const struct request *r);
 void verb_up(const struct request *r);
 void verb_down(const struct request *r);
+void verb_rekey(const struct request *r);
 void verb_tune(const struct request *r);
 void verb_reload(const struct request *r);
 void verb_log(const struct request *r);

@@ -52,6 +52,11 @@ void verb_down(const struct request *r)
 	order(r, NODE_DOWN);
 }
 
+void verb_rekey(const struct request *r)
+{
+	order(r, NODE_REKEY);
+}
+
 void verb_tune(const struct request *r)
 {
 	if (request_arg(r, "key") && request_arg(r, "value"))

@@ -158,7 +158,7 @@ void on_unbind(struct node *n, const struct node_event *ev)
 	node_reply(n, ev->u.command.token, 0, "%s is being released", s->name);
 }
 
-/* ---- up and down -------------------------------------------------------------------------------- */
+/* ---- up, down and rekey -------------------------------------------------------------------------------- */
 
 static bool selected(
 	const struct node *n, const struct node_event *ev, const struct peer *p)
@@ -243,4 +243,45 @@ void on_down(struct node *n, const struct node_event *ev)
 	}
 	node_reply(n, ev->u.command.token, ended > 0 ? 0 : 1, "%u peer%s", ended,
 		ended == 1 ? "" : "s");
+}
+
+static unsigned rekey_ike(struct node *n, const struct peer *p)
+{
+	unsigned begun = 0;
+
+	list_each(item, &p->sessions)
+	{
+		const struct session *s = list_entry(item, struct session, of_peer);
+		if (s->end == END_NONE && ike_rekey(n->ike, n->now_ms, s->ike) == IKE_OK)
+			begun++;
+	}
+	return begun;
+}
+
+/* New keys at once, while the old ones still do: whatever the lifetimes say. */
+void on_rekey(struct node *n, const struct node_event *ev)
+{
+	const char *what = ev->u.command.key;
+	bool ike = what && strcmp(what, "ike") == 0;
+	unsigned begun = 0;
+
+	if (!ike && (!what || strcmp(what, "child") != 0)) {
+		node_reply(n, ev->u.command.token, 1, "rekey what: ike or child?");
+		return;
+	}
+	list_each(item, &n->peers)
+	{
+		struct peer *p = list_entry(item, struct peer, link);
+		struct child_sa *c = peer_child(p);
+		if (!selected(n, ev, p))
+			continue;
+		if (ike) {
+			begun += rekey_ike(n, p);
+		} else if (c) {
+			child_rekey(n, c);
+			begun++;
+		}
+	}
+	node_reply(n, ev->u.command.token, begun > 0 ? 0 : 1, "%u %s SA%s", begun,
+		ike ? "IKE" : "child", begun == 1 ? "" : "s");
 }

@@ -153,6 +153,7 @@ void on_bind(struct node *n, const struct node_event *ev);
 void on_unbind(struct node *n, const struct node_event *ev);
 void on_up(struct node *n, const struct node_event *ev);
 void on_down(struct node *n, const struct node_event *ev);
+void on_rekey(struct node *n, const struct node_event *ev);
 void on_tune(struct node *n, const struct node_event *ev);
 void on_notice(struct node *n, const struct esp_notice *notice);
 void on_usage(struct node *n, const struct esp_usage *usage);

@@ -226,6 +226,7 @@ static void (*const on_event[])(struct node *, const struct node_event *) = {
 	[NODE_UNBIND] = on_unbind,
 	[NODE_UP] = on_up,
 	[NODE_DOWN] = on_down,
+	[NODE_REKEY] = on_rekey,
 	[NODE_TUNE] = on_tune,
 	[NODE_SHUTDOWN] = on_shutdown,
 };

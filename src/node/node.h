@@ -48,6 +48,7 @@ enum node_event_kind {
 	NODE_UNBIND,
 	NODE_UP,
 	NODE_DOWN,
+	NODE_REKEY,
 	NODE_TUNE,
 	NODE_SHUTDOWN /* ends with FX_EXIT */
 };
@@ -97,11 +98,12 @@ struct node_event {
 		bool quorate;
 		struct {
 			uint64_t token; /* comes back in FX_REPLY */
-			const char *vip; /* BIND, UNBIND: name; UP, DOWN: name or "host",
-					 NULL all */
-			const char *rule; /* UP, DOWN: NULL all */
-			const char *peer; /* UP, DOWN: address, NULL all */
-			const char *key, *value; /* TUNE: nlbs-flags, idle-timeout, ... */
+			/* BIND, UNBIND: name; UP, DOWN, REKEY: name or "host", NULL all */
+			const char *vip;
+			const char *rule; /* UP, DOWN, REKEY: NULL all */
+			const char *peer; /* UP, DOWN, REKEY: address, NULL all */
+			/* TUNE: nlbs-flags, idle-timeout, ...; REKEY: key is ike or child */
+			const char *key, *value;
 		} command;
 	} u;
 };

@@ -398,6 +398,8 @@ static const char *command_word(enum node_event_kind kind)
 		return "up";
 	case NODE_DOWN:
 		return "down";
+	case NODE_REKEY:
+		return "rekey";
 	case NODE_TUNE:
 		return "tune";
 	default:

@@ -143,6 +143,33 @@ static void up_and_down_by_order(void **state)
 	lab_free(l);
 }
 
+/* New keys before any lifetime asks for them; the old SAs go, the peer stays up. */
+static void new_keys_by_order(void **state)
+{
+	static const char *const whats[] = {"child", "ike"};
+	static const char *const told[] = {"child-rekeyed", "ike-rekeyed"};
+	struct lab *l = two(CLIENT_CONF);
+
+	(void)state;
+	lab_address(l, SERVER, VIP, NODE_ADDR_PRESENT);
+	traffic(l);
+	lab_run(l, 100);
+	for (unsigned i = 0; i < 2; i++) {
+		struct node_event ev = {.kind = NODE_REKEY};
+		ev.u.command.token = 1;
+		ev.u.command.key = whats[i];
+		lab_step(l, CLIENT, &ev);
+		assert_int_equal(l->node[CLIENT].reply_code, 0);
+		lab_run(l, 100);
+		assert_int_equal(lab_count(l, CLIENT, told[i]), 1);
+		assert_int_equal(lab_up(l, CLIENT), 1);
+		assert_int_equal(lab_up(l, SERVER), 1);
+	}
+	lab_command(l, CLIENT, NODE_REKEY, NULL);
+	assert_int_equal(l->node[CLIENT].reply_code, 1);
+	lab_free(l);
+}
+
 /* No SA, one clear line on each side, and not one for each try. */
 static void wrong_key_is_told_on_both_sides(void **state)
 {
@@ -413,6 +440,7 @@ int main(void)
 		cmocka_unit_test(lost_peer_is_called_for_a_day),
 		cmocka_unit_test(polite_delete_ends_the_calling_until_traffic),
 		cmocka_unit_test(up_and_down_by_order),
+		cmocka_unit_test(new_keys_by_order),
 		cmocka_unit_test(wrong_key_is_told_on_both_sides),
 		cmocka_unit_test(the_same_is_told_once_a_minute),
 		cmocka_unit_test(strangers_do_not_tell_what_they_hold),

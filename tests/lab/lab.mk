@@ -49,6 +49,7 @@ EXTRA_DIST += \
 	tests/lab/t-refusals.py \
 	tests/lab/t-strongswan.py \
 	tests/lab/t-unit.py \
+	tests/lab/t-vm.py \
 	tests/lab/t-watch.py \
 	tests/lab/vlab/__init__.py \
 	tests/lab/vlab/addrwatch.py \
@@ -87,3 +88,10 @@ noinst_PROGRAMS += tests/lab/tools/vlab-plane
 tests_lab_tools_vlab_plane_SOURCES = tests/lab/tools/plane.c
 tests_lab_tools_vlab_plane_LDADD = src/plane/libvipsec_plane.a src/port/libvipsec_port.a \
 	$(outer_ldadd) $(NL_LIBS) $(NFTABLES_LIBS) $(QB_LIBS) $(COROSYNC_LIBS) -lpthread
+
+# The control socket kept open, for tests that ask often where a process start is slow.
+noinst_PROGRAMS += tests/lab/tools/vlab-ctl
+tests_lab_tools_vlab_ctl_SOURCES = tests/lab/tools/ctl.c
+tests_lab_tools_vlab_ctl_CFLAGS = $(lab_cflags) $(QB_CFLAGS)
+tests_lab_tools_vlab_ctl_LDFLAGS = $(HARDEN_LDFLAGS)
+tests_lab_tools_vlab_ctl_LDADD = $(QB_LIBS)

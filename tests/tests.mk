@@ -16,7 +16,8 @@ include tests/lab/lab.mk
 
 TOOL_TESTS += tests/tools/t-check-floors.py tests/tools/t-check-state.sh tests/tools/t-check-rfc.py \
 	tests/tools/t-run.py \
-	tests/tools/t-examples.sh tests/tools/t-links.py tests/tools/t-demo.py
+	tests/tools/t-examples.sh tests/tools/t-links.py tests/tools/t-demo.py \
+	tests/tools/t-interop.py
 
 # A day of calling, second by second.
 SLOW_TESTS = tests/unit/test_node_dial
@@ -100,12 +101,17 @@ fuzz:
 	$(AM_V_at)$(SHELL) $(srcdir)/tools/fuzz-all $(abs_top_srcdir) fuzz $(SECONDS) \
 		$(FUZZ_TARGETS)
 
+# Against other makes; writes docs/INTEROP.md.
+interop: all check-programs
+	$(AM_V_at)VIPSEC_BUILDDIR=$(abs_top_builddir) $(PYTHON3) $(srcdir)/tests/interop/matrix \
+		--table $(abs_top_srcdir)/docs/INTEROP.md
+
 bench: all check-programs
 	$(AM_V_at)for b in $(BENCHMARKS); do echo "== $$b"; ./$$b || exit 1; done; \
 	for b in $(BENCH_LABS); do echo "== $$b"; \
 		VIPSEC_BUILDDIR=$(abs_top_builddir) $(PYTHON3) $(srcdir)/$$b || exit 1; done
 
-.PHONY: check-san check-lab check-cluster sim fuzz bench
+.PHONY: check-san check-lab check-cluster sim fuzz bench interop
 
 clean-local:
-	rm -rf san-asan san-tsan fuzz key-log test-logs
+	rm -rf san-asan san-tsan fuzz key-log test-logs interop vm

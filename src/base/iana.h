@@ -58,10 +58,25 @@ enum transform_type {
 	TRANSFORM_ESN = 5
 };
 
-enum encr_id { ENCR_AES_GCM_16 = 20, ENCR_CHACHA20_POLY1305 = 28 };
-enum prf_id { PRF_HMAC_SHA2_256 = 5, PRF_HMAC_SHA2_384 = 6 };
-enum integ_id { INTEG_NONE = 0 };
-enum ke_id { KE_NONE = 0, KE_MODP_2048 = 14, KE_ECP_256 = 19, KE_CURVE25519 = 31 };
+enum encr_id { ENCR_AES_CBC = 12, ENCR_AES_GCM_16 = 20, ENCR_CHACHA20_POLY1305 = 28 };
+enum prf_id { PRF_HMAC_SHA2_256 = 5, PRF_HMAC_SHA2_384 = 6, PRF_HMAC_SHA2_512 = 7 };
+enum integ_id { /* RFC 4868 */
+	INTEG_NONE = 0,
+	INTEG_HMAC_SHA2_256_128 = 12,
+	INTEG_HMAC_SHA2_384_192 = 13,
+	INTEG_HMAC_SHA2_512_256 = 14
+};
+enum ke_id {
+	KE_NONE = 0,
+	KE_MODP_2048 = 14,
+	KE_MODP_3072 = 15,
+	KE_MODP_4096 = 16,
+	KE_ECP_256 = 19,
+	KE_ECP_384 = 20,
+	KE_ECP_521 = 21,
+	KE_CURVE25519 = 31,
+	KE_CURVE448 = 32
+};
 enum esn_id { ESN_NO = 0, ESN_YES = 1 };
 enum { TRANSFORM_ATTR_KEY_LENGTH = 14 };
 

@@ -72,10 +72,11 @@ struct config_esp_suite {
 	enum aead_alg encr;
 };
 
-#define CONFIG_SUITES 16
+#define CONFIG_SUITES 16 /* that can be written */
+#define CONFIG_BUILTIN_SUITES 48
 struct config_proposal {
 	char name[POLICY_NAME_MAX];
-	struct config_ike_suite ike[CONFIG_SUITES]; /* in order of preference */
+	struct config_ike_suite ike[CONFIG_BUILTIN_SUITES]; /* in order of preference */
 	struct config_esp_suite esp[CONFIG_SUITES];
 	unsigned n_ike, n_esp;
 	uint64_t lifetime_ike_ms, lifetime_child_ms; /* defaults 4h, 1h */

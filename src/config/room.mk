@@ -1,5 +1,6 @@
 noinst_LIBRARIES += src/config/libvipsec_config.a
 src_config_libvipsec_config_a_SOURCES = \
+	src/config/algorithms.c src/config/algorithms.h \
 	src/config/block.c src/config/block.h \
 	src/config/check.c \
 	src/config/config.c src/config/config.h \

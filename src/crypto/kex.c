@@ -14,8 +14,9 @@ struct kex {
 	uint8_t public[KEX_PUBLIC_MAX];
 };
 
-static const struct kex_group *const groups[] = {
-	&kex_group_x25519, &kex_group_ecp256, &kex_group_modp2048};
+static const struct kex_group *const groups[] = {&kex_group_x25519, &kex_group_ecp256,
+	&kex_group_modp2048, &kex_group_x448, &kex_group_ecp384, &kex_group_ecp521,
+	&kex_group_modp3072, &kex_group_modp4096};
 
 static const struct kex_group *find(uint16_t id)
 {

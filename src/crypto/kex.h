@@ -1,9 +1,9 @@
-/* crypto/kex.h - ephemeral key exchange: X25519, ECP-256, MODP-2048.
+/* crypto/kex.h - ephemeral key exchange: X25519, X448, ECP and MODP groups.
  *
  * Key pairs are made from octets of the given entropy, so a seed repeats a run. Public
  * values are encoded as RFC 7296 3.4, RFC 5903 7 and RFC 8031 3 say, and the peer's is
- * checked before use (RFC 6989): a point off the curve, an all-zero X25519 result or a
- * MODP value outside [2, p-2] is CRYPTO_FORGED.
+ * checked before use (RFC 6989): a point off the curve, an all-zero X25519 or X448 result
+ * or a MODP value outside [2, p-2] is CRYPTO_FORGED.
  *
  * Floor 1.
  */
@@ -17,11 +17,11 @@
 
 struct kex;
 
-#define KEX_PUBLIC_MAX 256
+#define KEX_PUBLIC_MAX 512
 
 bool kex_supported(uint16_t group); /* enum ke_id */
 size_t kex_public_len(uint16_t group); /* 0: not supported */
-const char *kex_name(uint16_t group); /* "x25519", "ecp256", "modp2048" */
+const char *kex_name(uint16_t group); /* "x25519", "ecp384", ... */
 
 /* NULL when the group is not supported or the library refuses. */
 struct kex *kex_new(uint16_t group, const struct entropy *e);

@@ -20,7 +20,12 @@ struct kex_group {
 };
 
 extern const struct kex_group kex_group_x25519;
+extern const struct kex_group kex_group_x448;
 extern const struct kex_group kex_group_ecp256;
+extern const struct kex_group kex_group_ecp384;
+extern const struct kex_group kex_group_ecp521;
 extern const struct kex_group kex_group_modp2048;
+extern const struct kex_group kex_group_modp3072;
+extern const struct kex_group kex_group_modp4096;
 
 #endif

@@ -1,9 +1,9 @@
-/* crypto/kex_modp2048.c - the 2048-bit MODP group (RFC 3526 3), group 14.
+/* crypto/kex_modp2048.c - the MODP groups of 2048, 3072 and 4096 bits (RFC 3526 3, 4, 5).
  *
- * The private exponent has 320 bits, what RFC 3526 8 asks for at the group's higher
+ * The private exponent is as long as RFC 3526 8 asks for at the group's higher
  * strength estimate; its top bit is set, so that its length, and with it the time of
- * the exponentiation, is the same for every key. Values are 256 octets, padded with
- * leading zeros (RFC 7296 2.14, 3.4). RFC 6989 2.1: the peer's value lies in [2, p-2];
+ * the exponentiation, is the same for every key. Values are as long as the prime, padded
+ * with leading zeros (RFC 7296 2.14, 3.4). RFC 6989 2.1: the peer's value lies in [2, p-2];
  * p is a safe prime, so no more is needed.
  */
 #include "crypto/kex_group.h"
@@ -12,9 +12,15 @@
 
 #include <openssl/bn.h>
 
-enum { MODP_LEN = 256, EXPONENT_LEN = 40 };
+enum { EXPONENT_MAX = 60 };
+
+struct prime {
+	BIGNUM *(*get)(BIGNUM *);
+	size_t len, exponent_len; /* octets */
+};
 
 struct modp_key {
+	const struct prime *prime;
 	BN_CTX *ctx;
 	BN_MONT_CTX *mont;
 	BIGNUM *p;
@@ -34,26 +40,27 @@ static void modp_free(void *private)
 	free(key);
 }
 
-static bool exponent_draw(BIGNUM *x, const struct entropy *e)
+static bool exponent_draw(BIGNUM *x, size_t len, const struct entropy *e)
 {
-	uint8_t octets[EXPONENT_LEN];
+	uint8_t octets[EXPONENT_MAX];
 
-	entropy_fill(e, octets, sizeof octets);
+	entropy_fill(e, octets, len);
 	octets[0] |= 0x80;
-	bool ok = BN_bin2bn(octets, sizeof octets, x) != NULL;
+	bool ok = BN_bin2bn(octets, (int)len, x) != NULL;
 	BN_set_flags(x, BN_FLG_CONSTTIME);
 	wipe(octets, sizeof octets);
 	return ok;
 }
 
-/* base^x mod p as MODP_LEN octets. */
+/* base^x mod p, as long as p. */
 static bool power(struct modp_key *key, const BIGNUM *base, uint8_t *out)
 {
 	BIGNUM *r = BN_secure_new();
+	int len = (int)key->prime->len;
 	bool ok = r != NULL &&
 		  BN_mod_exp_mont_consttime(
 			  r, base, key->x, key->p, key->ctx, key->mont) == 1 &&
-		  BN_bn2binpad(r, out, MODP_LEN) == MODP_LEN;
+		  BN_bn2binpad(r, out, len) == len;
 
 	BN_clear_free(r);
 	return ok;
@@ -63,19 +70,23 @@ static bool modp_prepare(struct modp_key *key)
 {
 	key->ctx = BN_CTX_secure_new();
 	key->mont = BN_MONT_CTX_new();
-	key->p = BN_get_rfc3526_prime_2048(NULL);
+	key->p = key->prime->get(NULL);
 	key->x = BN_secure_new();
 	return key->ctx != NULL && key->mont != NULL && key->p != NULL &&
 	       key->x != NULL && BN_MONT_CTX_set(key->mont, key->p, key->ctx) == 1;
 }
 
-static void *modp_make(const struct entropy *e, uint8_t *public)
+static void *modp_make(
+	const struct prime *prime, const struct entropy *e, uint8_t *public)
 {
 	struct modp_key *key = calloc(1, sizeof *key);
 	BIGNUM *g = BN_new();
 
+	if (key != NULL)
+		key->prime = prime;
 	if (key == NULL || g == NULL || !modp_prepare(key) || BN_set_word(g, 2) != 1 ||
-		!exponent_draw(key->x, e) || !power(key, g, public)) {
+		!exponent_draw(key->x, prime->exponent_len, e) ||
+		!power(key, g, public)) {
 		modp_free(key);
 		key = NULL;
 	}
@@ -110,12 +121,51 @@ static enum crypto_err modp_agree(void *private, struct span peer, uint8_t *out)
 	return err;
 }
 
+static const struct prime prime_2048 = {BN_get_rfc3526_prime_2048, 256, 40};
+static const struct prime prime_3072 = {BN_get_rfc3526_prime_3072, 384, 53};
+static const struct prime prime_4096 = {BN_get_rfc3526_prime_4096, 512, 60};
+
+static void *make_2048(const struct entropy *e, uint8_t *public)
+{
+	return modp_make(&prime_2048, e, public);
+}
+
+static void *make_3072(const struct entropy *e, uint8_t *public)
+{
+	return modp_make(&prime_3072, e, public);
+}
+
+static void *make_4096(const struct entropy *e, uint8_t *public)
+{
+	return modp_make(&prime_4096, e, public);
+}
+
 const struct kex_group kex_group_modp2048 = {
 	.id = KE_MODP_2048,
 	.name = "modp2048",
-	.public_len = MODP_LEN,
-	.secret_len = MODP_LEN,
-	.make = modp_make,
+	.public_len = 256,
+	.secret_len = 256,
+	.make = make_2048,
+	.agree = modp_agree,
+	.free = modp_free,
+};
+
+const struct kex_group kex_group_modp3072 = {
+	.id = KE_MODP_3072,
+	.name = "modp3072",
+	.public_len = 384,
+	.secret_len = 384,
+	.make = make_3072,
+	.agree = modp_agree,
+	.free = modp_free,
+};
+
+const struct kex_group kex_group_modp4096 = {
+	.id = KE_MODP_4096,
+	.name = "modp4096",
+	.public_len = 512,
+	.secret_len = 512,
+	.make = make_4096,
 	.agree = modp_agree,
 	.free = modp_free,
 };

@@ -21,6 +21,7 @@ static const struct prf_row prfs[] = {
 	[PRF_NONE] = {"none", NULL, 0},
 	[PRF_SHA256] = {"sha256", "SHA2-256", 32},
 	[PRF_SHA384] = {"sha384", "SHA2-384", 48},
+	[PRF_SHA512] = {"sha512", "SHA2-512", 64},
 };
 
 static const struct prf_row *row_of(enum prf_alg alg)

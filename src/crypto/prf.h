@@ -9,9 +9,9 @@
 #include "base/secret.h"
 #include "crypto/crypto.h"
 
-enum prf_alg { PRF_NONE, PRF_SHA256, PRF_SHA384 };
+enum prf_alg { PRF_NONE, PRF_SHA256, PRF_SHA384, PRF_SHA512 };
 
-#define PRF_OUT_MAX 48
+#define PRF_OUT_MAX 64
 
 size_t prf_len(enum prf_alg alg); /* output and preferred key length, octets */
 const char *prf_name(enum prf_alg alg);

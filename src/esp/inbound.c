@@ -22,9 +22,8 @@ enum {
 /* The parts of an ESP packet, none of them trusted. */
 struct esp_parts {
 	uint32_t spi, seq_low;
-	uint64_t iv;
-	size_t sealed_at;
-	size_t sealed_len;
+	/* where IV and text begin, and how long the text is, depends on the SA */
+	size_t text_at, text_len;
 };
 
 static bool parse(const struct esp_packet *p, struct esp_parts *out)
@@ -34,12 +33,20 @@ static bool parse(const struct esp_packet *p, struct esp_parts *out)
 
 	if (esp_header_read(span_of(p->at, p->len), &header, &r) != WIRE_OK)
 		return false;
-	out->spi = header.spi;
-	out->seq_low = header.seq;
-	out->iv = rd_u64(&r);
-	out->sealed_at = p->len - rd_left(&r);
-	out->sealed_len = rd_left(&r);
-	return rd_ok(&r) && out->sealed_len >= ESP_TRAILER_LEN + AEAD_TAG_LEN;
+	*out = (struct esp_parts){.spi = header.spi, .seq_low = header.seq};
+	return true;
+}
+
+static bool divide(
+	const struct esp_packet *p, const struct esp_sa *sa, struct esp_parts *parts)
+{
+	size_t around = sa_before_text(sa) + sa->shape.tag_len;
+
+	if (p->len < around + ESP_TRAILER_LEN)
+		return false;
+	parts->text_at = sa_before_text(sa);
+	parts->text_len = p->len - around;
+	return true;
 }
 
 static void unknown_spi(
@@ -65,8 +72,8 @@ static void unknown_spi(
 static bool open_sealed(struct esp_dp *dp, struct esp_sa *sa, const struct esp_packet *p,
 	const struct esp_parts *parts, uint64_t *seq)
 {
-	uint8_t aad[SA_AAD_MAX];
-	uint8_t *text = p->at + parts->sealed_at;
+	struct sa_aad aad;
+	uint8_t *text = p->at + parts->text_at;
 
 	*seq = esp_replay_number(&sa->replay, parts->seq_low);
 	if (!esp_replay_fresh(&sa->replay, *seq)) {
@@ -74,8 +81,10 @@ static bool open_sealed(struct esp_dp *dp, struct esp_sa *sa, const struct esp_p
 		sa->usage.replayed++;
 		return false;
 	}
-	if (aead_open(sa->open, parts->iv, sa_aad(sa, parts->spi, *seq, aad),
-		    span_of(text, parts->sealed_len), text) != CRYPTO_OK) {
+	sa_aad(sa, parts->spi, *seq, &aad);
+	if (aead_open_packet(sa->open, aad.clear, aad.tail, p->at + ESP_IV_AT,
+		    span_of(text, parts->text_len + sa->shape.tag_len),
+		    text) != CRYPTO_OK) {
 		dp->count.drop_forged++;
 		sa->usage.forged++;
 		return false;
@@ -190,8 +199,8 @@ static bool unwrap_transport(struct esp_packet *p, uint8_t *text, size_t len,
 static void deliver(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,
 	const struct esp_parts *parts)
 {
-	uint8_t *at = p->at + parts->sealed_at;
-	struct span text = span_of(at, parts->sealed_len - AEAD_TAG_LEN);
+	uint8_t *at = p->at + parts->text_at;
+	struct span text = span_of(at, parts->text_len);
 	struct ip_packet ip;
 	uint8_t next;
 
@@ -242,6 +251,10 @@ static void inbound_one(struct esp_dp *dp, struct esp_packet *p, uint64_t now_ms
 		return;
 	}
 	p->scope = sa->scope;
+	if (!divide(p, sa, &parts)) {
+		dp->count.drop_malformed++;
+		return;
+	}
 	if (!open_sealed(dp, sa, p, &parts, &seq))
 		return;
 	authentic(dp, sa, p, seq, now_ms);

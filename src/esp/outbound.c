@@ -67,9 +67,9 @@ static bool text_of(const struct esp_sa *sa, const struct esp_packet *p,
 }
 
 /* RFC 4303 2.4: 1, 2, 3, ..., then how many, then the next header. */
-static size_t write_trailer(const struct text *t)
+static size_t write_trailer(const struct text *t, size_t align)
 {
-	size_t pad = (ESP_ALIGN - (t->len + ESP_TRAILER_LEN) % ESP_ALIGN) % ESP_ALIGN;
+	size_t pad = (align - (t->len + ESP_TRAILER_LEN) % align) % align;
 	struct writer w = wr_over(t->at + t->len, pad + ESP_TRAILER_LEN);
 
 	for (size_t i = 1; i <= pad; i++)
@@ -83,18 +83,19 @@ static size_t write_trailer(const struct text *t)
 static bool seal(const struct esp_sa *sa, const struct sa_stamp *stamp,
 	const struct text *t, struct esp_packet *p)
 {
-	uint8_t aad[SA_AAD_MAX];
-	size_t len = t->len + write_trailer(t);
-	uint8_t *header = t->at - ESP_BEFORE_TEXT;
-	struct writer w = wr_over(header, ESP_BEFORE_TEXT);
+	struct sa_aad aad;
+	size_t before = sa_before_text(sa);
+	size_t len = t->len + write_trailer(t, sa_align(sa));
+	uint8_t *header = t->at - before;
+	struct writer w = wr_over(header, ESP_IV_AT);
 
 	esp_header_write(&w, &(struct esp_header){sa->spi_out, (uint32_t)stamp->seq});
-	wr_u64(&w, stamp->iv);
 	assert(wr_ok(&w));
 	p->at = header;
-	p->len = ESP_BEFORE_TEXT + len + AEAD_TAG_LEN;
-	return aead_seal(sa->seal, stamp->iv, sa_aad(sa, sa->spi_out, stamp->seq, aad),
-		       span_of(t->at, len), t->at) == CRYPTO_OK;
+	p->len = before + len + sa->shape.tag_len;
+	sa_aad(sa, sa->spi_out, stamp->seq, &aad);
+	return aead_seal_packet(sa->seal, stamp->iv, aad.clear, aad.tail,
+		       header + ESP_IV_AT, t->at, len) == CRYPTO_OK;
 }
 
 static void account(

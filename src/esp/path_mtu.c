@@ -22,18 +22,18 @@ static size_t around_text(const struct esp_sa *sa)
 {
 	size_t ip = sa->remote.addr.family == ADDR_V4 ? IPV4_HEADER_LEN : IPV6_HEADER_LEN;
 
-	return ip + (sa->encap ? UDP_LEN : 0) + ESP_BEFORE_TEXT + AEAD_TAG_LEN;
+	return ip + (sa->encap ? UDP_LEN : 0) + sa_before_text(sa) + sa->shape.tag_len;
 }
 
 /* Largest text in an outer packet of mtu octets: what remains, rounded down to the
  * alignment, less the trailer. */
 static size_t text_room(const struct esp_sa *sa, size_t mtu)
 {
-	size_t around = around_text(sa);
+	size_t around = around_text(sa), align = sa_align(sa);
 
-	if (mtu < around + ESP_ALIGN)
+	if (mtu < around + align)
 		return 0;
-	return (mtu - around) / ESP_ALIGN * ESP_ALIGN - ESP_TRAILER_LEN;
+	return (mtu - around) / align * align - ESP_TRAILER_LEN;
 }
 
 /* The same for the packet that has this text, or, in tunnel mode, is it. */

@@ -1,7 +1,7 @@
 /* esp/sa.c - an SA's keys, numbers and IVs.
  *
- * Obeys RFC 4303 2.2, 3.3.3 (numbers start at 1 and never wrap), RFC 4106 3.1 and 5 and
- * RFC 7634 2 (an IV is never used twice with a key). The IV is member 8 | activation 16 |
+ * Obeys RFC 4303 2.2, 2.2.1, 3.3.3 (numbers start at 1 and never wrap), RFC 4106 3.1 and 5
+ * and RFC 7634 2 (an IV is never used twice with a key). The IV is member 8 | activation 16 |
  * counter 40: no two members, and no two lives of one, can make the same.
  */
 #include "esp/sa.h"
@@ -37,6 +37,8 @@ struct esp_sa *sa_new(const struct esp_child *c)
 	esp_replay_init(&sa->replay, c->replay_window, c->esn);
 	sa->seal = aead_new(c->alg, secret_span(&c->key_out));
 	sa->open = aead_new(c->alg, secret_span(&c->key_in));
+	sa->shape = aead_shape(c->alg);
+	sa->composed = aead_mac_key_len(c->alg) != 0;
 	if (sa->seal == NULL || sa->open == NULL) {
 		sa_free(sa);
 		return NULL;
@@ -82,15 +84,29 @@ enum sa_answer sa_stamp(struct esp_sa *sa, uint16_t activation, struct sa_stamp 
 	return SA_GO;
 }
 
-struct span sa_aad(const struct esp_sa *sa, uint32_t spi, uint64_t seq, uint8_t *out)
+size_t sa_before_text(const struct esp_sa *sa)
 {
-	struct writer w = wr_over(out, SA_AAD_MAX);
+	return ESP_IV_AT + (size_t)sa->shape.iv_len;
+}
+
+size_t sa_align(const struct esp_sa *sa)
+{
+	return sa->shape.block_len > ESP_ALIGN ? sa->shape.block_len : ESP_ALIGN;
+}
+
+void sa_aad(const struct esp_sa *sa, uint32_t spi, uint64_t seq, struct sa_aad *out)
+{
+	struct writer w = wr_over(out->store, sizeof out->store);
+	uint32_t upper = (uint32_t)(seq >> 32);
 
 	wr_u32(&w, spi);
-	if (sa->esn)
-		wr_u64(&w, seq);
-	else
-		wr_u32(&w, (uint32_t)seq);
+	if (sa->esn && !sa->composed)
+		wr_u32(&w, upper);
+	wr_u32(&w, (uint32_t)seq);
+	out->clear = wr_span(&w);
+	if (sa->esn && sa->composed)
+		wr_u32(&w, upper);
 	assert(wr_ok(&w));
-	return wr_span(&w);
+	struct span all = wr_span(&w);
+	out->tail = span_of(all.at + out->clear.len, all.len - out->clear.len);
 }

@@ -18,6 +18,8 @@ struct esp_sa {
 	struct ts_list local_ts, remote_ts;
 
 	struct aead *seal, *open;
+	struct aead_shape shape; /* of its packets */
+	bool composed; /* RFC 4303 2.2.1: where the upper half of the number is authenticated */
 	uint8_t member;
 	bool sent; /* iv_activation means something */
 	uint16_t iv_activation;
@@ -31,10 +33,14 @@ struct esp_sa {
 };
 
 enum {
-	ESP_BEFORE_TEXT = 8 + AEAD_IV_LEN, /* SPI, number, IV */
+	ESP_IV_AT = 8, /* behind SPI and number */
 	ESP_TRAILER_LEN = 2, /* behind the padding, in front of the tag */
-	ESP_ALIGN = 4 /* RFC 4303 2.4; stream modes need no more */
+	ESP_ALIGN = 4 /* RFC 4303 2.4; a block cipher may need more */
 };
+
+/* Octets in front of the text, and what its length is a multiple of. */
+size_t sa_before_text(const struct esp_sa *sa);
+size_t sa_align(const struct esp_sa *sa);
 
 /* NULL: the library refuses the keys. */
 struct esp_sa *sa_new(const struct esp_child *c);
@@ -53,8 +59,14 @@ enum sa_answer { SA_GO, SA_EXHAUSTED, SA_STALE };
 /* SA_STALE: the gate's activation is older than one this SA has sent under. */
 enum sa_answer sa_stamp(struct esp_sa *sa, uint16_t activation, struct sa_stamp *out);
 
-/* RFC 4106 5, RFC 7634 2.1: the additional data, 8 octets, with ESN 12. */
+/* What is authenticated around IV and text: with an AEAD SPI and number in front (RFC 4106
+ * 5, RFC 7634 2.1), 8 octets, with ESN 12; else the header in front and, with ESN, the
+ * number's upper half behind (RFC 4303 2.2.1). */
 enum { SA_AAD_MAX = 12 };
-struct span sa_aad(const struct esp_sa *sa, uint32_t spi, uint64_t seq, uint8_t *out);
+struct sa_aad {
+	uint8_t store[SA_AAD_MAX];
+	struct span clear, tail;
+};
+void sa_aad(const struct esp_sa *sa, uint32_t spi, uint64_t seq, struct sa_aad *out);
 
 #endif

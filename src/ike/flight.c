@@ -66,7 +66,7 @@ static struct span seal_fragments(
 	struct fragments cut;
 	size_t at = 0;
 
-	if (!fragments_cut(octets_span(&w->plain), max, &cut) ||
+	if (!fragments_cut(octets_span(&w->plain), max, ike_sk_shape(sa), &cut) ||
 		cut.total > FRAGMENTS_MAX || cut.total <= w->total)
 		return span_of(NULL, 0);
 	for (uint16_t n = 1; n <= cut.total; n++) {
@@ -86,7 +86,8 @@ struct span ike_flight_seal(struct ike_engine *e, struct ike_sa *sa,
 	const struct ike_path *path, struct message *m, struct ike_whole *w)
 {
 	struct span plain = message_plain(m);
-	size_t len = plain.len + 1 + SK_TAG_LEN;
+	struct sk_shape shape = ike_sk_shape(sa);
+	size_t len = plain.len + shape.block_len + shape.tag_len; /* or less */
 	size_t max = room_in(path, current_size(e, sa));
 	struct span datagrams = span_of(NULL, 0);
 

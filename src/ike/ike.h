@@ -23,17 +23,18 @@
 
 /* ---- what an SA is made from ------------------------------------------- */
 
-struct ike_suite {
-	enum aead_alg encr;
-	enum prf_alg prf;
+struct ike_suite { /* small: every conn has many */
+	enum aead_alg encr : 8;
+	enum prf_alg prf : 8;
 	uint16_t ke; /* enum ke_id */
 };
 
-#define IKE_SUITES_MAX 16
+#define IKE_SUITES_MAX 48
+#define IKE_CIPHERS_MAX 16
 #define IKE_GROUPS_MAX 8
 struct ike_proposals { /* in order of preference */
 	struct ike_suite ike[IKE_SUITES_MAX];
-	enum aead_alg esp[IKE_SUITES_MAX];
+	enum aead_alg esp[IKE_CIPHERS_MAX];
 	uint16_t
 		pfs[IKE_GROUPS_MAX]; /* enum ke_id: groups that a child made or rekeyed by
 					 CREATE_CHILD_SA may use; none: no PFS */

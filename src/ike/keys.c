@@ -28,22 +28,36 @@ static void set(struct secret *s, const uint8_t **at, size_t len)
 	*at += len;
 }
 
-/* Cuts SK_d | SK_ei | SK_er | SK_pi | SK_pr. */
+/* SK_ai | SK_ar | SK_ei | SK_er as SK_ei | SK_ai and SK_er | SK_ar: as crypto/ wants them. */
+static void pair_keys(enum aead_alg alg, const uint8_t *at, uint8_t *i, uint8_t *r)
+{
+	size_t mac = aead_mac_key_len(alg), encr = aead_keymat_len(alg) - mac;
+
+	memcpy(i + encr, at, mac);
+	memcpy(r + encr, at + mac, mac);
+	memcpy(i, at + 2 * mac, encr);
+	memcpy(r, at + 2 * mac + encr, encr);
+}
+
+/* RFC 7296 2.14: cuts SK_d | SK_ai | SK_ar | SK_ei | SK_er | SK_pi | SK_pr. */
 static bool take_keys(struct ike_engine *e, struct ike_sa *sa, const uint8_t *at)
 {
 	size_t prf_octets = prf_len(sa->suite.prf);
-	size_t encr_octets = aead_keymat_len(sa->suite.encr);
+	size_t keymat = aead_keymat_len(sa->suite.encr);
+	uint8_t store[2 * SECRET_MAX];
 
+	assert(2 * keymat <= sizeof(store));
 	set(&sa->sk_d, &at, prf_octets);
-	struct span ei = span_of(at, encr_octets);
-	struct span er = span_of(at + encr_octets, encr_octets);
-	at += 2 * encr_octets;
+	pair_keys(sa->suite.encr, at, store, store + keymat);
+	at += 2 * keymat;
 	set(&sa->sk_pi, &at, prf_octets);
 	set(&sa->sk_pr, &at, prf_octets);
 
-	sa->seal = aead_new(sa->suite.encr, sa->initiator ? ei : er);
-	sa->open = aead_new(sa->suite.encr, sa->initiator ? er : ei);
-	ike_keylog(e, sa, ei, er);
+	struct span i = span_of(store, keymat), r = span_of(store + keymat, keymat);
+	sa->seal = aead_new(sa->suite.encr, sa->initiator ? i : r);
+	sa->open = aead_new(sa->suite.encr, sa->initiator ? r : i);
+	ike_keylog(e, sa, i, r);
+	wipe(store, sizeof(store));
 	return sa->seal && sa->open;
 }
 

@@ -57,7 +57,7 @@ void ike_reply_begin(struct exchange *x)
 		ike_header_for(x->sa, x->header.exchange, true, x->header.message_id);
 
 	x->out = message_begin(x->e->reply, sizeof(x->e->reply), &h);
-	message_encrypt(&x->out);
+	message_encrypt_as(&x->out, ike_sk_shape(x->sa));
 }
 
 void ike_reply_notify(struct exchange *x, uint16_t type, struct span data)
@@ -112,7 +112,7 @@ struct message ike_request_begin(
 	struct ike_header h = ike_header_for(sa, exchange, false, sa->next_out);
 	struct message m = message_begin(e->request, sizeof(e->request), &h);
 
-	message_encrypt(&m);
+	message_encrypt_as(&m, ike_sk_shape(sa));
 	return m;
 }
 

@@ -166,8 +166,8 @@ enum ike_sk ike_pieces_take(
 
 	x->e->counters.fragments++;
 	if (!x->sa->fragments ||
-		fragment_read(x->datagram, payload_set_first(&x->in, PAYLOAD_SKF), &f) !=
-			WIRE_OK)
+		fragment_read(x->datagram, payload_set_first(&x->in, PAYLOAD_SKF),
+			ike_sk_shape(x->sa), &f) != WIRE_OK)
 		return SK_FORGED;
 	if (f.total > FRAGMENTS_MAX) {
 		x->e->counters.fragments_refused++;
@@ -181,7 +181,7 @@ enum ike_sk ike_pieces_take(
 	if (repeated)
 		return SK_OPENED;
 	struct ike_pieces *p = begin(x, &f);
-	size_t len = f.sealed.sealed.len - SK_TAG_LEN;
+	size_t len = f.sealed.sealed.len - ike_sk_shape(x->sa).tag_len;
 	if (!p || !keep(x, p, &f, span_of(x->e->text, len)) || p->n < p->total)
 		return SK_PARTIAL;
 	enum ike_sk opened = put_together(x, p, payloads, first);

@@ -298,6 +298,7 @@ void ike_note(struct ike_engine *e, const struct ike_path *path, uint32_t id,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* ---- sk.c */
+struct sk_shape ike_sk_shape(const struct ike_sa *sa); /* of its messages */
 /* Ends and seals a message with message_encrypt(), as one datagram. */
 struct span ike_sk_seal(struct ike_sa *sa, struct message *m);
 void ike_sk_seal_frame(struct ike_sa *sa, const struct sk_frame *frame);
@@ -355,7 +356,7 @@ void ike_keys_child(const struct ike_sa *sa, struct ike_child *child,
 	const struct nonce *ni, const struct nonce *nr, const struct secret *shared);
 void ike_keys_forget_init(struct ike_sa *sa);
 
-/* ---- keylog.c or keylog_off.c */
+/* ---- keylog.c or keylog_off.c; behind each key that of integrity, if there is one */
 void ike_keylog(struct ike_engine *e, const struct ike_sa *sa, struct span sk_ei,
 	struct span sk_er);
 

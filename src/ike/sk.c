@@ -1,4 +1,5 @@
-/* ike/sk.c - the Encrypted payload: sealing and opening (RFC 7296 3.14, RFC 5282 3.1).
+/* ike/sk.c - the Encrypted payload: sealing and opening (RFC 7296 3.14, RFC 5282 3.1; with
+ * AES-CBC and HMAC-SHA2 RFC 3602, 4868).
  *
  * The IV of our own messages is member (8 bits) | zero (16) | counter (40): each direction
  * of an SA has a key of its own, so a counter that is never set back is never used twice.
@@ -10,10 +11,11 @@
 
 enum { IV_COUNTER_BITS = 40 };
 
-static void put_u64(uint8_t *at, uint64_t v)
+struct sk_shape ike_sk_shape(const struct ike_sa *sa)
 {
-	for (int i = 7; i >= 0; i--, v >>= 8)
-		at[i] = (uint8_t)v;
+	struct aead_shape shape = aead_shape(sa->suite.encr);
+
+	return (struct sk_shape){shape.iv_len, shape.tag_len, shape.block_len};
 }
 
 void ike_sk_seal_frame(struct ike_sa *sa, const struct sk_frame *frame)
@@ -21,9 +23,8 @@ void ike_sk_seal_frame(struct ike_sa *sa, const struct sk_frame *frame)
 	uint64_t iv = sa->iv_prefix | sa->iv_counter++;
 
 	assert(sa->iv_counter >> IV_COUNTER_BITS == 0);
-	put_u64(frame->iv, iv);
-	enum crypto_err err = aead_seal(sa->seal, iv, frame->aad,
-		span_of(frame->text, frame->text_len), frame->text);
+	enum crypto_err err = aead_seal_packet(sa->seal, iv, frame->aad, span_of(NULL, 0),
+		frame->iv, frame->text, frame->text_len);
 	assert(err == CRYPTO_OK); /* fails for want of memory alone */
 }
 
@@ -39,20 +40,21 @@ struct span ike_sk_seal(struct ike_sa *sa, struct message *m)
 
 bool ike_sk_open_sealed(struct exchange *x, const struct sk_sealed *sealed)
 {
-	return aead_open(x->sa->open, sealed->iv, sealed->aad, sealed->sealed,
-		       x->e->text) == CRYPTO_OK;
+	return aead_open_packet(x->sa->open, sealed->aad, span_of(NULL, 0), sealed->iv_at,
+		       sealed->sealed, x->e->text) == CRYPTO_OK;
 }
 
 enum ike_sk ike_sk_open(struct exchange *x, struct reader *payloads, uint8_t *first)
 {
 	const struct payload *sk = payload_set_first(&x->in, PAYLOAD_SK);
 	struct sk_sealed sealed;
+	struct sk_shape shape = ike_sk_shape(x->sa);
 
-	if (!sk || sk_payload_read(x->datagram, sk, &sealed) != WIRE_OK ||
+	if (!sk || sk_payload_read_as(x->datagram, sk, shape, &sealed) != WIRE_OK ||
 		!ike_sk_open_sealed(x, &sealed))
 		return SK_FORGED;
 	*first = sealed.inner;
-	if (sk_payload_strip(span_of(x->e->text, sealed.sealed.len - SK_TAG_LEN),
+	if (sk_payload_strip(span_of(x->e->text, sealed.sealed.len - shape.tag_len),
 		    payloads) != WIRE_OK)
 		return SK_MALFORMED;
 	return SK_OPENED;

@@ -1,10 +1,10 @@
 /* ike/suites.c - which algorithms both sides can use (RFC 7296 2.7, 3.3, 3.3.1,
  * 5; RFC 5282 7.3, 8; RFC 7634).
  *
- * AEAD ciphers only (so never NULL twice: RFC 4301 4.2, RFC 4303 5), so a proposal has no
- * integrity transform, or NONE. Each suite of the
- * configuration is offered as a proposal of its own: what is chosen is one that stands
- * there, not a mixture. Leaves the octets to wire/sa_payload.h.
+ * With an AEAD cipher a proposal has no integrity transform, or NONE; with another it has one
+ * (RFC 7296 3.3.3), so never NULL twice: RFC 4301 4.2, RFC 4303 5. Suites that differ in their
+ * key exchange alone are offered as one proposal: what is chosen is always one that stands in
+ * the configuration, not a mixture. Leaves the octets to wire/sa_payload.h.
  */
 #include "ike/suites.h"
 
@@ -13,17 +13,24 @@
 #include "wire/ike_header.h"
 
 static const struct {
-	uint16_t id, key_bits;
-} encr_ids[] = {
-	[AEAD_AES128_GCM16] = {ENCR_AES_GCM_16, 128},
-	[AEAD_AES256_GCM16] = {ENCR_AES_GCM_16, 256},
-	[AEAD_CHACHA20_POLY1305] = {ENCR_CHACHA20_POLY1305,
-		0}, /* RFC 7634 2: no length */
+	uint16_t id, key_bits, integ;
+} encr_ids[AEAD_ALGS] = {
+	[AEAD_AES128_GCM16] = {ENCR_AES_GCM_16, 128, INTEG_NONE},
+	[AEAD_AES256_GCM16] = {ENCR_AES_GCM_16, 256, INTEG_NONE},
+	/* RFC 7634 2: no length */
+	[AEAD_CHACHA20_POLY1305] = {ENCR_CHACHA20_POLY1305, 0, INTEG_NONE},
+	[AEAD_AES128_SHA256] = {ENCR_AES_CBC, 128, INTEG_HMAC_SHA2_256_128},
+	[AEAD_AES128_SHA384] = {ENCR_AES_CBC, 128, INTEG_HMAC_SHA2_384_192},
+	[AEAD_AES128_SHA512] = {ENCR_AES_CBC, 128, INTEG_HMAC_SHA2_512_256},
+	[AEAD_AES256_SHA256] = {ENCR_AES_CBC, 256, INTEG_HMAC_SHA2_256_128},
+	[AEAD_AES256_SHA384] = {ENCR_AES_CBC, 256, INTEG_HMAC_SHA2_384_192},
+	[AEAD_AES256_SHA512] = {ENCR_AES_CBC, 256, INTEG_HMAC_SHA2_512_256},
 };
 
 static const uint16_t prf_ids[] = {
 	[PRF_SHA256] = PRF_HMAC_SHA2_256,
 	[PRF_SHA384] = PRF_HMAC_SHA2_384,
+	[PRF_SHA512] = PRF_HMAC_SHA2_512,
 };
 
 enum { SPI_LOWEST = 256 /* RFC 4303 2.1: those below are reserved */ };
@@ -46,15 +53,35 @@ static unsigned count(const struct wire_proposal *p, uint8_t type)
 	return n;
 }
 
-static bool has_encr(const struct wire_proposal *p, enum aead_alg alg)
-{
-	return has(p, TRANSFORM_ENCR, encr_ids[alg].id, encr_ids[alg].key_bits);
-}
-
 /* Absent, or one may do without: RFC 7296 1.2, 2.7. */
 static bool may_be_none(const struct wire_proposal *p, uint8_t type)
 {
 	return count(p, type) == 0 || has(p, type, 0, 0);
+}
+
+/* RFC 7296 3.3.3: a cipher without integrity of its own needs another's. */
+static bool has_encr(const struct wire_proposal *p, enum aead_alg alg)
+{
+	uint16_t integ = encr_ids[alg].integ;
+
+	return has(p, TRANSFORM_ENCR, encr_ids[alg].id, encr_ids[alg].key_bits) &&
+	       (integ == INTEG_NONE ? may_be_none(p, TRANSFORM_INTEG)
+				    : has(p, TRANSFORM_INTEG, integ, 0));
+}
+
+static void add_encr(struct wire_proposal *p, enum aead_alg alg)
+{
+	wire_proposal_add(p, TRANSFORM_ENCR, encr_ids[alg].id, encr_ids[alg].key_bits);
+	if (encr_ids[alg].integ != INTEG_NONE)
+		wire_proposal_add(p, TRANSFORM_INTEG, encr_ids[alg].integ, 0);
+}
+
+/* Of an answer: the transform "none", where one was offered. */
+static void add_no_integ(
+	struct wire_proposal *p, const struct wire_proposal *offered, enum aead_alg alg)
+{
+	if (encr_ids[alg].integ == INTEG_NONE && count(offered, TRANSFORM_INTEG) > 0)
+		wire_proposal_add(p, TRANSFORM_INTEG, INTEG_NONE, 0);
 }
 
 /* RFC 7296 3.3.6: a type that we do not understand spoils the proposal. */
@@ -83,7 +110,7 @@ static bool allows_suite(
 
 	return p->protocol == PROTO_IKE && spi_fits && has_only(p, IKE_TYPES) &&
 	       has_encr(p, s->encr) && has(p, TRANSFORM_PRF, prf_ids[s->prf], 0) &&
-	       has(p, TRANSFORM_KE, s->ke, 0) && may_be_none(p, TRANSFORM_INTEG);
+	       has(p, TRANSFORM_KE, s->ke, 0);
 }
 
 static struct wire_proposal *add_proposal(struct wire_sa *out, uint64_t spi)
@@ -93,17 +120,37 @@ static struct wire_proposal *add_proposal(struct wire_sa *out, uint64_t spi)
 
 static void add_suite(struct wire_proposal *p, const struct ike_suite *s)
 {
-	wire_proposal_add(
-		p, TRANSFORM_ENCR, encr_ids[s->encr].id, encr_ids[s->encr].key_bits);
+	add_encr(p, s->encr);
 	wire_proposal_add(p, TRANSFORM_PRF, prf_ids[s->prf], 0);
 	wire_proposal_add(p, TRANSFORM_KE, s->ke, 0);
+}
+
+static bool differ_in_group_alone(const struct ike_suite *a, const struct ike_suite *b)
+{
+	return a->encr == b->encr && a->prf == b->prf;
+}
+
+static bool is_offered_before(const struct ike_proposals *ours, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (differ_in_group_alone(&ours->ike[i], &ours->ike[n]))
+			return true;
+	return false;
 }
 
 void ike_suites_offer(const struct ike_proposals *ours, uint64_t spi, struct wire_sa *out)
 {
 	assert(ours->n_ike > 0 && ours->n_ike <= IKE_SUITES_MAX);
-	for (unsigned i = 0; i < ours->n_ike; i++)
-		add_suite(add_proposal(out, spi), &ours->ike[i]);
+	for (unsigned i = 0; i < ours->n_ike; i++) {
+		if (is_offered_before(ours, i))
+			continue;
+		struct wire_proposal *p = add_proposal(out, spi);
+		add_suite(p, &ours->ike[i]);
+		for (unsigned k = i + 1; k < ours->n_ike; k++)
+			if (differ_in_group_alone(&ours->ike[i], &ours->ike[k]) &&
+				!has(p, TRANSFORM_KE, ours->ike[k].ke, 0))
+				wire_proposal_add(p, TRANSFORM_KE, ours->ike[k].ke, 0);
+	}
 }
 
 static const struct wire_proposal *find_suite(
@@ -123,8 +170,7 @@ static void answer_suite(const struct wire_proposal *offered, const struct ike_s
 
 	p->number = offered->number;
 	add_suite(p, s);
-	if (count(offered, TRANSFORM_INTEG) > 0)
-		wire_proposal_add(p, TRANSFORM_INTEG, INTEG_NONE, 0);
+	add_no_integ(p, offered, s->encr);
 }
 
 /* First those of the group whose public value is here: that saves a round trip. */
@@ -188,13 +234,12 @@ static void add_groups(struct wire_proposal *p, const struct ike_proposals *ours
 void ike_suites_offer_esp(
 	const struct ike_proposals *ours, uint32_t spi, bool first, struct wire_sa *out)
 {
-	assert(ours->n_esp > 0 && ours->n_esp <= IKE_SUITES_MAX);
+	assert(ours->n_esp > 0 && ours->n_esp <= IKE_CIPHERS_MAX);
 	for (unsigned i = 0; i < ours->n_esp; i++) {
 		struct wire_proposal *p = wire_sa_add(out, PROTO_ESP, 4, spi);
 		enum aead_alg alg = ours->esp[i];
 
-		wire_proposal_add(
-			p, TRANSFORM_ENCR, encr_ids[alg].id, encr_ids[alg].key_bits);
+		add_encr(p, alg);
 		if (!first)
 			add_groups(p, ours);
 		if (ours->esn)
@@ -232,7 +277,7 @@ static bool allows_esp(const struct wire_proposal *p, const struct ike_proposals
 {
 	if (p->protocol != PROTO_ESP || p->spi_len != 4 || p->spi < SPI_LOWEST ||
 		!has_only(p, ESP_TYPES) || !has_encr(p, alg) ||
-		!may_be_none(p, TRANSFORM_INTEG) || !choose_esn(p, ours->esn, &out->esn))
+		!choose_esn(p, ours->esn, &out->esn))
 		return false;
 	out->alg = alg;
 	out->spi = (uint32_t)p->spi;
@@ -245,10 +290,8 @@ static void answer_esp(const struct wire_proposal *offered, const struct esp_cho
 	struct wire_proposal *p = wire_sa_add(answer, PROTO_ESP, 4, spi);
 
 	p->number = offered->number;
-	wire_proposal_add(
-		p, TRANSFORM_ENCR, encr_ids[c->alg].id, encr_ids[c->alg].key_bits);
-	if (count(offered, TRANSFORM_INTEG) > 0)
-		wire_proposal_add(p, TRANSFORM_INTEG, INTEG_NONE, 0);
+	add_encr(p, c->alg);
+	add_no_integ(p, offered, c->alg);
 	if (count(offered, TRANSFORM_KE) > 0)
 		wire_proposal_add(p, TRANSFORM_KE, c->group, 0);
 	if (count(offered, TRANSFORM_ESN) > 0)

@@ -55,7 +55,7 @@ void proposals_of(const struct config *c, uint32_t rule, struct ike_proposals *o
 	for (unsigned i = 0; i < p->n_ike && i < IKE_SUITES_MAX; i++)
 		out->ike[out->n_ike++] = (struct ike_suite){
 			.encr = p->ike[i].encr, .prf = p->ike[i].prf, .ke = p->ike[i].ke};
-	for (unsigned i = 0; i < p->n_esp && i < IKE_SUITES_MAX; i++)
+	for (unsigned i = 0; i < p->n_esp && i < IKE_CIPHERS_MAX; i++)
 		out->esp[out->n_esp++] = p->esp[i].encr;
 	out->pfs_required = c->rules[rule].pfs == PFS_YES;
 	out->master_pfs = c->rules[rule].pfs == PFS_MASTER;

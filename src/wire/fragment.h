@@ -19,6 +19,7 @@ struct fragments {
 	struct span header; /* the IKE header */
 	uint8_t inner; /* type of the first payload inside */
 	struct span text; /* the payloads */
+	struct sk_shape shape;
 	size_t chunk; /* octets of text in each but the last */
 	uint16_t total;
 };
@@ -27,7 +28,8 @@ struct fragments {
  * cut. Empty when it did not fit. */
 struct span message_plain(struct message *m);
 /* Datagrams have at most max octets. False: max is too small for this message. */
-bool fragments_cut(struct span plain, size_t max, struct fragments *out) WIRE_CHECKED;
+bool fragments_cut(struct span plain, size_t max, struct sk_shape shape,
+	struct fragments *out) WIRE_CHECKED;
 /* Number n, from 1. False when it does not fit. */
 bool fragment_write(const struct fragments *f, uint16_t n, void *at, size_t cap,
 	struct sk_frame *out) WIRE_CHECKED;
@@ -39,6 +41,6 @@ struct fragment {
 
 /* skf is the SKF payload of datagram. */
 enum wire_err fragment_read(struct span datagram, const struct payload *skf,
-	struct fragment *out) WIRE_CHECKED;
+	struct sk_shape shape, struct fragment *out) WIRE_CHECKED;
 
 #endif

@@ -9,6 +9,8 @@
 
 enum { NEXT_PAYLOAD_AT = 16, LENGTH_AT = 24 };
 
+const struct sk_shape sk_shape_aead = {SK_IV_LEN, SK_TAG_LEN, 1};
+
 struct message message_begin(void *at, size_t cap, const struct ike_header *h)
 {
 	struct message m = {.w = wr_over(at, cap), .next_at = NEXT_PAYLOAD_AT};
@@ -49,12 +51,18 @@ static size_t open_payload(struct message *m, uint8_t type, uint8_t flags)
 	return at;
 }
 
+void message_encrypt_as(struct message *m, struct sk_shape shape)
+{
+	assert(!m->encrypted && shape.block_len > 0);
+	m->encrypted = true;
+	m->shape = shape;
+	m->sk_at = open_payload(m, PAYLOAD_SK, 0);
+	wr_zeros(&m->w, shape.iv_len);
+}
+
 void message_encrypt(struct message *m)
 {
-	assert(!m->encrypted);
-	m->encrypted = true;
-	m->sk_at = open_payload(m, PAYLOAD_SK, 0);
-	wr_zeros(&m->w, SK_IV_LEN);
+	message_encrypt_as(m, sk_shape_aead);
 }
 
 struct writer *message_payload(struct message *m, uint8_t type)
@@ -77,13 +85,25 @@ struct span message_finish(struct message *m)
 	return wr_span(&m->w);
 }
 
+/* RFC 7296 3.14: padding, and how much there is; none unless a block cipher needs it. */
+static void pad(struct message *m)
+{
+	size_t text_at = m->sk_at + PAYLOAD_HEADER_LEN + m->shape.iv_len;
+	size_t block = m->shape.block_len;
+	size_t over = (wr_len(&m->w) - text_at + 1) % block;
+	size_t len = over == 0 ? 0 : block - over;
+
+	wr_zeros(&m->w, len);
+	wr_u8(&m->w, (uint8_t)len);
+}
+
 bool message_finish_sk(struct message *m, struct sk_frame *out)
 {
 	assert(m->encrypted);
 	close_payload(m);
-	wr_u8(&m->w, 0); /* pad length: AEAD ciphers need no padding */
+	pad(m);
 	size_t text_end = wr_len(&m->w);
-	wr_zeros(&m->w, SK_TAG_LEN);
+	wr_zeros(&m->w, m->shape.tag_len);
 	fill_length(m, m->sk_at);
 	wr_fill_u32(&m->w, LENGTH_AT, (uint32_t)wr_len(&m->w));
 	if (!wr_ok(&m->w))
@@ -94,8 +114,8 @@ bool message_finish_sk(struct message *m, struct sk_frame *out)
 		.datagram = wr_span(&m->w),
 		.aad = span_of(m->w.start, iv_at),
 		.iv = m->w.start + iv_at,
-		.text = m->w.start + iv_at + SK_IV_LEN,
-		.text_len = text_end - iv_at - SK_IV_LEN,
+		.text = m->w.start + iv_at + m->shape.iv_len,
+		.text_len = text_end - iv_at - m->shape.iv_len,
 	};
 	return true;
 }
@@ -103,20 +123,28 @@ bool message_finish_sk(struct message *m, struct sk_frame *out)
 enum wire_err sk_payload_read(
 	struct span datagram, const struct payload *sk, struct sk_sealed *out)
 {
+	return sk_payload_read_as(datagram, sk, sk_shape_aead, out);
+}
+
+enum wire_err sk_payload_read_as(struct span datagram, const struct payload *sk,
+	struct sk_shape shape, struct sk_sealed *out)
+{
 	struct reader body = sk->body;
 	const uint8_t *body_at = body.at;
 
-	assert(sk->type == PAYLOAD_SK);
+	assert(sk->type == PAYLOAD_SK && shape.iv_len >= SK_IV_LEN);
 	assert(body_at >= datagram.at && body.end == datagram.at + datagram.len);
 	uint64_t iv = rd_u64(&body);
+	rd_skip(&body, (size_t)shape.iv_len - SK_IV_LEN);
 	struct span sealed = rd_rest(&body);
 	/* At least the octet that says how much padding there is. */
-	if (!rd_ok(&body) || sealed.len < SK_TAG_LEN + 1)
+	if (!rd_ok(&body) || sealed.len < (size_t)shape.tag_len + 1)
 		return WIRE_MALFORMED;
 
 	*out = (struct sk_sealed){
 		.aad = span_of(datagram.at, (size_t)(body_at - datagram.at)),
 		.iv = iv,
+		.iv_at = body_at,
 		.sealed = sealed,
 		.inner = sk->next,
 	};

@@ -117,7 +117,7 @@ static void give(struct ike_engine *e, struct ike_sa *peer, const struct ike_pat
 	message_encrypt(&m);
 	wr_fill_u8(&m.w, m.sk_at, first);
 	wr_bytes(&m.w, text);
-	if (!fragments_cut(message_plain(&m), 600, &cut) ||
+	if (!fragments_cut(message_plain(&m), 600, sk_shape_aead, &cut) ||
 		!fragment_write(&cut, 1, out, sizeof(out), &frame))
 		abort();
 	out[33] = number;

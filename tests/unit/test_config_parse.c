@@ -68,7 +68,7 @@ static void the_built_in_proposal_begins_with_x25519(void **state)
 		modp2048 |= p->ike[i].ke == KE_MODP_2048;
 	}
 	assert_true(ecp256 && modp2048);
-	assert_int_equal(p->n_esp, 3);
+	assert_int_equal(p->n_esp, 6);
 	assert_int_equal(p->lifetime_ike_ms, 4 * 3600000);
 	assert_int_equal(p->lifetime_child_ms, 3600000);
 	config_free(c);
@@ -140,7 +140,7 @@ static void a_rule_carries_action_proposal_and_authentication(void **state)
 	assert_int_equal(a->proposal, 1);
 	assert_int_equal(c->proposals[1].n_ike, 1);
 	assert_int_equal(c->proposals[1].ike[0].prf, PRF_SHA256);
-	assert_int_equal(c->proposals[1].n_esp, 3); /* not said: as built in */
+	assert_int_equal(c->proposals[1].n_esp, 6); /* not said: as built in */
 	assert_int_equal(c->proposals[1].lifetime_child_ms, 1800000);
 
 	assert_int_equal(a->n_auths, 2);

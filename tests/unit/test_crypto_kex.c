@@ -6,7 +6,10 @@
 
 #include "../vectors/kex.h"
 
-static const uint16_t GROUPS[] = {KE_CURVE25519, KE_ECP_256, KE_MODP_2048};
+#include <stdio.h>
+
+static const uint16_t GROUPS[] = {KE_CURVE25519, KE_ECP_256, KE_MODP_2048, KE_CURVE448,
+	KE_ECP_384, KE_ECP_521, KE_MODP_3072, KE_MODP_4096};
 enum { N_GROUPS = sizeof GROUPS / sizeof GROUPS[0] };
 
 /* Entropy that is not random: hands out a script, and fails the test beyond its end. */
@@ -240,6 +243,51 @@ static void modp2048_is_exponentiation(void **state)
 	kex_free(k);
 }
 
+/* RFC 5903 3.3: the numbers of the 521-bit group fill 66 octets, of which 7 bits are none. */
+static void ecp521_draws_what_is_in_range(void **state)
+{
+	char draw[2 * 66 + 1];
+	struct hex v = hex(kex_vectors[3].private_i);
+
+	(void)state;
+	v.b[0] |= 0xfe; /* not looked at */
+	for (size_t i = 0; i < v.len; i++)
+		sprintf(draw + 2 * i, "%02x", v.b[i]);
+	struct kex *k = from_private(KE_ECP_521, draw);
+	assert_public(k, kex_vectors[3].public_i);
+	kex_free(k);
+}
+
+/* As for 2048 bits: 2^x mod p for the least exponent, said by Python's pow(). */
+static void modp_of_more_bits_is_exponentiation(void **state)
+{
+	static const struct {
+		uint16_t group;
+		size_t drawn;
+		const char *last;
+	} cases[] = {
+		{KE_MODP_3072, 53,
+			"f54265380d34cb6d4edfa6b82737814936112d0e4e22799868157b1b68fb592"
+			"e"},
+		{KE_MODP_4096, 60,
+			"1d7800d6db68398d562ace51726a9f7aaf9bee832b0e233a4bb124485ab7376"
+			"d"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		char zeros[2 * 60 + 1];
+		struct hex last = hex(cases[i].last);
+
+		memset(zeros, '0', sizeof zeros - 1);
+		zeros[2 * cases[i].drawn] = '\0';
+		struct kex *k = from_private(cases[i].group, zeros);
+		struct span public = kex_public(k);
+		assert_memory_equal(public.at + public.len - last.len, last.b, last.len);
+		kex_free(k);
+	}
+}
+
 static void unknown_groups_are_not_supported(void **state)
 {
 	struct seeded_entropy seed;
@@ -266,6 +314,8 @@ int main(void)
 		cmocka_unit_test(ecp256_rejects_scalars),
 		cmocka_unit_test(modp2048_refuses_the_ends),
 		cmocka_unit_test(modp2048_is_exponentiation),
+		cmocka_unit_test(ecp521_draws_what_is_in_range),
+		cmocka_unit_test(modp_of_more_bits_is_exponentiation),
 		cmocka_unit_test(unknown_groups_are_not_supported),
 	};
 

@@ -45,13 +45,12 @@ static void pass_sizes(struct lab_options o)
 }
 
 /* Every algorithm in both modes, over and with both families, with and without UDP and
- * ESN: 96 ways. */
+ * ESN: 288 ways. */
 static void all_ways_round_trip(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 32; i++) {
-		for (enum aead_alg alg = AEAD_AES128_GCM16; alg <= AEAD_CHACHA20_POLY1305;
-			alg++) {
+		for (enum aead_alg alg = AEAD_AES128_GCM16; alg < AEAD_ALGS; alg++) {
 			pass_sizes((struct lab_options){
 				.alg = alg,
 				.mode = i & 1 ? POLICY_TUNNEL : POLICY_TRANSPORT,

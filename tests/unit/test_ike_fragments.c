@@ -37,7 +37,8 @@ static bool read_fragment(const struct lab_datagram *d, struct fragment *out)
 		ike_header_read(span_of(d->bytes, d->len), &h, &payloads), WIRE_OK);
 	assert_int_equal(payload_set_read(payloads, h.next_payload, &set), WIRE_OK);
 	const struct payload *skf = payload_set_first(&set, PAYLOAD_SKF);
-	return skf && fragment_read(span_of(d->bytes, d->len), skf, out) == WIRE_OK;
+	return skf && fragment_read(span_of(d->bytes, d->len), skf, sk_shape_aead, out) ==
+			      WIRE_OK;
 }
 
 static void a_handshake_in_fragments_comes_up(void **state)
@@ -59,6 +60,24 @@ static void a_handshake_in_fragments_comes_up(void **state)
 	assert_int_equal(lab->side[A].engine->pieces[true], 0);
 	assert_int_equal(lab->side[B].engine->pieces[true], 0);
 	lab_free(lab);
+}
+
+/* RFC 7296 3.14: a block cipher pads each fragment for itself, and none is too large. */
+static void a_block_cipher_pads_each_fragment(void **state)
+{
+	(void)state;
+	for (enum aead_alg alg = AEAD_AES128_SHA256; alg < AEAD_ALGS; alg++) {
+		struct lab *lab = lab_of_small_datagrams(5);
+
+		for (int s = A; s <= B; s++)
+			lab->side[s].conn.proposals.ike[0].encr = alg;
+		lab_up(lab);
+		assert_int_equal(lab->side[A].established[0].suite.encr, alg);
+		assert_true(lab->n_log > 4);
+		for (unsigned i = 2; i < lab->n_log; i++)
+			assert_true(lab->log[i].len <= IKE_FRAGMENT_SIZE_MIN - 28);
+		lab_free(lab);
+	}
 }
 
 /* What fits is one datagram, and the SK payload of RFC 7296. */
@@ -234,7 +253,7 @@ static void send_fragment(struct lab *lab, enum lab_side_name s, struct message 
 	struct fragments cut;
 	struct sk_frame frame;
 
-	assert_true(fragments_cut(message_plain(m), chunk + 61, &cut));
+	assert_true(fragments_cut(message_plain(m), chunk + 61, sk_shape_aead, &cut));
 	if (total != 0)
 		cut.total = total;
 	assert_true(fragment_write(&cut, number, out, sizeof(out), &frame));
@@ -396,7 +415,7 @@ static void a_message_is_limited_in_octets(void **state)
 		struct fragments cut;
 		struct sk_frame frame;
 
-		assert_true(fragments_cut(message_plain(&m), 3000, &cut));
+		assert_true(fragments_cut(message_plain(&m), 3000, sk_shape_aead, &cut));
 		cut.total = 128;
 		assert_true(fragment_write(&cut, 1, out, sizeof(out), &frame));
 		out[33] = (uint8_t)n;
@@ -434,6 +453,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_handshake_in_fragments_comes_up),
 		cmocka_unit_test(fragments_are_for_those_who_know_them),
+		cmocka_unit_test(a_block_cipher_pads_each_fragment),
 		cmocka_unit_test(what_fits_is_not_cut),
 		cmocka_unit_test(loss_order_and_copies_do_not_matter),
 		cmocka_unit_test(a_narrow_path_is_found),

@@ -96,6 +96,24 @@ static void every_suite_in_both_roles(void **state)
 			}
 }
 
+/* RFC 7296 2.14, 3.14: with integrity keys of their own, in both SAs. */
+static void a_cipher_with_separate_integrity(void **state)
+{
+	static const struct ike_suite suites[] = {
+		{AEAD_AES128_SHA256, PRF_SHA256, KE_MODP_3072},
+		{AEAD_AES256_SHA384, PRF_SHA384, KE_ECP_384},
+		{AEAD_AES256_SHA512, PRF_SHA512, KE_CURVE448},
+		{AEAD_AES256_SHA256, PRF_SHA512, KE_ECP_521},
+		{AEAD_AES128_SHA512, PRF_SHA256, KE_MODP_4096},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
+		one_suite(&suites[i], suites[i].encr, A);
+		one_suite(&suites[i], AEAD_AES128_GCM16, B);
+	}
+}
+
 static void the_responders_preference_decides(void **state)
 {
 	struct lab *lab = lab_new(4);
@@ -365,6 +383,7 @@ int main(void)
 		cmocka_unit_test(four_messages_bring_both_up),
 		cmocka_unit_test(either_side_may_call),
 		cmocka_unit_test(every_suite_in_both_roles),
+		cmocka_unit_test(a_cipher_with_separate_integrity),
 		cmocka_unit_test(the_responders_preference_decides),
 		cmocka_unit_test(long_sequence_numbers_when_both_want_them),
 		cmocka_unit_test(tunnel_mode_with_narrowed_selectors),

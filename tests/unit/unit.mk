@@ -61,6 +61,10 @@ UNIT_TESTS += tests/unit/test_crypto_aead
 tests_unit_test_crypto_aead_SOURCES = tests/unit/test_crypto_aead.c
 tests_unit_test_crypto_aead_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_crypto_etm
+tests_unit_test_crypto_etm_SOURCES = tests/unit/test_crypto_etm.c
+tests_unit_test_crypto_etm_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_crypto_kex
 tests_unit_test_crypto_kex_SOURCES = tests/unit/test_crypto_kex.c
 tests_unit_test_crypto_kex_LDADD = $(unit_ldadd)

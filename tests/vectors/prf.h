@@ -22,6 +22,14 @@ static const struct prf_vector {
 		       "faea9ea9076ede7f4af152e8b2fa9cb6",
 	},
 	{
+		.source = "RFC 4868 2.7.1, PRF-1",
+		.alg = PRF_SHA512,
+		.key = "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b",
+		.data = "4869205468657265",
+		.out = "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cde"
+		       "daa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e696c203a126854",
+	},
+	{
 		.source = "RFC 4868 2.7.1, PRF-2",
 		.alg = PRF_SHA256,
 		.key = "4a656665",

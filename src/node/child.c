@@ -392,6 +392,19 @@ void child_delete(struct node *n, struct child_sa *c, enum session_end end)
 	(void)err; /* an IKE SA that is going takes it along */
 }
 
+void child_withdraw(struct node *n, struct child_sa *c)
+{
+	enum ike_err err = ike_delete_child(n->ike, n->now_ms, c->sa.id);
+
+	(void)err; /* an IKE SA that is going takes it along */
+	if (!c->down) {
+		map_take(n->by_child, id_span(&c->sa.id));
+		delete_from_plane(n, c);
+	}
+	unlink_child(c);
+	free(c);
+}
+
 void child_rekey(struct node *n, struct child_sa *c)
 {
 	c->rekey_ms = UINT64_MAX;

@@ -48,23 +48,48 @@ static struct scope *counterpart(const struct change *c, const struct scope *old
 	return s->is_host && !s->spd ? NULL : s;
 }
 
-/* An IKE SA goes as a whole: of its other rules the children come back by themselves. */
+/* With all that is left of it. */
 static void end_session(struct node *n, struct session *s)
 {
 	uint32_t ike = s->ike;
 
-	s->end = END_RENEW;
+	s->end = END_LEAVING;
 	if (ike_delete(n->ike, n->now_ms, ike, 0, 1) != IKE_OK || session_by_ike(n, ike))
-		session_forget(n, s, END_RENEW);
+		session_forget(n, s, END_LEAVING);
+}
+
+/* An IKE SA goes on for the rules that stay, under one of their peers. */
+static bool hand_over(struct session *s)
+{
+	list_each(item, &s->children)
+	{
+		struct peer *p = list_entry(item, struct child_sa, of_session)->peer;
+		if (p->ending || s->end != END_NONE)
+			continue;
+		s->peer = p;
+		list_del(&s->of_peer);
+		list_add(&p->sessions, &s->of_peer);
+		return true;
+	}
+	return false;
 }
 
 static void end_peer(struct node *n, struct peer *p)
 {
-	while (!list_empty(&p->sessions))
-		end_session(n, list_entry(p->sessions.next, struct session, of_peer));
-	while (!list_empty(&p->children))
-		end_session(n,
-			list_entry(p->children.next, struct child_sa, of_peer)->session);
+	list_each_safe(item, &p->sessions)
+	{
+		struct session *s = list_entry(item, struct session, of_peer);
+		if (!hand_over(s))
+			end_session(n, s);
+	}
+	while (!list_empty(&p->children)) {
+		struct child_sa *c =
+			list_entry(p->children.next, struct child_sa, of_peer);
+		if (c->session->peer->ending)
+			end_session(n, c->session);
+		else
+			child_withdraw(n, c);
+	}
 	dial_stop(n, p);
 	directory_forget(n, p);
 	peer_drop(n, p);
@@ -74,12 +99,17 @@ static void end_changed_peers(struct change *c)
 {
 	struct node *n = c->n;
 
-	list_each_safe(item, &n->peers)
+	list_each(item, &n->peers)
 	{
 		struct peer *p = list_entry(item, struct peer, link);
 		const struct scope *old = &n->scopes[p->scope];
 		const struct scope *new = counterpart(c, old);
-		if (!new || !same_rule(n->config, old, c->config, new, p->rule))
+		p->ending = !new || !same_rule(n->config, old, c->config, new, p->rule);
+	}
+	list_each_safe(item, &n->peers)
+	{
+		struct peer *p = list_entry(item, struct peer, link);
+		if (p->ending)
 			end_peer(n, p);
 	}
 }

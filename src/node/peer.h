@@ -52,6 +52,7 @@ struct peer {
 	unsigned tries, auth; /* calls without success; which auth is tried */
 	uint32_t call; /* the IKE SA that we are beginning; 0: none */
 	uint32_t ask, ask_ike; /* the child that we ask for in an IKE SA that stands */
+	bool ending; /* the configuration has it no more */
 	bool moved; /* it is another peer now: dropped with its last session */
 	bool alone; /* a further child was refused it: it needs an IKE SA of its own */
 	uint64_t called_ms, next_try_ms;
@@ -215,6 +216,8 @@ void child_refused(struct node *n, uint32_t id, const struct ike_failure *why);
 void child_activate(struct node *n, struct child_sa *c);
 /* Alone, if its session has others; else the session is deleted. */
 void child_delete(struct node *n, struct child_sa *c, enum session_end end);
+/* At once, without waiting for the peer's answer: its rule has gone. c is freed. */
+void child_withdraw(struct node *n, struct child_sa *c);
 /* New keys, while the old ones still do. */
 void child_rekey(struct node *n, struct child_sa *c);
 /* With its session, which is over already. */

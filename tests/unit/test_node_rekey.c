@@ -306,6 +306,32 @@ static void the_last_one_takes_the_ike_sa_along(void **state)
 	lab_free(l);
 }
 
+/* The rule that the IKE SA was made for is another one now: the others keep their SAs. */
+static void a_rule_that_goes_leaves_the_others_theirs(void **state)
+{
+	static const char changed[] =
+		ALONE "vip \"mail\" { address 192.0.2.10; }\n" SECRET TRANSPORT OURS(
+			"mail", "144") OURS("pop", "110")
+			OURS("web", "80") "policy \"p\" { " RULES " }\nassign policy "
+					  "\"p\" to vip \"mail\";\n";
+	struct lab *l = three_rules(SERVER3(TRANSPORT), CLIENT3(TRANSPORT));
+	uint32_t pop = l->node[SERVER].child[1].c.spi_in;
+	uint32_t web = l->node[SERVER].child[2].c.spi_in;
+
+	(void)state;
+	lab_reload(l, SERVER, changed);
+	lab_run(l, 1000);
+	assert_int_equal(l->node[SERVER].n_child, 2);
+	assert_true(receives(&l->node[SERVER], pop));
+	assert_true(receives(&l->node[SERVER], web));
+	assert_int_equal(l->node[CLIENT].n_child, 2);
+	assert_int_equal(lab_up(l, SERVER), 2);
+	assert_int_equal(lab_count(l, SERVER, "event ike-down"), 0);
+	lab_run(l, 100000);
+	assert_int_equal(lab_up(l, SERVER), 2);
+	lab_free(l);
+}
+
 static void a_dead_peer_loses_all_of_them(void **state)
 {
 	struct lab *l = three_rules(SERVER3(TRANSPORT), CLIENT3(TRANSPORT));
@@ -376,6 +402,7 @@ int main(void)
 		cmocka_unit_test(refused_a_further_child_it_gets_an_ike_sa),
 		cmocka_unit_test(one_of_them_is_ended_alone),
 		cmocka_unit_test(the_last_one_takes_the_ike_sa_along),
+		cmocka_unit_test(a_rule_that_goes_leaves_the_others_theirs),
 		cmocka_unit_test(a_dead_peer_loses_all_of_them),
 		cmocka_unit_test(a_new_ike_sa_before_the_old_one_goes),
 		cmocka_unit_test(new_keys_that_are_refused_come_with_a_new_ike_sa),

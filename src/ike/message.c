@@ -220,8 +220,8 @@ static const struct {
 	{N_FAILED_CP_REQUIRED, IKE_WHY_OTHER, "FAILED_CP_REQUIRED",
 		"it wants to hand out an address, which we do not ask for"},
 	{N_TS_UNACCEPTABLE, IKE_WHY_SELECTORS, "TS_UNACCEPTABLE",
-		"none of its rules covers this traffic: compare the filters on both "
-		"sides"},
+		"none of its rules covers this traffic, or another peer has it: compare "
+		"the filters on both sides, and look at its log"},
 	{N_TEMPORARY_FAILURE, IKE_WHY_BUSY, "TEMPORARY_FAILURE", "it is busy"},
 	{N_CHILD_SA_NOT_FOUND, IKE_WHY_OTHER, "CHILD_SA_NOT_FOUND",
 		"it does not have that child"},

@@ -152,6 +152,7 @@ static bool host_authenticate(void *ctx, const struct ike_path *path,
 			out->auth = k;
 			proposals_of(n->config, out->rule, &out->proposals);
 			out->mode = r->mode;
+			out->mobike = n->config->tuning.mobike;
 			out->nlbs = cluster_says_nlbs(n, s);
 			out->no_contact = contact_elsewhere(n, s);
 			return true;

@@ -11,7 +11,9 @@
  */
 #include "node/core.h"
 
-enum { HEARD_MS = 10000 };
+#include <stdio.h>
+
+enum { HEARD_MS = 10000, TAKEN_TEXT_MAX = IDENTITY_TEXT_MAX + 320 };
 
 static bool lists_overlap(const struct ts_list *a, const struct ts_list *b)
 {
@@ -64,11 +66,33 @@ static struct child_sa *colliding(const struct session *s, const struct claimant
 	return NULL;
 }
 
+/* It tries again for as long as it stands: told once a minute. */
+static void tell_taken(
+	struct node *n, const struct ike_conn *conn, const struct peer *holder)
+{
+	uint16_t scope = conn->path.scope;
+	bool same_nat = conn->mode == POLICY_TRANSPORT &&
+			addr_equal(&holder->remote.addr, &conn->path.remote.addr);
+	char id[IDENTITY_TEXT_MAX], text[TAKEN_TEXT_MAX], again[SAID_TEXT_MAX];
+
+	snprintf(text, sizeof(text),
+		"rule %s: refused, its traffic selectors are those of %s, "
+		"which is alive: %s",
+		n->config->rules[conn->rule].name,
+		identity_format(&holder->remote_id, id),
+		same_nat ? "behind one NAT they cannot be told apart in transport mode, "
+			   "use "
+			   "tunnel mode with inner addresses, or a client port for each"
+			 : "give each peer its own addresses");
+	if (node_may_say(n, &n->strangers, scope, &conn->path.remote.addr, text, again))
+		node_tell(n, EVENT_WARNING, "selectors-taken", &n->scopes[scope],
+			&conn->path.remote, 0, "%s%s", text, again);
+}
+
 bool overlap_refuses(struct node *n, const struct ike_conn *conn)
 {
 	const struct claimant c = {conn->path.scope, conn->rule, &conn->remote_id,
 		&conn->local_ts, &conn->remote_ts};
-	char holder[IDENTITY_TEXT_MAX];
 
 	list_each(item, &n->sessions)
 	{
@@ -76,14 +100,7 @@ bool overlap_refuses(struct node *n, const struct ike_conn *conn)
 		const struct child_sa *a = colliding(s, &c, NULL, is_alive, n);
 		if (!a)
 			continue;
-		if (rate_allow(&n->strangers, n->now_ms))
-			node_tell(n, EVENT_WARNING, "selectors-taken",
-				&n->scopes[c.scope], &conn->path.remote, 0,
-				"rule %s: refused, its traffic selectors are those of "
-				"%s, "
-				"which is alive: give each peer its own addresses",
-				n->config->rules[c.rule].name,
-				identity_format(&a->peer->remote_id, holder));
+		tell_taken(n, conn, a->peer);
 		return true;
 	}
 	return false;

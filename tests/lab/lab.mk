@@ -41,6 +41,7 @@ EXTRA_DIST += \
 	tests/lab/t-documents.py \
 	tests/lab/t-knob.py \
 	tests/lab/t-lab.py \
+	tests/lab/t-mobike.py \
 	tests/lab/t-moves.py \
 	tests/lab/t-nat.py \
 	tests/lab/t-pair.py \

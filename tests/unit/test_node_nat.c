@@ -292,6 +292,14 @@ static void selectors_of_a_living_peer_are_not_given_away(void **state)
 	assert_int_equal(lab_up(l, FIRST), 1);
 	assert_int_equal(lab_up(l, SECOND), 0);
 	assert_int_equal(lab_count(l, M1, "event selectors-taken"), 1);
+	/* It tries again and again: said once a minute. */
+	for (unsigned i = 0; i < 40; i++) {
+		lab_usage(l, M1)->last_in_ms = l->now_ms;
+		lab_run(l, 1000);
+		site_calls(l, SECOND);
+	}
+	assert_int_equal(lab_up(l, SECOND), 0);
+	assert_int_equal(lab_count(l, M1, "event selectors-taken"), 1);
 	lab_free(l);
 }
 

@@ -9,6 +9,7 @@
 #include "base/iana.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 
 bool identity_from_bytes(uint8_t type, struct span bytes, struct identity *out)
@@ -49,6 +50,29 @@ bool identity_equal(const struct identity *a, const struct identity *b)
 bool identity_matches(const struct identity *want, const struct identity *is)
 {
 	return identity_is_any(want) || identity_equal(want, is);
+}
+
+static bool same_letters(const uint8_t *a, const uint8_t *b, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (tolower(a[i]) != tolower(b[i]))
+			return false;
+	return true;
+}
+
+bool identity_fits(const struct identity *want, const struct identity *is)
+{
+	size_t label = 0;
+
+	if (want->type != ID_FQDN || is->type != ID_FQDN)
+		return identity_equal(want, is);
+	if (want->len < 3 || want->b[0] != '*' || want->b[1] != '.')
+		return want->len == is->len && same_letters(want->b, is->b, is->len);
+	while (label < is->len && is->b[label] != '.')
+		label++;
+	size_t left = is->len - label;
+	return label > 0 && is->b[0] != '*' && left == want->len - 1u &&
+	       same_letters(want->b + 1, is->b + label, left);
 }
 
 int identity_cmp(const struct identity *a, const struct identity *b)

@@ -32,6 +32,10 @@ bool identity_is_any(const struct identity *i);
 bool identity_equal(const struct identity *a, const struct identity *b);
 /* want is ID_ANY, or equal. */
 bool identity_matches(const struct identity *want, const struct identity *is);
+/* want is a host name beginning with "*.", and is a host name with one more label instead:
+ * "*.example" fits "mail.example". Else as identity_equal(), but that case does not count
+ * in host names. */
+bool identity_fits(const struct identity *want, const struct identity *is);
 /* A total order: by type, then length, then octets. */
 int identity_cmp(const struct identity *a, const struct identity *b);
 

@@ -72,7 +72,8 @@ bool arg_end(struct args *a);
 
 /* The blocks of the file, each beside its readers. */
 
-statement_reader read_cluster, read_tuning, read_dataplane, read_vip, read_secret;
+statement_reader read_cluster, read_tuning, read_dataplane, read_vip, read_secret,
+	read_identity;
 statement_reader read_proposal, read_filter_list, read_filter_action, read_policy,
 	read_assign;
 /* config.proposals[0]. */

@@ -32,6 +32,7 @@ static struct config *config_new(void)
 		.replay_window = 1024,
 		.fragment_size = 1280,
 		.on_exit = EXIT_CLOSED,
+		.expiry_warning_ms = (uint64_t)14 * 24 * 3600 * 1000,
 	};
 	c->host_policy = CONFIG_NO_POLICY;
 	return c;
@@ -50,6 +51,10 @@ void config_free(struct config *c)
 	if (c == NULL)
 		return;
 	rules_wipe(c->rules, c->n_rules);
+	for (unsigned i = 0; i < c->n_identities; i++) {
+		credential_free(c->identities[i].credential);
+		trust_free(c->identities[i].trust);
+	}
 	for (unsigned i = 0; i < c->n_policies; i++)
 		free(c->policies[i].rules);
 	for (unsigned i = 0; i < c->n_filter_lists; i++)
@@ -57,6 +62,7 @@ void config_free(struct config *c)
 	free(c->policies);
 	free(c->rules);
 	free(c->filter_lists);
+	free(c->identities);
 	free(c->proposals);
 	free(c->vips);
 	free(c);

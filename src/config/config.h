@@ -1,7 +1,7 @@
 /* config/config.h - /etc/vipsec/vipsec.conf as one immutable value.
  *
  * config_parse() turns text into a struct config or into errors that name file, line and
- * column; it never half-succeeds. What later releases bring (certificates, request,
+ * column; it never half-succeeds. What later releases bring (request,
  * respond-only, resume, stateful) is recognised and refused by name.
  *
  * Floor 2. A config is heap memory, read-only once parsed, freed by config_free(), which
@@ -15,7 +15,9 @@
 #include "base/secret.h"
 #include "base/span.h"
 #include "crypto/aead.h"
+#include "crypto/credential.h"
 #include "crypto/prf.h"
+#include "crypto/trust.h"
 #include "policy/policy.h"
 
 enum config_backend { BACKEND_NONE, BACKEND_COROSYNC };
@@ -45,6 +47,7 @@ struct config_tuning {
 	uint32_t
 		fragment_size; /* of IKE datagrams, IP header included; 1280, 256..9000 */
 	enum config_on_exit on_exit; /* closed */
+	uint64_t expiry_warning_ms; /* 14d: before a certificate of ours expires */
 };
 
 struct config_dataplane {
@@ -84,7 +87,24 @@ struct config_proposal {
 	uint64_t rekey_bytes, rekey_packets; /* of a child, both ways; 0: no limit */
 };
 
+#define CONFIG_IDENTITIES 64
+/* identity "..." { }: certificates, whom they make us, and whose we believe. */
+struct config_identity {
+	char name[POLICY_NAME_MAX];
+	struct identity id; /* as written, else the certificate's first name */
+	struct credential *credential; /* NULL: nothing to prove ourselves with */
+	struct trust *trust; /* NULL: no peer is believed by a certificate */
+	enum trust_revocation revocation; /* if-available */
+};
+
+enum config_proof { PROOF_PSK, PROOF_CERT };
+
 struct config_auth {
+	enum config_proof own, peer; /* how we prove ourselves, and how the peer must */
+	char identity_name[POLICY_NAME_MAX], trust_name[POLICY_NAME_MAX];
+	struct credential *credential; /* own by certificate; the identity's */
+	struct trust *trust; /* peer by certificate; the identity's */
+	struct identity remote_pattern; /* "*.example", with remote_any; type 0: none */
 	char secret_name[POLICY_NAME_MAX];
 	struct secret psk;
 	struct identity local_id; /* type 0: the address */
@@ -157,6 +177,8 @@ struct config {
 	unsigned n_proposals;
 	struct config_filter_list *filter_lists;
 	unsigned n_filter_lists;
+	struct config_identity *identities;
+	unsigned n_identities;
 	struct config_rule *rules; /* spd_entry.rule is an index into this */
 	unsigned n_rules;
 	struct config_policy *policies;
@@ -179,6 +201,15 @@ struct config_files {
 	bool (*read)(void *ctx, const char *path, struct secret *out, char *why,
 		size_t why_cap);
 	void *ctx;
+	/* Each file of a folder, or the one: false and a reason if there is none that can
+	 * be read. May be NULL, as the next: then there are no certificates. */
+	bool (*each)(void *ctx, const char *path,
+		void (*take)(void *to, const char *file, struct span bytes), void *to,
+		char *why, size_t why_cap);
+	/* A private key by path or URI; the caller frees it. NULL: see why. */
+	struct private_key *(*key)(void *ctx, const char *uri, char *why, size_t why_cap);
+	int64_t wall_s; /* now; 0: certificates' dates are not looked at */
+	bool starting; /* an expired certificate is a warning: the guard must stand */
 };
 
 /* NULL after errors, which were all reported (up to 20). Warnings are reported too. */

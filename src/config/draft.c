@@ -16,8 +16,7 @@ static const struct keyword file_keywords[] = {
 	{"dataplane", .read = read_dataplane, .block = true},
 	{"vip", .read = read_vip, .block = true, .many = true},
 	{"secret", .read = read_secret, .block = true, .many = true},
-	{"identity", .refused = "identity: certificates come with a later version; use "
-				"\"secret\" and \"auth psk\""},
+	{"identity", .read = read_identity, .block = true, .many = true},
 	{"proposal", .read = read_proposal, .block = true, .many = true},
 	{"filter-list", .read = read_filter_list, .block = true, .many = true},
 	{"filter-action", .read = read_filter_action, .block = true, .many = true},
@@ -42,8 +41,8 @@ void *draft_room(unsigned n, size_t size)
 /* ---- how many of each -------------------------------------------------------------- */
 
 struct counts {
-	unsigned vips, secrets, proposals, filter_lists, filters, actions, policies,
-		rules, assigns;
+	unsigned vips, secrets, identities, proposals, filter_lists, filters, actions,
+		policies, rules, assigns;
 };
 
 /* Where the count of a keyword goes, how far it may, and what is counted inside. */
@@ -56,6 +55,7 @@ static const struct counted {
 } counted[] = {
 	{"vip", offsetof(struct counts, vips), VIPS_MAX, 0, 0},
 	{"secret", offsetof(struct counts, secrets), SECRETS_MAX, 0, 0},
+	{"identity", offsetof(struct counts, identities), CONFIG_IDENTITIES, 0, 0},
 	{"proposal", offsetof(struct counts, proposals), PROPOSALS_MAX, 0, 0},
 	{"filter-list", offsetof(struct counts, filter_lists), FILTER_LISTS_MAX,
 		offsetof(struct counts, filters), FILTERS_MAX},
@@ -97,6 +97,7 @@ static void make_room(struct draft *d, const struct counts *n)
 	struct config *c = d->c;
 
 	c->vips = draft_room(n->vips, sizeof(*c->vips));
+	c->identities = draft_room(n->identities, sizeof(*c->identities));
 	c->proposals = draft_room(n->proposals + 1, sizeof(*c->proposals));
 	c->filter_lists = draft_room(n->filter_lists, sizeof(*c->filter_lists));
 	c->policies = draft_room(n->policies, sizeof(*c->policies));
@@ -108,6 +109,7 @@ static void make_room(struct draft *d, const struct counts *n)
 	d->assigns = draft_room(n->assigns, sizeof(*d->assigns));
 	d->vip_at = draft_room(n->vips, sizeof(*d->vip_at));
 	d->secret_at = draft_room(n->secrets, sizeof(*d->secret_at));
+	d->identity_at = draft_room(n->identities, sizeof(*d->identity_at));
 	d->proposal_at = draft_room(n->proposals + 1, sizeof(*d->proposal_at));
 	d->filter_list_at = draft_room(n->filter_lists, sizeof(*d->filter_list_at));
 	d->action_at = draft_room(n->actions, sizeof(*d->action_at));
@@ -142,6 +144,7 @@ void draft_free(struct draft *d)
 	free(d->assigns);
 	free(d->vip_at);
 	free(d->secret_at);
+	free(d->identity_at);
 	free(d->proposal_at);
 	free(d->filter_list_at);
 	free(d->action_at);

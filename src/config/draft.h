@@ -58,6 +58,8 @@ struct draft_rule {
 	struct ref match; /* none: match any */
 	struct ref action; /* none: the action is written in the rule */
 	struct ref secrets[CONFIG_AUTHS];
+	struct ref identities[CONFIG_AUTHS]; /* we prove ourselves with */
+	struct ref trusts[CONFIG_AUTHS]; /* identities that the peer is believed by */
 	bool has_auth;
 };
 
@@ -80,8 +82,8 @@ struct draft {
 	struct draft_rule *rules;
 	struct draft_assign *assigns;
 	/* where each object was defined */
-	struct place *vip_at, *secret_at, *proposal_at, *filter_list_at, *action_at,
-		*policy_at, *rule_at;
+	struct place *vip_at, *secret_at, *identity_at, *proposal_at, *filter_list_at,
+		*action_at, *policy_at, *rule_at;
 	unsigned n_secrets, n_actions, n_assigns;
 	unsigned n_secret_room; /* those that may hold a key */
 	/* where these were set; line 0: they were not */
@@ -99,6 +101,7 @@ struct names {
 
 struct names names_vips(const struct draft *d);
 struct names names_secrets(const struct draft *d);
+struct names names_identities(const struct draft *d);
 struct names names_proposals(const struct draft *d);
 struct names names_filter_lists(const struct draft *d);
 struct names names_actions(const struct draft *d);

@@ -78,6 +78,7 @@ static void mix_settings(struct config *c)
 	mix_number(c, c->tuning.mobike);
 	mix_number(c, c->tuning.fragment_size);
 	mix_number(c, c->tuning.on_exit);
+	mix_number(c, c->tuning.expiry_warning_ms);
 	mix_number(c, c->dataplane.prefer);
 	mix_number(c, c->dataplane.fallback);
 	mix_number(c, c->dataplane.has_fallback);
@@ -92,6 +93,22 @@ static void mix_vip(struct config *c, const struct config_vip *v)
 		mix_addr(c, &v->addrs[i]);
 	mix_number(c, v->bind);
 	mix_number(c, v->policy);
+}
+
+/* Our own certificate is not part of it: a node that has the renewed one already and a
+ * node that has not are one cluster. Whom we believe is. */
+static void mix_credentials(struct config *c, const struct config_identity *i)
+{
+	mix_text(c, i->name);
+	mix_identity(c, &i->id);
+	mix_number(c, i->credential != NULL);
+	mix_number(c, i->revocation);
+	mix_number(c, i->trust ? trust_count(i->trust) : 0);
+	for (size_t k = 0; i->trust && k < trust_count(i->trust); k++) {
+		struct span der = certificate_der(trust_at(i->trust, k));
+
+		mix(c, der.at, der.len);
+	}
 }
 
 static void mix_proposal(struct config *c, const struct config_proposal *p)
@@ -157,6 +174,11 @@ static void mix_rule(struct config *c, const struct config_rule *r)
 		mix_identity(c, &r->auths[i].local_id);
 		mix_identity(c, &r->auths[i].remote_id);
 		mix_number(c, r->auths[i].remote_any);
+		mix_number(c, r->auths[i].own);
+		mix_number(c, r->auths[i].peer);
+		mix_text(c, r->auths[i].identity_name);
+		mix_text(c, r->auths[i].trust_name);
+		mix_identity(c, &r->auths[i].remote_pattern);
 	}
 }
 
@@ -176,6 +198,9 @@ void config_hash(struct config *c)
 	mix_number(c, c->n_vips);
 	for (unsigned i = 0; i < c->n_vips; i++)
 		mix_vip(c, &c->vips[i]);
+	mix_number(c, c->n_identities);
+	for (unsigned i = 0; i < c->n_identities; i++)
+		mix_credentials(c, &c->identities[i]);
 	mix_number(c, c->n_proposals);
 	for (unsigned i = 0; i < c->n_proposals; i++)
 		mix_proposal(c, &c->proposals[i]);

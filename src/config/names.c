@@ -20,6 +20,12 @@ struct names names_secrets(const struct draft *d)
 		"secret", d->secrets, sizeof(*d->secrets), d->n_secrets, d->secret_at};
 }
 
+struct names names_identities(const struct draft *d)
+{
+	return (struct names){"identity", d->c->identities, sizeof(*d->c->identities),
+		d->c->n_identities, d->identity_at};
+}
+
 struct names names_proposals(const struct draft *d)
 {
 	return (struct names){"proposal", d->c->proposals, sizeof(*d->c->proposals),

@@ -153,6 +153,14 @@ static void read_fragment_size(
 		(void)arg_end(a);
 }
 
+static void read_expiry_warning(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	(void)s, (void)into;
+	if (arg_duration(a, HOUR, year_ms, &d->c->tuning.expiry_warning_ms))
+		(void)arg_end(a);
+}
+
 static void read_on_exit(
 	struct draft *d, const struct stmt *s, struct args *a, void *into)
 {
@@ -181,6 +189,7 @@ void read_tuning(struct draft *d, const struct stmt *s, struct args *a, void *in
 			.refused = "replay-after-takeover: comes with stateful takeover, "
 				   "in a later version"},
 		{"on-exit", .read = read_on_exit},
+		{"expiry-warning", .read = read_expiry_warning},
 	};
 
 	(void)into;

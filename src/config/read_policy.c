@@ -5,6 +5,7 @@
  */
 #include "config/block.h"
 
+#include "base/iana.h"
 #include "policy/explain.h"
 
 #include <stdio.h>
@@ -183,19 +184,23 @@ static void read_action(struct draft *d, const struct stmt *s, struct args *a, v
 		p->rule->action = (enum policy_action)choice;
 }
 
-static bool read_identity(struct draft *d, struct args *a, struct identity *out)
+/* A DN is told from a host name by its "=": with certificates only, for a pre-shared key
+ * knows no DNs. */
+static bool read_id(struct draft *d, struct args *a, bool dn_too, struct identity *out)
 {
 	const struct word *w = arg_next(a, "an identity such as \"mail.example\"");
 
 	if (w == NULL)
 		return false;
-	if (identity_parse(w->text, out))
+	if (dn_too && strchr(w->text, '=') != NULL ? dn_parse(w->text, out)
+						   : identity_parse(w->text, out))
 		return true;
 	errors_add(d->errors, w->at,
-		"\"%s\" is not an identity: expected a host name, user@host, an address "
+		"\"%s\" is not an identity: expected a host name, user@host, an "
+		"address%s "
 		"or "
 		"\"@#hex\"",
-		w->text);
+		w->text, dn_too ? ", a DN such as \"CN=mail,O=Example\"" : "");
 	return false;
 }
 
@@ -203,7 +208,7 @@ static bool read_local_id(struct draft *d, struct args *a, struct config_auth *a
 {
 	struct place at = a->at != NULL ? a->at->at : a->end;
 
-	if (!read_identity(d, a, &auth->local_id))
+	if (!read_id(d, a, auth->own == PROOF_CERT, &auth->local_id))
 		return false;
 	if (!identity_is_any(&auth->local_id))
 		return true;
@@ -213,21 +218,68 @@ static bool read_local_id(struct draft *d, struct args *a, struct config_auth *a
 
 static bool read_remote_id(struct draft *d, struct args *a, struct config_auth *auth)
 {
-	if (!read_identity(d, a, &auth->remote_id))
+	if (!read_id(d, a, auth->peer == PROOF_CERT, &auth->remote_id))
 		return false;
 	auth->remote_any = identity_is_any(&auth->remote_id);
+	if (auth->peer == PROOF_CERT && auth->remote_id.type == ID_FQDN &&
+		auth->remote_id.len > 2 && memcmp(auth->remote_id.b, "*.", 2) == 0) {
+		auth->remote_pattern = auth->remote_id;
+		auth->remote_id = (struct identity){.type = ID_ANY};
+		auth->remote_any = true;
+	}
 	return true;
 }
 
-/* One method of the list: psk "name" [local-id ID] [remote-id ID]. */
+/* What is a certificate's, and what a key's. */
+struct proof_refs {
+	struct ref *secret, *identity;
+};
+
+static bool read_proof(
+	struct args *a, const struct proof_refs *to, enum config_proof *kind)
+{
+	static const char *const kinds[] = {[PROOF_PSK] = "psk", [PROOF_CERT] = "cert"};
+	static const struct later later[] = {
+		{"kerberos", "is not supported; use cert or psk"},
+	};
+
+	if (arg_later(a, later, COUNT_OF(later)))
+		return false;
+	int which = arg_choice(a, kinds, COUNT_OF(kinds));
+	if (which < 0)
+		return false;
+	*kind = (enum config_proof)which;
+	return which == PROOF_PSK ? arg_ref(a, "the secret's name", to->secret)
+				  : arg_ref(a, "the identity's name", to->identity);
+}
+
+/* peer psk "name" | cert "name": the peer proves itself in another way than we do. */
+static bool read_peer(struct draft *d, struct args *a, struct draft_rule *from,
+	struct config_auth *auth, unsigned n)
+{
+	struct place at = a->at != NULL ? a->at->at : a->end;
+	struct ref secret = {.text = ""};
+	const struct proof_refs to = {&secret, &from->trusts[n]};
+
+	if (!read_proof(a, &to, &auth->peer))
+		return false;
+	if (auth->peer == PROOF_CERT)
+		return true;
+	from->trusts[n] = (struct ref){.text = ""};
+	if (auth->own == PROOF_PSK) {
+		errors_add(d->errors, at,
+			"one pre-shared key proves both sides: leave \"peer psk\" out");
+		return false;
+	}
+	from->secrets[n] = secret;
+	return true;
+}
+
+/* One method of the list: psk|cert "name" [peer psk|cert "name"] [local-id ID]
+ * [remote-id ID]. */
 static bool read_method(struct draft *d, struct args *a, struct rule_pair *p)
 {
-	static const struct later later[] = {
-		{"cert", "comes with a later version; use psk"},
-		{"kerberos", "is not supported; use psk"},
-	};
-	static const char *const methods[] = {"psk"};
-	static const char *const ids[] = {"local-id", "remote-id"};
+	static const char *const words[] = {"local-id", "remote-id", "peer"};
 	unsigned n = p->rule->n_auths;
 	struct config_auth *auth = &p->rule->auths[n];
 
@@ -236,15 +288,17 @@ static bool read_method(struct draft *d, struct args *a, struct rule_pair *p)
 			"more than %d authentication methods", CONFIG_AUTHS);
 		return false;
 	}
-	if (arg_later(a, later, COUNT_OF(later)) ||
-		arg_choice(a, methods, COUNT_OF(methods)) < 0 ||
-		!arg_ref(a, "the secret's name", &p->draft->secrets[n]))
+	const struct proof_refs own = {&p->draft->secrets[n], &p->draft->identities[n]};
+	if (!read_proof(a, &own, &auth->own))
 		return false;
+	auth->peer = auth->own;
+	p->draft->trusts[n] = p->draft->identities[n];
 	while (a->at != NULL && !a->at->comma) {
-		int which = arg_choice(a, ids, COUNT_OF(ids));
+		int which = arg_choice(a, words, COUNT_OF(words));
 
 		if (which < 0 || (which == 0 && !read_local_id(d, a, auth)) ||
-			(which == 1 && !read_remote_id(d, a, auth)))
+			(which == 1 && !read_remote_id(d, a, auth)) ||
+			(which == 2 && !read_peer(d, a, p->draft, auth, n)))
 			return false;
 	}
 	p->rule->n_auths++;

@@ -66,7 +66,8 @@ static void resolve_actions(struct draft *d)
 	}
 }
 
-static void resolve_auth(struct draft *d, struct config_auth *auth, const struct ref *ref)
+static void resolve_secret(
+	struct draft *d, struct config_auth *auth, const struct ref *ref)
 {
 	struct names secrets = names_secrets(d);
 	int found = names_resolve(d, &secrets, ref);
@@ -75,6 +76,70 @@ static void resolve_auth(struct draft *d, struct config_auth *auth, const struct
 		return;
 	snprintf(auth->secret_name, sizeof(auth->secret_name), "%s", ref->text);
 	auth->psk = d->secrets[found].psk;
+}
+
+static const struct config_identity *find_identity(
+	struct draft *d, const struct ref *ref, char name[POLICY_NAME_MAX])
+{
+	struct names identities = names_identities(d);
+	int found = names_resolve(d, &identities, ref);
+
+	if (found < 0)
+		return NULL;
+	snprintf(name, POLICY_NAME_MAX, "%s", ref->text);
+	return &d->c->identities[found];
+}
+
+/* What we say that we are must stand in our certificate, or no peer believes it. */
+static void resolve_own(struct draft *d, struct config_auth *auth, const struct ref *ref)
+{
+	const struct config_identity *i = find_identity(d, ref, auth->identity_name);
+	char text[IDENTITY_TEXT_MAX];
+
+	if (!i)
+		return;
+	auth->credential = i->credential;
+	/* What could not be read has been told already. */
+	if (!i->credential && d->errors->n_errors > 0)
+		return;
+	if (!i->credential)
+		errors_add(d->errors, ref->at,
+			"identity \"%s\" has no cert and key to prove ourselves with",
+			i->name);
+	else if (identity_is_any(&auth->local_id))
+		auth->local_id = i->id;
+	else if (!certificate_has_name(credential_at(i->credential, 0), &auth->local_id))
+		errors_add(d->errors, ref->at,
+			"the certificate of identity \"%s\" is not for local-id %s",
+			i->name, identity_format(&auth->local_id, text));
+}
+
+static void resolve_trust(
+	struct draft *d, struct config_auth *auth, const struct ref *ref)
+{
+	const struct config_identity *i = find_identity(d, ref, auth->trust_name);
+
+	if (!i)
+		return;
+	auth->trust = i->trust;
+	/* Whoever has a certificate of our CA, unless the rule names somebody. */
+	if (identity_is_any(&auth->remote_id))
+		auth->remote_any = true;
+	if (!i->trust && d->errors->n_errors == 0)
+		errors_add(d->errors, ref->at,
+			"identity \"%s\" has no ca whose certificates a peer could show",
+			i->name);
+}
+
+static void resolve_auth(struct draft *d, const struct draft_rule *from,
+	struct config_auth *auth, unsigned k)
+{
+	if (auth->own == PROOF_PSK || auth->peer == PROOF_PSK)
+		resolve_secret(d, auth, &from->secrets[k]);
+	if (auth->own == PROOF_CERT)
+		resolve_own(d, auth, &from->identities[k]);
+	if (auth->peer == PROOF_CERT)
+		resolve_trust(d, auth, &from->trusts[k]);
 }
 
 /* False: the action is not known, so nothing more can be said about the rule. */
@@ -111,7 +176,7 @@ static void resolve_rule(struct draft *d, unsigned i)
 			rule->filter_list = (uint32_t)found;
 	}
 	for (unsigned k = 0; k < rule->n_auths; k++)
-		resolve_auth(d, &rule->auths[k], &from->secrets[k]);
+		resolve_auth(d, from, &rule->auths[k], k);
 	if (!resolve_action(d, rule, &from->action))
 		return;
 	if (rule->action == POLICY_NEGOTIATE && !from->has_auth)
@@ -127,7 +192,10 @@ static void resolve_rule(struct draft *d, unsigned i)
 
 static bool same_auth(const struct config_auth *a, const struct config_auth *b)
 {
-	return secret_equal(secret_span(&a->psk), secret_span(&b->psk)) &&
+	return a->own == b->own && a->peer == b->peer && a->credential == b->credential &&
+	       a->trust == b->trust &&
+	       identity_equal(&a->remote_pattern, &b->remote_pattern) &&
+	       secret_equal(secret_span(&a->psk), secret_span(&b->psk)) &&
 	       identity_equal(&a->local_id, &b->local_id) &&
 	       identity_equal(&a->remote_id, &b->remote_id) &&
 	       a->remote_any == b->remote_any;

@@ -11,6 +11,7 @@ src_config_libvipsec_config_a_SOURCES = \
 	src/config/names.c \
 	src/config/read_filter.c \
 	src/config/read_host.c \
+	src/config/read_identity.c \
 	src/config/read_policy.c \
 	src/config/read_proposal.c \
 	src/config/read_vip.c \

@@ -1,11 +1,19 @@
 noinst_LIBRARIES += src/crypto/libvipsec_crypto.a
 src_crypto_libvipsec_crypto_a_SOURCES = \
 	src/crypto/aead.c \
+	src/crypto/certificate.c src/crypto/certificate.h \
+	src/crypto/credential.c src/crypto/credential.h \
+	src/crypto/dn.c \
 	src/crypto/prf.c \
 	src/crypto/hash.c \
 	src/crypto/etm.c src/crypto/etm.h \
 	src/crypto/kex.c \
 	src/crypto/kex_x25519.c \
 	src/crypto/kex_ecp256.c \
-	src/crypto/kex_modp2048.c
+	src/crypto/kex_modp2048.c \
+	src/crypto/pki.h \
+	src/crypto/private_key.c src/crypto/private_key.h \
+	src/crypto/revocation.c src/crypto/revocation.h \
+	src/crypto/signature.c src/crypto/signature.h \
+	src/crypto/trust.c src/crypto/trust.h
 src_crypto_libvipsec_crypto_a_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)

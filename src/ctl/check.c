@@ -20,7 +20,7 @@ int verb_check(const struct ctl *ctl)
 		return refuse(ctl, EXIT_WRONG, "check [FILE]");
 	json_t *lines = ctl->json ? json_array() : NULL;
 	struct config_report report = {.line = print_line, .ctx = lines};
-	struct config *c = files_load_config(file, &report);
+	struct config *c = files_load_config(file, NULL, &report);
 
 	if (ctl->json) {
 		json_t *out = json_pack("{s:i,s:s,s:i,s:s?,s:{s:s,s:o}}", "schema", 1,

@@ -85,6 +85,29 @@ static void print_plane(const json_t *p)
 	}
 }
 
+/* Nothing at all where there are no certificates. */
+static void print_identities(const json_t *list)
+{
+	const json_t *one;
+	size_t i;
+
+	if (json_array_size(list) > 0)
+		puts("identities:");
+	json_array_foreach(list, i, one)
+	{
+		bool own = json_is_string(json_object_get(one, "subject"));
+
+		printf("  %s: ", text_of(one, "name"));
+		if (own)
+			printf("%s, issued by %s, %s until %s; ", text_of(one, "subject"),
+				text_of(one, "issuer"), text_of(one, "state"),
+				text_of(one, "not_after_text"));
+		printf("%lld CA%s, revocation %s\n", (long long)number_of(one, "cas"),
+			number_of(one, "cas") == 1 ? "" : "s",
+			text_of(one, "revocation"));
+	}
+}
+
 int verb_status(const struct ctl *ctl)
 {
 	json_t *reply, *data;
@@ -96,6 +119,7 @@ int verb_status(const struct ctl *ctl)
 		print_tuning(json_object_get(data, "tuning"));
 		print_plane(json_object_get(data, "dataplane"));
 		print_guard(json_object_get(data, "vips"));
+		print_identities(json_object_get(data, "identities"));
 		puts("virtual IPs:");
 		print_vips(json_object_get(data, "vips"));
 		puts("peers:");

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/iana.h"
+#include "daemon/fetching.h"
 #include "daemon/keylog.h"
 #include "daemon/pending.h"
 #include "daemon/tell.h"
@@ -168,6 +169,11 @@ static void carry_exit(struct daemon *d, struct effect *fx)
 	qb_loop_stop(d->loop);
 }
 
+static void carry_fetch(struct daemon *d, struct effect *fx)
+{
+	fetching_begin(d, fx);
+}
+
 static void (*const deeds[])(struct daemon *d, struct effect *fx) = {
 	[FX_SEND] = carry_send,
 	[FX_SOCKETS] = carry_sockets,
@@ -184,6 +190,7 @@ static void (*const deeds[])(struct daemon *d, struct effect *fx) = {
 	[FX_EVENT] = carry_event,
 	[FX_REPLY] = carry_reply,
 	[FX_EXIT] = carry_exit,
+	[FX_FETCH] = carry_fetch,
 	[FX_KEEPALIVE] = carry_keepalive,
 };
 

@@ -23,11 +23,13 @@
 #include "plane/plane.h"
 #include "port/bus.h"
 #include "port/control.h"
+#include "port/keys.h"
 #include "port/quorum.h"
 
 struct request;
 struct watch;
 struct sockets;
+struct fetcher;
 
 #define DAEMON_TUN "vipsec0"
 enum { DAEMON_MARK = 0x76697073 }; /* "vips": SO_MARK of our own datagrams */
@@ -73,6 +75,7 @@ struct daemon {
 	struct plane *plane;
 	struct watch *watch;
 	struct sockets *sockets;
+	struct fetcher *fetcher; /* NULL: nothing was ever fetched */
 	struct announcer *announcer;
 	struct bus *bus; /* NULL: backend none */
 	struct quorum *quorum;
@@ -83,6 +86,7 @@ struct daemon {
 	struct mending mending;
 	uint64_t refused; /* reports of PLANE_REFUSED and PLANE_UNSTEERED */
 	struct control *control;
+	struct keys keys; /* private keys that were loaded */
 	struct store store; /* outlives the machine's restart */
 	struct store boot_store; /* of this boot only */
 	struct activation activation;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "daemon/feed_cluster.h"
+#include "daemon/fetching.h"
 #include "daemon/guarding.h"
 #include "daemon/look.h"
 #include "daemon/reload.h"
@@ -219,6 +220,7 @@ void feed_close(struct daemon *d)
 	step_close(d);
 	guarding_unwatch(d);
 	watch_close(d->watch);
+	fetching_close(d);
 	sockets_free(d->sockets);
 	announcer_free(d->announcer);
 }

@@ -195,6 +195,7 @@ static void take_apart(struct daemon *d)
 	if (!keep && !guard_remove(why, sizeof(why)))
 		journal_say(EVENT_ERROR, "%s", why);
 	node_free(d->node);
+	keys_forget(&d->keys);
 	effects_free(&d->fx);
 	store_close(&d->store);
 	store_close(&d->boot_store);
@@ -247,7 +248,8 @@ int main(int argc, char **argv)
 	journal_open_log(&d.options);
 	if (d.options.key_log && !keylog_open(d.options.key_log, why, sizeof(why)))
 		return refuse(EXIT_CONFIG, why);
-	struct config *c = files_load_config(d.options.config, &report);
+	struct files_source from = {.keys = &d.keys, .report = &report, .starting = true};
+	struct config *c = files_load_config(d.options.config, &from, &report);
 	if (!c)
 		return refuse_logged(
 			EXIT_CONFIG, "the configuration is not usable, see above");

@@ -28,7 +28,8 @@ void reload_take(struct daemon *d, struct config *c)
 
 bool reload_config(struct daemon *d, const struct config_report *report)
 {
-	struct config *c = files_load_config(d->options.config, report);
+	struct files_source from = {.keys = &d->keys, .report = report};
+	struct config *c = files_load_config(d->options.config, &from, report);
 	char why[256] = "";
 
 	if (!c)

@@ -251,6 +251,7 @@ static json_t *problems_json(struct daemon *d, const struct node_view *look)
 			lost == 1 ? "" : "s");
 		add_problem(list, text);
 	}
+	report_identity_problems(d, list);
 	if (!guard_present())
 		add_problem(list, "the guard's nftables table is not there");
 	return list;
@@ -268,6 +269,7 @@ json_t *report_status(struct daemon *d)
 		tuning_json(&look.tuning), "vips", report_vips(d), "peers",
 		report_peers(d, NULL), "dataplane", plane_json(d), "ike",
 		ike_counters_json(d));
+	json_object_set_new(out, "identities", report_identities(d));
 	json_object_set_new(out, "config",
 		json_pack("{s:s,s:I}", "file", d->options.config, "loaded_ms",
 			(json_int_t)d->config_wall_ms));

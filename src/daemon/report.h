@@ -9,6 +9,9 @@
 
 #include "daemon/daemon.h"
 
+json_t *report_identities(struct daemon *d);
+/* Those that have expired, or soon will. */
+void report_identity_problems(struct daemon *d, json_t *list);
 json_t *report_status(struct daemon *d); /* degraded when its "problems" are not empty */
 json_t *report_vips(struct daemon *d);
 json_t *report_rules(struct daemon *d);

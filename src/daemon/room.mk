@@ -7,6 +7,7 @@ vipsecd_SOURCES = src/daemon/main.c src/daemon/daemon.h \
 	src/daemon/command.c src/daemon/command.h \
 	src/daemon/feed.c src/daemon/feed.h \
 	src/daemon/feed_cluster.c src/daemon/feed_cluster.h \
+	src/daemon/fetching.c src/daemon/fetching.h \
 	src/daemon/guarding.c src/daemon/guarding.h \
 	src/daemon/journal.c src/daemon/journal.h \
 	src/daemon/lockfile.c src/daemon/lockfile.h \
@@ -21,7 +22,7 @@ vipsecd_SOURCES = src/daemon/main.c src/daemon/daemon.h \
 	src/daemon/store.c src/daemon/store.h \
 	src/daemon/tell.c src/daemon/tell.h \
 	src/daemon/values.c src/daemon/values.h \
-	src/daemon/report.c src/daemon/report_peers.c src/daemon/report.h \
+	src/daemon/report.c src/daemon/report_identities.c src/daemon/report_peers.c src/daemon/report.h \
 	src/daemon/verb_explain.c src/daemon/verbs_change.c src/daemon/verbs_show.c \
 	src/daemon/verbs.h \
 	src/daemon/keylog.h src/daemon/systemd.h
@@ -40,4 +41,4 @@ vipsecd_CFLAGS = -D_GNU_SOURCE $(AM_CFLAGS) -pthread $(QB_CFLAGS) $(COROSYNC_CFL
 vipsecd_LDADD = src/plane/libvipsec_plane.a src/port/libvipsec_port.a \
 	$(outer_ldadd) \
 	$(QB_LIBS) $(COROSYNC_LIBS) $(NL_LIBS) $(NFTABLES_LIBS) $(JANSSON_LIBS) \
-	$(CAPNG_LIBS) $(SYSTEMD_LIBS) -lpthread
+	$(CAPNG_LIBS) $(CURL_LIBS) $(SYSTEMD_LIBS) -lpthread

@@ -28,6 +28,7 @@ void step_node(struct daemon *d, struct node_event *ev)
 		abort();
 	d->stepping = true;
 	ev->now_ms = clock_now_ms();
+	ev->wall_s = (int64_t)(clock_wall_ms() / 1000);
 	node_step(d->node, ev, &d->fx);
 	carry_all(d);
 	d->stepping = false;

@@ -1,16 +1,19 @@
-/* ike/auth.c - IKE_AUTH with pre-shared keys, both sides (RFC 7296 1.2, 2.9, 2.15, 2.17,
+/* ike/auth.c - IKE_AUTH, both sides (RFC 7296 1.2, 2.9, 2.15, 2.17,
  * 2.21.2, 2.23.1, 3.5).
  *
  *	initiator                                       responder
- *	SK{IDi, [IDr], AUTH, SA, TSi, TSr,
- *	   [N(INITIAL_CONTACT)], [N(TRANSPORT)]}  -->
- *	                                          <--  SK{IDr, AUTH, SA, TSi, TSr,
- *	                                                  [N(TRANSPORT)]}
- *	                                      or  <--  SK{IDr, AUTH, N(error)}: no child
+ *	SK{IDi, [CERT..], [N(INITIAL_CONTACT)],
+ *	   [CERTREQ], [IDr], AUTH, SA, TSi, TSr,
+ *	   [N(TRANSPORT)]}                        -->
+ *	                                          <--  SK{IDr, [CERT..], AUTH, SA, TSi,
+ *	                                                  TSr, [N(TRANSPORT)]}
+ *	                                      or  <--  SK{IDr, [CERT..], AUTH, N(error)}:
+ *	                                               no child
  *	                                      or  <--  SK{N(error)}
  *
  * An IKE SA whose child was refused is of no use here: RFC 7296 2.21.2 lets it stand, we
- * end it politely once the peer has been told. Payloads for configuration, certificates, MOBIKE and the like are ignored.
+ * end it politely once the peer has been told. Payloads for configuration, MOBIKE and the
+ * like are ignored. How somebody proves who he is: auth_proof.c.
  */
 #include "ike/sa.h"
 
@@ -57,29 +60,6 @@ static struct span write_id(
 	return wr_span(&w);
 }
 
-static void write_auth(struct message *m, const struct ike_sa *sa, struct span id,
-	const struct secret *psk)
-{
-	uint8_t proof[PRF_OUT_MAX];
-	struct wire_auth auth = {.method = AUTH_SHARED_KEY_MIC,
-		.data = span_of(proof, prf_len(sa->suite.prf))};
-
-	ike_keys_auth(sa, sa->initiator, id, psk, proof);
-	auth_payload_write(message_payload(m, PAYLOAD_AUTH), &auth);
-}
-
-/* The peer's AUTH, against one key. */
-static bool proves(const struct ike_sa *sa, const struct wire_auth *auth, struct span id,
-	const struct secret *psk)
-{
-	uint8_t proof[PRF_OUT_MAX];
-
-	if (auth->method != AUTH_SHARED_KEY_MIC)
-		return false;
-	ike_keys_auth(sa, !sa->initiator, id, psk, proof);
-	return secret_equal(auth->data, span_of(proof, prf_len(sa->suite.prf)));
-}
-
 static void write_selectors(
 	struct message *m, const struct ts_list *tsi, const struct ts_list *tsr)
 {
@@ -89,20 +69,34 @@ static void write_selectors(
 
 /* ---- initiator: the request */
 
+/* closed() comes with the next tick. */
+static void cannot_prove(struct ike_engine *e, struct ike_sa *sa, const char *why)
+{
+	ike_note(e, &sa->path, sa->id, "AUTHENTICATION_FAILED: not called: %s", why);
+	ike_fail(sa, IKE_CLOSE_WE_REFUSED, IKE_WHY_AUTH, N_AUTHENTICATION_FAILED);
+	sa->expire_ms = e->now_ms;
+}
+
 void ike_auth_ask(struct ike_engine *e, struct ike_sa *sa)
 {
 	struct ike_conn *c = sa->conn;
 	struct child *child = ike_child_new(e, sa, c, true);
 	struct wire_sa offer = {.n = 0};
 	uint8_t store[ID_PAYLOAD_MAX];
+	const char *why;
 
 	struct message m = ike_request_begin(e, sa, IKE_AUTH);
 	struct span idi = write_id(&m, PAYLOAD_IDI, &c->local_id, store);
+	ike_cert_write(&m, c);
 	if (ike_crossing_may_contact(e, sa))
 		ike_notify_write(&m, N_INITIAL_CONTACT, span_of(NULL, 0));
+	ike_cert_request(&m, c);
 	if (!c->remote_any && !identity_is_any(&c->remote_id))
 		id_payload_write(message_payload(&m, PAYLOAD_IDR), &c->remote_id);
-	write_auth(&m, sa, idi, &c->psk);
+	if (!ike_proof_write_auth(&m, sa, idi, &why)) {
+		cannot_prove(e, sa, why);
+		return;
+	}
 	if (c->mode == POLICY_TRANSPORT)
 		ike_notify_write(&m, N_USE_TRANSPORT_MODE, span_of(NULL, 0));
 	ike_suites_offer_esp(&c->proposals, child->is.spi_in, true, &offer);
@@ -123,32 +117,70 @@ static enum ike_verdict refuse(
 	return VERDICT_DELETE;
 }
 
-/* NULL: the peer is who we called; else what to tell the operator. */
-static const char *why_not_believed(struct exchange *x)
+static bool is_by_key(const struct wire_auth *auth)
+{
+	return auth->method == AUTH_SHARED_KEY_MIC;
+}
+
+static enum ike_belief doubt(char text[IKE_DOUBT_MAX], const char *why)
+{
+	snprintf(text, IKE_DOUBT_MAX, "%s", why);
+	return DOUBTED;
+}
+
+static bool is_who_we_called(const struct ike_conn *c, const struct identity *idr)
+{
+	if (c->remote_any)
+		return identity_is_any(&c->remote_pattern) ||
+		       identity_fits(&c->remote_pattern, idr);
+	return identity_matches(&c->remote_id, idr) || dn_equal(&c->remote_id, idr);
+}
+
+/* Is the peer who we called? text: what to tell the operator if not. */
+static enum ike_belief believe(struct exchange *x, char text[IKE_DOUBT_MAX])
 {
 	struct ike_sa *sa = x->sa;
 	struct wire_auth auth;
 	struct identity idr;
+	char id[IDENTITY_TEXT_MAX];
 
 	if (!read_id(x, PAYLOAD_IDR, &idr) ||
 		auth_payload_read(body_of(x, PAYLOAD_AUTH), &auth) != WIRE_OK)
-		return "INVALID_SYNTAX: the peer's identity or proof is malformed";
-	if (auth.method != AUTH_SHARED_KEY_MIC)
-		return "AUTHENTICATION_FAILED: the peer does not prove itself with a "
-		       "pre-shared key: give its side 'auth psk' for this peer";
-	if (!sa->conn->remote_any && !identity_matches(&sa->conn->remote_id, &idr))
-		return "AUTHENTICATION_FAILED: the peer has another identity than "
-		       "configured: compare our remote-id with its own identity";
-	if (!proves(sa, &auth, id_octets(x, PAYLOAD_IDR), &sa->conn->psk))
-		return "AUTHENTICATION_FAILED: the peer's pre-shared key differs from "
-		       "ours: compare the secrets on both sides";
-	sa->conn->remote_id = idr;
-	ike_pair_join(x->e, sa);
-	return NULL;
+		return doubt(text,
+			"INVALID_SYNTAX: the peer's identity or proof is malformed");
+	if (!is_who_we_called(sa->conn, &idr)) {
+		snprintf(text, IKE_DOUBT_MAX,
+			"AUTHENTICATION_FAILED: wrong name: the peer has another "
+			"identity "
+			"than configured, %s: compare our remote-id with its own "
+			"identity",
+			identity_format(&idr, id));
+		return DOUBTED;
+	}
+	char what[IKE_DOUBT_MAX];
+	enum ike_belief belief = ike_proof_check(
+		x, sa->conn, &auth, id_octets(x, PAYLOAD_IDR), &idr, what);
+	if (belief == DOUBTED && sa->conn->peer == IKE_PROOF_PSK && is_by_key(&auth))
+		return doubt(text,
+			"AUTHENTICATION_FAILED: the peer's pre-shared key differs from "
+			"ours: compare the secrets on both sides");
+	if (belief == DOUBTED)
+		snprintf(text, IKE_DOUBT_MAX, "AUTHENTICATION_FAILED: the peer %.700s",
+			what);
+	if (belief == BELIEVED) {
+		sa->conn->remote_id = idr;
+		ike_pair_join(x->e, sa);
+	}
+	return belief;
 }
 
-static enum ike_verdict disbelieve(struct exchange *x, const char *text)
+static enum ike_verdict disbelieve(
+	struct exchange *x, enum ike_belief belief, const char *text)
 {
+	if (belief == UNDECIDED) {
+		ike_retransmit_resume(x);
+		return VERDICT_LATER;
+	}
 	x->sa->auth_failed = true;
 	return refuse(x, IKE_WHY_AUTH, N_AUTHENTICATION_FAILED, text);
 }
@@ -157,14 +189,15 @@ enum ike_verdict ike_on_auth_response(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
 	struct child *child = ike_child_first(sa);
-	const char *doubt = why_not_believed(x);
+	char text[IKE_DOUBT_MAX];
+	enum ike_belief belief = believe(x, text);
 	bool transport = ike_notify_find(&x->in, N_USE_TRANSPORT_MODE, NULL);
 	struct wire_sa answer;
 	struct esp_choice choice;
 	struct ts_list tsi, tsr;
 
-	if (doubt)
-		return disbelieve(x, doubt);
+	if (belief != BELIEVED)
+		return disbelieve(x, belief, text);
 	/* RFC 7296 1.3.1: the responder may decline transport mode; we do not accept. */
 	if (transport != (sa->conn->mode == POLICY_TRANSPORT))
 		return refuse(x, IKE_WHY_MODE, 0,
@@ -195,11 +228,12 @@ static void note_refusal(struct exchange *x, uint16_t error)
 
 enum ike_verdict ike_on_auth_childless(struct exchange *x)
 {
-	const char *doubt = why_not_believed(x);
+	char text[IKE_DOUBT_MAX];
+	enum ike_belief belief = believe(x, text);
 	uint16_t error = ike_notify_error(&x->in);
 
-	if (doubt)
-		return disbelieve(x, doubt);
+	if (belief != BELIEVED)
+		return disbelieve(x, belief, text);
 	note_refusal(x, error);
 	ike_fail(x->sa, IKE_CLOSE_REFUSED, ike_notify_why(error), error);
 	return VERDICT_DELETE;
@@ -251,39 +285,50 @@ static enum ike_verdict fail_auth(struct exchange *x, const char *text)
 	return VERDICT_CLOSE;
 }
 
-/* Tries the keys of every rule that knows the identity. NULL: the caller is believed, and
- * sa->conn is the rule's. */
-static const char *find_believer(struct exchange *x, const struct auth_request *q)
+/* Is the caller believed this way? What came of it with one CA is not asked twice. */
+static enum ike_belief try_way(struct exchange *x, const struct auth_request *q,
+	const struct ike_conn *c, const struct trust **tried, char text[IKE_DOUBT_MAX])
+{
+	if (c->peer == IKE_PROOF_CERT && c->trust == *tried)
+		return DOUBTED;
+	if (c->peer == IKE_PROOF_CERT)
+		*tried = c->trust;
+	return ike_proof_check(x, c, &q->auth, id_octets(x, PAYLOAD_IDI), &q->idi, text);
+}
+
+/* Tries each way in which a rule knows the identity: those of the caller's kind say best
+ * what is wrong. Believed: sa->conn is the rule's. */
+static enum ike_belief find_believer(
+	struct exchange *x, const struct auth_request *q, char text[IKE_DOUBT_MAX])
 {
 	struct ike_host *host = &x->e->host;
 	struct ike_conn *c = mem_new(1, sizeof(*c));
-	const char *doubt =
-		"is not known to any rule here: compare its identity with our "
-		"remote-id";
+	const struct trust *tried = NULL;
+	enum ike_belief belief = doubt(text,
+		"is not known to any rule here: compare its identity with our remote-id");
+	bool said = false;
 
-	if (q->auth.method != AUTH_SHARED_KEY_MIC)
-		doubt = "does not prove itself with a pre-shared key: give its side "
-			"'auth "
-			"psk' for us";
-	for (unsigned n = 0; n < CANDIDATES_MAX; n++) {
+	for (unsigned n = 0; n < CANDIDATES_MAX && belief == DOUBTED; n++) {
 		*c = (struct ike_conn){.rule = 0};
 		if (!host->authenticate(host->ctx, x->from, &q->idi, &q->idr, n, c))
 			break;
-		if (proves(x->sa, &q->auth, id_octets(x, PAYLOAD_IDI), &c->psk)) {
-			c->path = *x->from;
-			c->remote_id = q->idi;
-			x->sa->conn = c;
-			ike_pair_join(x->e, x->sa);
-			return NULL;
-		}
-		if (q->auth.method == AUTH_SHARED_KEY_MIC)
-			doubt = "has another pre-shared key than ours: the peer's "
-				"pre-shared key differs, compare the secrets on both "
-				"sides";
+		bool same_kind = is_by_key(&q->auth) == (c->peer == IKE_PROOF_PSK);
+		if (said && !same_kind)
+			continue;
+		belief = try_way(x, q, c, &tried, text);
+		said |= same_kind;
+	}
+	if (belief == BELIEVED) {
+		ike_conn_keep(c);
+		c->path = *x->from;
+		c->remote_id = q->idi;
+		x->sa->conn = c;
+		ike_pair_join(x->e, x->sa);
+		return belief;
 	}
 	secret_wipe(&c->psk);
 	free(c);
-	return doubt;
+	return belief;
 }
 
 /* The caller is believed, its child is not possible. */
@@ -344,6 +389,8 @@ enum ike_verdict ike_on_auth_request(struct exchange *x)
 	struct ike_sa *sa = x->sa;
 	struct auth_request q;
 	uint8_t store[ID_PAYLOAD_MAX];
+	char text[IKE_DOUBT_MAX];
+	const char *why;
 
 	if (!read_request(x, &q)) {
 		ike_note(x->e, x->from, sa->id,
@@ -353,11 +400,15 @@ enum ike_verdict ike_on_auth_request(struct exchange *x)
 		return VERDICT_CLOSE;
 	}
 	sa->claimed = q.idi;
-	const char *doubt = find_believer(x, &q);
-	if (doubt)
-		return fail_auth(x, doubt);
+	enum ike_belief belief = find_believer(x, &q, text);
+	if (belief == UNDECIDED)
+		return VERDICT_LATER;
+	if (belief == DOUBTED)
+		return fail_auth(x, text);
 	struct span idr = write_id(&x->out, PAYLOAD_IDR, &sa->conn->local_id, store);
-	write_auth(&x->out, sa, idr, &sa->conn->psk);
+	ike_cert_write(&x->out, sa->conn);
+	if (!ike_proof_write_auth(&x->out, sa, idr, &why))
+		return fail_auth(x, why);
 	enum ike_verdict verdict = answer_child(x, &q);
 	ike_keys_forget_init(sa);
 	return verdict;
@@ -368,6 +419,6 @@ enum ike_verdict ike_on_auth_without_proof(struct exchange *x)
 {
 	if (!read_id(x, PAYLOAD_IDI, &x->sa->claimed))
 		x->sa->claimed = (struct identity){.type = ID_ANY};
-	(void)fail_auth(x, "wants EAP: give its side 'auth psk' for us");
+	(void)fail_auth(x, "wants EAP: give its side 'auth psk' or 'auth cert' for us");
 	return VERDICT_THEN;
 }

@@ -245,6 +245,7 @@ void ike_dispatch_answer(struct exchange *x, const struct ike_rule *rule)
 			ike_crossing_settle(e, sa);
 		}
 		break;
+	case VERDICT_LATER:
 	case VERDICT_STAY:
 		break;
 	case VERDICT_CLOSE:
@@ -267,6 +268,8 @@ static void finish_request(struct exchange *x, const struct ike_rule *rule)
 	enum ike_state then;
 	enum ike_verdict verdict = run(x, rule, &then);
 
+	if (verdict == VERDICT_LATER)
+		return;
 	if (verdict == VERDICT_CLOSE || then == STATE_GONE) {
 		ike_reply_send(x);
 		end(e, sa, true);
@@ -344,11 +347,13 @@ void ike_dispatch_response(struct exchange *x, enum wire_err err)
 {
 	const struct ike_rule *rule;
 
-	ike_retransmit_stop(x->sa);
+	x->asked = x->sa->out;
+	x->sa->out = (struct outgoing){0};
 	ike_heard(x);
 	if (err != WIRE_OK || ike_rule_find(x->sa->state, ON_RESPONSE, x->header.exchange,
 				      present(x), &rule) != MATCH_RULE)
 		refuse_response(x);
 	else
 		ike_dispatch_answer(x, rule);
+	ike_retransmit_drop(&x->asked);
 }

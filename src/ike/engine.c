@@ -55,6 +55,7 @@ struct ike_engine *ike_new(const struct ike_params *p, const struct ike_host *ho
 	e->pieces_max[false] = PIECES_OCTETS;
 	e->pieces_max[true] = PIECES_OCTETS_STRANGERS;
 	e->cookie_secret = p->cookie_secret;
+	e->revocations = p->revocations;
 	if (e->cookie_secret.len == 0) {
 		e->cookie_secret.len = SHA256_LEN;
 		entropy_fill(&e->entropy, e->cookie_secret.b, SHA256_LEN);
@@ -97,11 +98,30 @@ uint32_t ike_initiate(struct ike_engine *e, uint64_t now_ms, const struct ike_co
 	sa->known = true;
 	sa->conn = mem_new(1, sizeof(*sa->conn));
 	*sa->conn = *c;
+	ike_conn_keep(sa->conn);
 	if (!c->remote_any)
 		ike_pair_join(e, sa);
 	sa->expire_ms = now_ms + (c->give_up_ms > 0 ? c->give_up_ms : DEFAULT_GIVE_UP_MS);
 	ike_command(e, sa, COMMAND_CALL, 0, 0);
 	return sa->id;
+}
+
+void ike_set_wall(struct ike_engine *e, int64_t wall_s)
+{
+	e->wall_s = wall_s;
+}
+
+void ike_fetched(struct ike_engine *e, uint64_t now_ms)
+{
+	e->now_ms = now_ms;
+	list_each_safe(item, &e->sas)
+	{
+		struct ike_sa *sa = list_entry(item, struct ike_sa, all);
+
+		if (sa->waits && sa->out.bytes.len > 0)
+			ike_retransmit_now(e, sa);
+		sa->waits = false;
+	}
 }
 
 /* A second Delete command can only shorten the wait of the first. */

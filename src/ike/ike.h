@@ -18,7 +18,9 @@
 #include "base/secret.h"
 #include "base/ts.h"
 #include "crypto/aead.h"
+#include "crypto/credential.h"
 #include "crypto/prf.h"
+#include "crypto/trust.h"
 #include "policy/policy.h"
 
 /* ---- what an SA is made from ------------------------------------------- */
@@ -51,13 +53,22 @@ struct ike_path {
 	bool natt; /* between ports 4500: the four-octet non-ESP marker goes in front */
 };
 
+/* How one side proves who it is. */
+enum ike_proof { IKE_PROOF_PSK, IKE_PROOF_CERT };
+
 /* One peer relation: a rule of a scope, with one peer. */
 struct ike_conn {
 	struct ike_path path;
 	uint32_t rule;
 	struct identity local_id, remote_id;
 	bool remote_any; /* accept whatever identity proves to have the key */
-	struct secret psk; /* wiped once both have proved who they are */
+	enum ike_proof own, peer; /* how we prove ourselves, and how the peer must */
+	struct secret
+		psk; /* of one side or both; wiped once both have proved themselves */
+	struct credential
+		*credential; /* own: IKE_PROOF_CERT; borrowed, the engine counts */
+	struct trust *trust; /* peer: IKE_PROOF_CERT; the same */
+	struct identity remote_pattern; /* "*.example", with remote_any; type 0: none */
 	uint32_t auth; /* the host's own: which of the rule's ways that proof was */
 	struct ike_proposals proposals;
 	enum policy_mode mode;
@@ -89,7 +100,7 @@ enum ike_close {
 enum ike_why { /* of REFUSED and WE_REFUSED */
 	IKE_WHY_NONE,
 	IKE_WHY_PROPOSAL, /* no common proposal */
-	IKE_WHY_AUTH, /* wrong pre-shared key, or identity not accepted */
+	IKE_WHY_AUTH, /* wrong key, certificate or signature, or identity not accepted */
 	IKE_WHY_SELECTORS, /* TS_UNACCEPTABLE */
 	IKE_WHY_MODE, /* transport against tunnel */
 	IKE_WHY_SYNTAX,
@@ -144,11 +155,17 @@ struct ike_failure {
 	uint16_t notify; /* the error notify sent or received, 0: none */
 };
 
+enum { IKE_CA_OCTETS = 32 * 20 };
+
 /* How a scope answers an IKE_SA_INIT, before anybody's identity is known. */
 struct ike_answer {
 	struct ike_proposals proposals; /* .esp is not looked at */
 	bool force_encap; /* as in struct ike_conn */
 	bool nlbs;
+	bool signatures; /* some rule has certificates: RFC 7427 is offered */
+	/* Whose certificates are believed, as in a CERTREQ; whole hashes only. */
+	uint8_t ca[IKE_CA_OCTETS];
+	size_t ca_len;
 };
 
 /* The answers and hands of the node. */
@@ -204,6 +221,9 @@ struct ike_host {
 	/* The peer is at another address or port, as its NAT or itself wants it; encapsulation
 	 * may have changed, too. */
 	void (*moved)(void *ctx, const struct ike_info *sa);
+	/* A CRL or an OCSP answer would be worth having; ike_fetched() when it is there. May
+	 * be NULL. */
+	void (*fetch)(void *ctx, const struct fetch_wish *wish);
 	/* Something worth a log line; rate limits are the node's. text has no newline. */
 	void (*note)(
 		void *ctx, const struct ike_path *path, uint32_t ike, const char *text);
@@ -231,6 +251,7 @@ struct ike_params {
 	/* shared by a cluster so that takeover in mid exchange
 	 * works; empty: drawn */
 	struct secret cookie_secret;
+	struct revocations *revocations; /* borrowed; NULL: nothing is ever known */
 };
 
 struct ike_engine;
@@ -243,6 +264,12 @@ void ike_free(struct ike_engine *e); /* silently: nothing is sent, keys are wipe
 #define IKE_FRAGMENT_SIZE 1280
 #define IKE_FRAGMENT_SIZE_MIN 256
 void ike_set_fragment_size(struct ike_engine *e, uint16_t octets);
+
+/* Certificates are judged by this time, in seconds since 1970. Until it is set, or with 0,
+ * none is believed. */
+void ike_set_wall(struct ike_engine *e, int64_t wall_s);
+/* Something was fetched, or could not be: who waited for it is asked again at once. */
+void ike_fetched(struct ike_engine *e, uint64_t now_ms);
 
 /* A datagram, non-ESP marker removed. */
 void ike_receive(struct ike_engine *e, uint64_t now_ms, const struct ike_path *path,

@@ -114,22 +114,28 @@ bool ike_keys_rekey(struct ike_engine *e, const struct ike_sa *old, struct ike_s
 
 /* RFC 7296 2.15. The signed octets are the signer's first message, the other's nonce and
  * a MAC over the signer's identity. */
+void ike_keys_signed(const struct ike_sa *sa, bool of_initiator, struct span id,
+	uint8_t store[PRF_OUT_MAX], struct span parts[IKE_SIGNED_PARTS])
+{
+	const struct secret *sk_p = of_initiator ? &sa->sk_pi : &sa->sk_pr;
+
+	require(prf(sa->suite.prf, secret_span(sk_p), &id, 1, store));
+	parts[0] = octets_span(of_initiator ? &sa->init_request : &sa->init_response);
+	parts[1] = nonce_span(of_initiator ? &sa->nonce_r : &sa->nonce_i);
+	parts[2] = span_of(store, prf_len(sa->suite.prf));
+}
+
 void ike_keys_auth(const struct ike_sa *sa, bool of_initiator, struct span id,
 	const struct secret *psk, uint8_t out[PRF_OUT_MAX])
 {
 	enum prf_alg alg = sa->suite.prf;
-	const struct secret *sk_p = of_initiator ? &sa->sk_pi : &sa->sk_pr;
-	const struct octets *message =
-		of_initiator ? &sa->init_request : &sa->init_response;
-	const struct nonce *nonce = of_initiator ? &sa->nonce_r : &sa->nonce_i;
 	uint8_t maced_id[PRF_OUT_MAX], key[PRF_OUT_MAX];
+	struct span parts[IKE_SIGNED_PARTS];
 	struct span pad = span_text("Key Pad for IKEv2");
 
-	require(prf(alg, secret_span(sk_p), &id, 1, maced_id));
+	ike_keys_signed(sa, of_initiator, id, maced_id, parts);
 	require(prf(alg, secret_span(psk), &pad, 1, key));
-	const struct span parts[] = {
-		octets_span(message), nonce_span(nonce), span_of(maced_id, prf_len(alg))};
-	require(prf(alg, span_of(key, prf_len(alg)), parts, 3, out));
+	require(prf(alg, span_of(key, prf_len(alg)), parts, IKE_SIGNED_PARTS, out));
 	wipe(key, sizeof(key));
 	wipe(maced_id, sizeof(maced_id));
 }
@@ -163,6 +169,9 @@ void ike_keys_forget_init(struct ike_sa *sa)
 	octets_free(&sa->cookie);
 	secret_wipe(&sa->sk_pi);
 	secret_wipe(&sa->sk_pr);
-	if (sa->conn)
-		secret_wipe(&sa->conn->psk);
+	if (!sa->conn)
+		return;
+	secret_wipe(&sa->conn->psk);
+	credential_free(sa->conn->credential);
+	sa->conn->credential = NULL;
 }

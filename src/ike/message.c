@@ -210,8 +210,7 @@ static const struct {
 		"it wants a key exchange group that no proposal of ours has"},
 	{N_AUTHENTICATION_FAILED, IKE_WHY_AUTH, "AUTHENTICATION_FAILED",
 		"its pre-shared key differs from ours, or it does not accept our "
-		"identity: "
-		"compare key and identities on both sides"},
+		"certificate or identity: its own log says which"},
 	{N_SINGLE_PAIR_REQUIRED, IKE_WHY_SELECTORS, "SINGLE_PAIR_REQUIRED",
 		"it wants an SA for each pair of addresses: narrow the filter"},
 	{N_NO_ADDITIONAL_SAS, IKE_WHY_BUSY, "NO_ADDITIONAL_SAS", "it has enough SAs"},

@@ -104,9 +104,21 @@ void ike_retransmit_copies(struct ike_engine *e, struct ike_sa *sa, unsigned cop
 	sa->out.due_ms = e->now_ms + COPY_GAP_MS;
 }
 
+void ike_retransmit_drop(struct outgoing *out)
+{
+	octets_free(&out->bytes);
+	ike_whole_free(&out->whole);
+	*out = (struct outgoing){0};
+}
+
 void ike_retransmit_stop(struct ike_sa *sa)
 {
-	octets_free(&sa->out.bytes);
-	ike_whole_free(&sa->out.whole);
-	sa->out = (struct outgoing){0};
+	ike_retransmit_drop(&sa->out);
+}
+
+void ike_retransmit_resume(struct exchange *x)
+{
+	assert(x->sa->out.bytes.len == 0);
+	x->sa->out = x->asked;
+	x->asked = (struct outgoing){0};
 }

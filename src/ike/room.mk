@@ -2,6 +2,8 @@ noinst_LIBRARIES += src/ike/libvipsec_ike.a
 src_ike_libvipsec_ike_a_SOURCES = \
 	src/ike/ask.c \
 	src/ike/auth.c \
+	src/ike/auth_cert.c \
+	src/ike/auth_proof.c \
 	src/ike/child.c src/ike/child.h \
 	src/ike/collision.c \
 	src/ike/cookie.c \

@@ -25,6 +25,7 @@ enum ike_trigger { ON_REQUEST, ON_RESPONSE, ON_COMMAND };
 /* What a handler makes of it. */
 enum ike_verdict {
 	VERDICT_THEN, /* the rule's next state */
+	VERDICT_LATER, /* as if it had not come: it will come again */
 	VERDICT_STAY, /* as if nothing had come */
 	VERDICT_CLOSE, /* over, and the peer knows: sa->failure says why */
 	VERDICT_DELETE /* over, and the peer is to be told; sa->failure says why */

@@ -78,6 +78,7 @@ struct ike_sa *ike_sa_new_heir(
 		sa->spi_r = sa->own_spi;
 	sa->conn = mem_new(1, sizeof(*sa->conn));
 	*sa->conn = *old->conn;
+	ike_conn_keep(sa->conn);
 	sa->claimed = old->claimed;
 	sa->last_in_ms = old->last_in_ms;
 	sa->natd = old->natd;
@@ -135,6 +136,8 @@ void ike_sa_free(struct ike_engine *e, struct ike_sa *sa)
 	ike_whole_free(&sa->response_whole);
 	ike_pieces_free(e, &sa->pieces[0]);
 	ike_pieces_free(e, &sa->pieces[1]);
+	if (sa->conn)
+		ike_conn_wipe(sa->conn);
 	free(sa->conn);
 	wipe(sa, sizeof(*sa));
 	free(sa);

@@ -114,6 +114,8 @@ struct ike_sa {
 	struct octets init_request, init_response; /* until AUTH has signed them */
 	uint8_t init_key[SHA256_LEN]; /* responder: digest of where and what was asked */
 	struct octets cookie;
+	uint16_t peer_hashes; /* of RFC 7427, a bit each; 0: the peer has not said */
+	bool waits; /* what the peer showed is judged when something was fetched */
 	unsigned cookies, groups; /* how often each made us start again */
 	struct ike_mobike mobike;
 	bool natd; /* both sides sent NAT detection */
@@ -170,6 +172,8 @@ struct ike_engine {
 	struct ike_counters counters;
 	struct ike_key_sink sink;
 	uint64_t now_ms;
+	int64_t wall_s; /* 0: not known */
+	struct revocations *revocations;
 
 	struct list sas;
 	struct list half_open;
@@ -204,6 +208,7 @@ struct exchange {
 	struct payload_set in;
 	bool has_error; /* some Notify is an error */
 	bool rekeys; /* there is a Notify REKEY_SA */
+	struct outgoing asked; /* responses: our request that is answered */
 	struct message out; /* requests: the protected response under the pen */
 	struct ike_answer answer; /* IKE_SA_INIT requests: how the scope answers */
 	uint64_t wait_ms; /* the Delete command's arguments */
@@ -342,10 +347,17 @@ void ike_retransmit_due(struct ike_engine *e, struct ike_sa *sa);
 /* The request under way goes out copies times in all, 10 ms apart; then the SA expires. */
 void ike_retransmit_copies(struct ike_engine *e, struct ike_sa *sa, unsigned copies);
 void ike_retransmit_stop(struct ike_sa *sa);
+/* The answer is as if it had not come: the request stays under way. */
+void ike_retransmit_resume(struct exchange *x);
+void ike_retransmit_drop(struct outgoing *out);
 
 /* ---- keys.c */
 /* False: the peer's public value is not valid; sa is as before. */
 bool ike_keys_derive(struct ike_engine *e, struct ike_sa *sa, struct span peer_public);
+/* What one side signs (RFC 7296 2.15). id: body of its ID payload; store holds a part. */
+enum { IKE_SIGNED_PARTS = 3 };
+void ike_keys_signed(const struct ike_sa *sa, bool of_initiator, struct span id,
+	uint8_t store[PRF_OUT_MAX], struct span parts[IKE_SIGNED_PARTS]);
 /* AUTH data of the one side (RFC 7296 2.15). id: body of its ID payload. */
 void ike_keys_auth(const struct ike_sa *sa, bool of_initiator, struct span id,
 	const struct secret *psk, uint8_t out[PRF_OUT_MAX]);
@@ -383,6 +395,33 @@ void ike_cookie_ask(struct exchange *x, struct span nonce);
 /* ---- vendor.c */
 void ike_vendor_write(struct message *m, bool nlbs, bool initial_contact);
 void ike_vendor_read(struct exchange *x);
+
+/* ---- auth_proof.c: how one side proves who it is, by method */
+enum { IKE_DOUBT_MAX = 768 };
+enum ike_belief { BELIEVED, DOUBTED, UNDECIDED /* until something is fetched */ };
+struct wire_auth;
+/* Certificates and AUTH. False: we cannot prove ourselves, why says the reason. */
+bool ike_proof_write_auth(
+	struct message *m, const struct ike_sa *sa, struct span id, const char **why);
+/* The peer's proof, against one way that we know; text: what is wrong. */
+enum ike_belief ike_proof_check(struct exchange *x, const struct ike_conn *c,
+	const struct wire_auth *auth, struct span id, const struct identity *who,
+	char text[IKE_DOUBT_MAX]);
+/* A conn holds references to what it proves itself with. */
+void ike_conn_keep(struct ike_conn *c);
+void ike_conn_wipe(struct ike_conn *c);
+
+/* ---- auth_cert.c */
+void ike_cert_offer(struct message *m, const struct ike_sa *sa); /* IKE_SA_INIT request */
+void ike_cert_answer(struct exchange *x, struct message *m); /* its response */
+void ike_cert_read_hashes(struct exchange *x);
+void ike_cert_write(struct message *m, const struct ike_conn *c);
+void ike_cert_request(struct message *m, const struct ike_conn *c);
+bool ike_cert_sign(
+	struct message *m, const struct ike_sa *sa, struct span id, const char **why);
+enum ike_belief ike_cert_check(struct exchange *x, const struct ike_conn *c,
+	const struct wire_auth *auth, struct span id, const struct identity *who,
+	char text[IKE_DOUBT_MAX]);
 
 /* ---- auth.c, informational.c: what other exchanges lead to */
 void ike_auth_ask(struct ike_engine *e, struct ike_sa *sa);

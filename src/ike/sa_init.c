@@ -46,6 +46,7 @@ static void send_request(struct ike_engine *e, struct ike_sa *sa)
 	write_key_exchange(&m, &offer, sa->kex, &sa->nonce_i);
 	ike_natd_write(&m, sa->spi_i, 0, &sa->path, sa->forced);
 	ike_notify_write(&m, N_IKEV2_FRAGMENTATION_SUPPORTED, span_of(NULL, 0));
+	ike_cert_offer(&m, sa);
 	ike_vendor_write(&m, sa->conn->nlbs, sa->first);
 	struct span datagram = message_finish(&m);
 	assert(datagram.len > 0);
@@ -139,6 +140,7 @@ enum ike_verdict ike_on_init_response(struct exchange *x)
 	ike_natd_read(x);
 	ike_vendor_read(x);
 	sa->fragments = ike_notify_find(&x->in, N_IKEV2_FRAGMENTATION_SUPPORTED, NULL);
+	ike_cert_read_hashes(x);
 	ike_retransmit_stop(sa);
 	ike_fail(sa, IKE_CLOSE_TIMEOUT, IKE_WHY_NONE, 0);
 	sa->next_out = 1;
@@ -280,6 +282,7 @@ static void answer_request(struct exchange *x, const struct wire_sa *answer)
 		ike_natd_write(&m, sa->spi_i, sa->spi_r, x->from, sa->forced);
 	if (sa->fragments) /* RFC 7383 2.3: only to one that knows them */
 		ike_notify_write(&m, N_IKEV2_FRAGMENTATION_SUPPORTED, span_of(NULL, 0));
+	ike_cert_answer(x, &m);
 	ike_vendor_write(&m, x->answer.nlbs, false);
 	struct span datagram = message_finish(&m);
 	assert(datagram.len > 0);
@@ -314,6 +317,7 @@ enum ike_verdict ike_on_init_request(struct exchange *x)
 	ike_natd_read(x);
 	ike_vendor_read(x);
 	sa->fragments = ike_notify_find(&x->in, N_IKEV2_FRAGMENTATION_SUPPORTED, NULL);
+	ike_cert_read_hashes(x);
 	answer_request(x, &answer);
 	return VERDICT_THEN;
 }

@@ -123,6 +123,12 @@ struct node {
 	uint64_t journal_due_ms, store_due_ms; /* 0: nothing to send, nothing to store */
 	uint64_t journal_sent_ms; /* last */
 
+	int64_t wall_s; /* 0: not known */
+	struct revocations *revocations;
+	uint64_t expiry_due_ms; /* when our certificates' dates are looked at */
+	uint8_t expiry_state[CONFIG_IDENTITIES]; /* as told last */
+	uint64_t expiry_told_ms[CONFIG_IDENTITIES];
+
 	struct rate strangers; /* events that anybody can cause */
 	struct said said[SAID_MAX];
 };
@@ -206,6 +212,26 @@ bool directory_admits(const struct node *n, uint8_t from, const struct replica_p
 
 /* The place has just been bound: call whom we must. */
 void takeover_begin(struct node *n, struct scope *s, struct place *p);
+
+/* ---- fetch.c: CRLs and OCSP answers --------------------------------------------- */
+
+void fetch_begin(struct node *n, const struct fetch_wish *wish);
+void on_fetched(struct node *n, uint32_t id, struct span bytes);
+
+/* ---- expiry.c: our own certificates ---------------------------------------------- */
+
+void expiry_reset(struct node *n); /* other certificates */
+void expiry_settle(struct node *n);
+uint64_t expiry_due_ms(const struct node *n);
+
+/* ---- way.c: from an authentication of the configuration to the engine's words ------ */
+
+void way_of_auth(const struct config_auth *a, struct ike_conn *out);
+/* Is conn proved in the way that a asks for? key: the pre-shared one, if it was one. */
+bool way_is(const struct config_auth *a, const struct ike_conn *conn, struct span key);
+/* Does it accept this identity? own_address: what the rule takes without a remote-id. */
+bool way_accepts(
+	const struct config_auth *a, const struct identity *id, bool own_address);
 
 /* ---- host.c --------------------------------------------------------------------- */
 

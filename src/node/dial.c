@@ -88,7 +88,7 @@ static void conn_of(const struct node *n, const struct peer *p, struct ike_conn 
 	c->local_id = sibling_local_id(n, p);
 	c->remote_id = sibling_remote_id(n, p);
 	c->remote_any = a->remote_any && p->remote_id.type == ID_ANY;
-	c->psk = a->psk;
+	way_of_auth(a, c);
 	c->auth = p->auth % n->config->rules[p->rule].n_auths;
 	proposals_of(n->config, p->rule, &c->proposals);
 	c->mode = p->mode;
@@ -305,7 +305,7 @@ static const char *why_text(const struct ike_failure *f)
 		[IKE_WHY_NONE] = "the peer refuses without a reason",
 		[IKE_WHY_PROPOSAL] = "no common proposal: compare the proposals of both "
 				     "sides",
-		[IKE_WHY_AUTH] = "authentication failed: compare the pre-shared keys and "
+		[IKE_WHY_AUTH] = "authentication failed: compare keys, certificates and "
 				 "identities of both sides",
 		[IKE_WHY_SELECTORS] =
 			"no matching selectors: compare the filters of both "
@@ -362,6 +362,14 @@ static uint64_t pause_of(struct node *n, const struct peer *p, bool refused)
 	return entropy_jitter(&n->entropy, ms, JITTER);
 }
 
+static bool next_method(const struct node *n, struct peer *p)
+{
+	unsigned methods = n->config->rules[p->rule].n_auths;
+
+	p->auth = methods > 0 ? (p->auth + 1) % methods : 0;
+	return p->auth != 0;
+}
+
 void dial_failed(struct node *n, struct peer *p, const struct ike_failure *why)
 {
 	p->want &= ~(unsigned)WANT_RENEW; /* the old one's end will have it begun anew */
@@ -373,10 +381,11 @@ void dial_failed(struct node *n, struct peer *p, const struct ike_failure *why)
 		return;
 	}
 	drop_stale_reasons(n, p);
-	if (is_refusal(why) && why->why == IKE_WHY_AUTH)
-		p->auth++; /* the next method of the rule, then the first again */
 	uint64_t ms = pause_of(n, p, is_refusal(why));
 	p->tries++;
+	/* The next method of the rule, at once; then, after a pause, the first again. */
+	if (is_refusal(why) && why->why == IKE_WHY_AUTH && next_method(n, p))
+		ms = 0;
 	tell_failure(n, p, why, ms);
 	if (p->want != 0)
 		call_at(n, p, n->now_ms + ms);

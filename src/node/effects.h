@@ -32,6 +32,7 @@ enum effect_kind {
 	FX_EVENT, /* for the log, `vipsec events` and the auditor */
 	FX_REPLY, /* to a command */
 	FX_EXIT, /* shutdown is complete */
+	FX_FETCH, /* a CRL or an OCSP answer by http; NODE_FETCHED follows, always */
 	FX_KEEPALIVE /* one octet 0xff from our port 4500 (RFC 3948 2.3) */
 };
 
@@ -61,6 +62,10 @@ struct effect {
 		struct {
 			struct endpoint local, remote;
 		} keepalive;
+		struct {
+			uint32_t id;
+			struct fetch_wish wish;
+		} fetch;
 		struct addr announce;
 		struct {
 			struct spd *spd; /* the executor takes it over and sets it NULL */

@@ -34,6 +34,36 @@ static void merge_suites(struct ike_proposals *into, const struct ike_proposals 
 	}
 }
 
+/* Each CA of the scope's rules once. */
+static void add_ca(struct ike_answer *out, const uint8_t hash[SHA1_LEN])
+{
+	for (size_t at = 0; at < out->ca_len; at += SHA1_LEN)
+		if (memcmp(out->ca + at, hash, SHA1_LEN) == 0)
+			return;
+	if (out->ca_len + SHA1_LEN > sizeof(out->ca))
+		return;
+	memcpy(out->ca + out->ca_len, hash, SHA1_LEN);
+	out->ca_len += SHA1_LEN;
+}
+
+static void merge_cas(const struct node *n, const struct scope *s, struct ike_answer *out)
+{
+	uint8_t hashes[IKE_CA_OCTETS];
+
+	for (unsigned i = 0; i < s->n_uses; i++) {
+		const struct config_rule *r = &n->config->rules[s->uses[i].rule];
+		for (unsigned k = 0; k < r->n_auths; k++) {
+			const struct config_auth *a = &r->auths[k];
+			out->signatures |= a->own == PROOF_CERT || a->peer == PROOF_CERT;
+			size_t len =
+				a->trust ? trust_request(a->trust, hashes, sizeof(hashes))
+					 : 0;
+			for (size_t at = 0; at < len; at += SHA1_LEN)
+				add_ca(out, hashes + at);
+		}
+	}
+}
+
 static bool host_accept(void *ctx, const struct ike_path *path, struct ike_answer *out)
 {
 	const struct node *n = ctx;
@@ -51,6 +81,7 @@ static bool host_accept(void *ctx, const struct ike_path *path, struct ike_answe
 	out->proposals.esn = true;
 	out->force_encap = n->config->dataplane.encap == ENCAP_FORCE;
 	out->nlbs = cluster_says_nlbs(n, s);
+	merge_cas(n, s, out);
 	return true;
 }
 
@@ -112,13 +143,9 @@ static bool auth_knows(const struct config_rule *r, const struct rule_use *use,
 		return false;
 	if (r->mode == POLICY_TRANSPORT && !rule_covers(use, &path->remote.addr))
 		return false;
-	if (idr->type != ID_ANY && !identity_equal(idr, &own))
+	if (idr->type != ID_ANY && !identity_equal(idr, &own) && !dn_equal(idr, &own))
 		return false;
-	if (a->remote_any)
-		return true;
-	if (a->remote_id.type != ID_ANY)
-		return identity_equal(&a->remote_id, idi);
-	return is_own_address(r, use, path, idi);
+	return way_accepts(a, idi, is_own_address(r, use, path, idi));
 }
 
 /* A rule that says where its peer is means it. */
@@ -148,7 +175,7 @@ static bool host_authenticate(void *ctx, const struct ike_path *path,
 			*out = (struct ike_conn){.path = *path, .rule = s->uses[i].rule};
 			out->local_id = local_identity(a, path);
 			out->remote_id = *idi;
-			out->psk = a->psk;
+			way_of_auth(a, out);
 			out->auth = k;
 			proposals_of(n->config, out->rule, &out->proposals);
 			out->mode = r->mode;
@@ -184,7 +211,7 @@ static bool rule_accepts(const struct node *n, const struct rule_use *use,
 		const struct config_auth *a = &r->auths[k];
 		if (auth_knows(
 			    r, use, a, &conn->path, &conn->remote_id, &conn->local_id) &&
-			secret_equal(secret_span(&a->psk), key)) {
+			way_is(a, conn, key)) {
 			*auth = k;
 			return true;
 		}
@@ -332,6 +359,11 @@ static void host_moved(void *ctx, const struct ike_info *sa)
 		session_moved(n, s, &sa->path.remote, sa);
 }
 
+static void host_fetch(void *ctx, const struct fetch_wish *wish)
+{
+	fetch_begin(ctx, wish);
+}
+
 static bool peer_may_tell(struct peer *p, void *ctx)
 {
 	struct peer **found = ctx;
@@ -374,6 +406,7 @@ struct ike_host host_of(struct node *n)
 		.closed = host_closed,
 		.moved = host_moved,
 		.may_move = host_may_move,
+		.fetch = host_fetch,
 		.note = host_note,
 	};
 }

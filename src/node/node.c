@@ -18,6 +18,7 @@ static struct ike_engine *engine_new(struct node *n)
 	struct ike_params params = {
 		.entropy = n->entropy,
 		.member = n->params.member,
+		.revocations = n->revocations,
 	};
 
 	return ike_new(&params, &host);
@@ -31,6 +32,7 @@ struct node *node_new(const struct node_params *p)
 	n->params = *p;
 	n->entropy = p->entropy;
 	n->activation = p->activation;
+	n->revocations = revocations_new();
 	list_init(&n->peers);
 	list_init(&n->sessions);
 	list_init(&n->waning);
@@ -81,6 +83,7 @@ void node_free(struct node *n)
 	if (!n)
 		return;
 	ike_free(n->ike);
+	revocations_free(n->revocations);
 	free_peers(n);
 	for (unsigned i = 0; i < n->n_scopes; i++)
 		scope_wipe(&n->scopes[i]);
@@ -198,6 +201,11 @@ static void on_quorum(struct node *n, const struct node_event *ev)
 				   : "no quorum: every virtual IP is mute here");
 }
 
+static void on_fetched_event(struct node *n, const struct node_event *ev)
+{
+	on_fetched(n, ev->u.fetched.id, ev->u.fetched.bytes);
+}
+
 static void on_shutdown(struct node *n, const struct node_event *ev)
 {
 	(void)ev;
@@ -228,6 +236,7 @@ static void (*const on_event[])(struct node *, const struct node_event *) = {
 	[NODE_DOWN] = on_down,
 	[NODE_REKEY] = on_rekey,
 	[NODE_TUNE] = on_tune,
+	[NODE_FETCHED] = on_fetched_event,
 	[NODE_SHUTDOWN] = on_shutdown,
 };
 
@@ -256,6 +265,7 @@ static void settle(struct node *n)
 	dial_settle(n);
 	directory_settle(n);
 	binds_settle(n);
+	expiry_settle(n);
 	if (n->closing && !n->gone && all_left(n)) {
 		directory_store(n, true);
 		n->gone = true;
@@ -268,6 +278,9 @@ void node_step(struct node *n, const struct node_event *ev, struct effects *effe
 	assert((size_t)ev->kind < sizeof(on_event) / sizeof(on_event[0]));
 	if (ev->now_ms > n->now_ms)
 		n->now_ms = ev->now_ms;
+	if (ev->wall_s != 0)
+		n->wall_s = ev->wall_s;
+	ike_set_wall(n->ike, n->wall_s);
 	n->out = effects;
 	on_event[ev->kind](n, ev);
 	settle(n);
@@ -291,5 +304,6 @@ uint64_t node_next_due_ms(const struct node *n)
 	due = earlier(due, dial_due_ms(n));
 	due = earlier(due, directory_due_ms(n));
 	due = earlier(due, binds_due_ms(n));
+	due = earlier(due, expiry_due_ms(n));
 	return due;
 }

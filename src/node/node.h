@@ -50,6 +50,7 @@ enum node_event_kind {
 	NODE_DOWN,
 	NODE_REKEY,
 	NODE_TUNE,
+	NODE_FETCHED, /* answer to FX_FETCH; each has one */
 	NODE_SHUTDOWN /* ends with FX_EXIT */
 };
 
@@ -58,6 +59,7 @@ enum node_addr_state { NODE_ADDR_GONE, NODE_ADDR_TENTATIVE, NODE_ADDR_PRESENT };
 struct node_event {
 	enum node_event_kind kind;
 	uint64_t now_ms;
+	int64_t wall_s; /* since 1970, for certificates; 0: not known */
 	union {
 		struct config *config;
 		struct {
@@ -96,6 +98,10 @@ struct node_event {
 			struct span bytes;
 		} message;
 		bool quorate;
+		struct {
+			uint32_t id;
+			struct span bytes; /* empty: it could not be had */
+		} fetched;
 		struct {
 			uint64_t token; /* comes back in FX_REPLY */
 			/* BIND, UNBIND: name; UP, DOWN, REKEY: name or "host", NULL all */

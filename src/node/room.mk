@@ -12,6 +12,8 @@ src_node_libvipsec_node_a_SOURCES = \
 	src/node/directory.c \
 	src/node/due.c src/node/due.h \
 	src/node/effects.c src/node/effects.h \
+	src/node/expiry.c \
+	src/node/fetch.c \
 	src/node/gate.c \
 	src/node/host.c \
 	src/node/idle.c \
@@ -33,4 +35,5 @@ src_node_libvipsec_node_a_SOURCES = \
 	src/node/tune.c \
 	src/node/view.c src/node/view.h \
 	src/node/vouch.c \
+	src/node/way.c \
 	src/node/worst.c

@@ -2,13 +2,17 @@
  *
  * A rule is the same when its number, name, authentication, proposal and selectors are:
  * then nothing that its SAs were made from has changed. Names of secrets do not matter,
- * their octets do.
+ * their octets do. Of certificates it is the identity's name that matters: one that was
+ * renewed, or CAs that were added, are for SAs to come.
  */
 #include "node/same.h"
 
 static bool same_auth(const struct config_auth *a, const struct config_auth *b)
 {
-	return a->remote_any == b->remote_any &&
+	return a->remote_any == b->remote_any && a->own == b->own && a->peer == b->peer &&
+	       strcmp(a->identity_name, b->identity_name) == 0 &&
+	       strcmp(a->trust_name, b->trust_name) == 0 &&
+	       identity_equal(&a->remote_pattern, &b->remote_pattern) &&
 	       identity_equal(&a->local_id, &b->local_id) &&
 	       identity_equal(&a->remote_id, &b->remote_id) &&
 	       secret_equal(secret_span(&a->psk), secret_span(&b->psk));

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += src/wire/libvipsec_wire.a
 src_wire_libvipsec_wire_a_SOURCES = \
 	src/wire/auth_payload.c src/wire/auth_payload.h \
+	src/wire/cert_payload.c src/wire/cert_payload.h \
 	src/wire/checksum.c src/wire/checksum.h \
 	src/wire/esp_header.c src/wire/esp_header.h \
 	src/wire/fragment.c src/wire/fragment.h \

@@ -171,7 +171,8 @@ static void set_up(struct end *end, uint8_t name)
 {
 	struct ike_host host = {end, on_accept, on_is_friend, on_authenticate, on_narrow,
 		on_new_spi, on_send, on_info, on_child_up, on_child_down,
-		on_child_refused, on_rekeyed, on_closed, on_info, on_note, on_may_move};
+		on_child_refused, on_rekeyed, on_closed, on_info, NULL, on_note,
+		on_may_move};
 	struct ike_params params = {
 		.entropy = entropy_seeded(&end->seed, name), .member = name};
 	struct addr us = addr_v4(192, 0, 2, name), them = addr_v4(192, 0, 2, 3 - name);

@@ -309,6 +309,8 @@ static void do_one(struct sim *s, struct machine *m, struct effect *fx)
 	case FX_SEND:
 		do_send(s, m, fx);
 		break;
+	case FX_FETCH: /* no peer here shows a certificate that asks for it */
+		break;
 	case FX_KEEPALIVE:
 		do_keepalive(s, m, fx);
 		break;

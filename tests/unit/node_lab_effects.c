@@ -258,6 +258,9 @@ static void do_effect(struct lab_node *m, struct effect *f)
 		m->exited = true;
 		say(m, "exit");
 		break;
+	case FX_FETCH:
+		say(m, "fetch %u %s", f->u.fetch.id, f->u.fetch.wish.url);
+		break;
 	case FX_KEEPALIVE:
 		say(m, "keepalive");
 		break;

@@ -100,10 +100,25 @@ static size_t take_parts(const char *text, struct part parts[PARTS_MAX])
 	return 0;
 }
 
+/* RFC 4514 3: case means nothing in a type; OpenSSL knows the short ones in capitals. */
+static const char *known_type(const struct part *p, char upper[TYPE_MAX])
+{
+	size_t i = 0;
+
+	if (OBJ_txt2nid(p->type) != NID_undef)
+		return p->type;
+	for (; p->type[i] != '\0'; i++)
+		upper[i] = (char)toupper((unsigned char)p->type[i]);
+	upper[i] = '\0';
+	return upper;
+}
+
 static bool add_part(X509_NAME *name, const struct part *p, int set)
 {
-	return X509_NAME_add_entry_by_txt(
-		       name, p->type, MBSTRING_UTF8, p->value, (int)p->len, -1, set) == 1;
+	char upper[TYPE_MAX];
+
+	return X509_NAME_add_entry_by_txt(name, known_type(p, upper), MBSTRING_UTF8,
+		       p->value, (int)p->len, -1, set) == 1;
 }
 
 /* RFC 4514 2.1: the text begins with the last RDN. */

@@ -73,6 +73,15 @@ UNIT_TESTS += tests/unit/test_crypto_prf
 tests_unit_test_crypto_prf_SOURCES = tests/unit/test_crypto_prf.c
 tests_unit_test_crypto_prf_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_crypto_signature
+tests_unit_test_crypto_signature_SOURCES = tests/unit/test_crypto_signature.c \
+	tests/unit/pki_lab.c tests/unit/pki_lab.h
+tests_unit_test_crypto_signature_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_crypto_trust
+tests_unit_test_crypto_trust_SOURCES = tests/unit/test_crypto_trust.c tests/unit/pki_lab.c
+tests_unit_test_crypto_trust_LDADD = $(unit_ldadd)
+
 # --- policy
 UNIT_TESTS += tests/unit/test_policy_explain
 tests_unit_test_policy_explain_SOURCES = tests/unit/test_policy_explain.c

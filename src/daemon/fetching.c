@@ -5,6 +5,10 @@
  */
 #include "daemon/fetching.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
 #include "daemon/step.h"
 #include "daemon/tell.h"
 #include "port/fetch.h"
@@ -38,6 +42,31 @@ static bool refuses(void *ctx, const struct addr *to)
 	return false;
 }
 
+/* One that cannot even be asked is answered all the same, when this step is over. */
+struct unasked {
+	struct daemon *d;
+	uint32_t id;
+	char url[FETCH_URL_MAX];
+};
+
+static void on_unasked(void *data)
+{
+	struct unasked *u = data;
+
+	on_done(u->d, u->id, span_of(NULL, 0), u->url, "libcurl cannot be used");
+	free(u);
+}
+
+static void give_up(struct daemon *d, const struct effect *fx)
+{
+	struct unasked *u = mem_new(1, sizeof(*u));
+
+	*u = (struct unasked){.d = d, .id = fx->u.fetch.id};
+	snprintf(u->url, sizeof(u->url), "%s", fx->u.fetch.wish.url);
+	if (qb_loop_job_add(d->loop, QB_LOOP_LOW, u, on_unasked) != 0)
+		free(u);
+}
+
 void fetching_begin(struct daemon *d, const struct effect *fx)
 {
 	struct fetcher_hands hands = {.done = on_done, .refuses = refuses, .ctx = d};
@@ -47,8 +76,7 @@ void fetching_begin(struct daemon *d, const struct effect *fx)
 	if (d->fetcher)
 		fetcher_begin(d->fetcher, fx->u.fetch.id, &fx->u.fetch.wish);
 	else
-		journal_say(EVENT_ERROR, "libcurl cannot be used: %s is not asked",
-			fx->u.fetch.wish.url);
+		give_up(d, fx);
 }
 
 void fetching_close(struct daemon *d)

@@ -41,4 +41,4 @@ vipsecd_CFLAGS = -D_GNU_SOURCE $(AM_CFLAGS) -pthread $(QB_CFLAGS) $(COROSYNC_CFL
 vipsecd_LDADD = src/plane/libvipsec_plane.a src/port/libvipsec_port.a \
 	$(outer_ldadd) \
 	$(QB_LIBS) $(COROSYNC_LIBS) $(NL_LIBS) $(NFTABLES_LIBS) $(JANSSON_LIBS) \
-	$(CAPNG_LIBS) $(CURL_LIBS) $(SYSTEMD_LIBS) -lpthread
+	$(CAPNG_LIBS) $(SYSTEMD_LIBS) -lpthread

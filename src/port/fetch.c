@@ -4,7 +4,6 @@
  */
 #include "port/fetch.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,6 +17,7 @@
 #include "os/clock.h"
 #include "os/sockaddr.h"
 #include "os/timer.h"
+#include "port/curl_lib.h"
 
 enum { AT_ONCE = 4, CONNECT_MS = 4000, WHOLE_MS = 10000, JOBS_MAX = REVOCATIONS_MAX };
 
@@ -35,6 +35,7 @@ struct job {
 struct fetcher {
 	qb_loop_t *loop;
 	struct fetcher_hands hands;
+	struct curl_lib lib;
 	CURLM *multi;
 	int timer_fd;
 	struct job jobs[JOBS_MAX];
@@ -44,10 +45,11 @@ struct fetcher {
 static void job_clear(struct job *j)
 {
 	if (j->easy) {
-		curl_multi_remove_handle(j->f->multi, j->easy);
-		curl_easy_cleanup(j->easy);
+		j->f->lib.multi_remove_handle(j->f->multi, j->easy);
+		j->f->lib.easy_cleanup(j->easy);
 	}
-	curl_slist_free_all(j->headers);
+	if (j->headers)
+		j->f->lib.slist_free_all(j->headers);
 	free(j->answer);
 	j->f->running -= j->running;
 	*j = (struct job){.f = j->f};
@@ -115,35 +117,39 @@ static bool set_body(struct job *j)
 {
 	if (j->wish.len == 0)
 		return true;
-	j->headers = curl_slist_append(NULL, "Content-Type: application/ocsp-request");
+	j->headers =
+		j->f->lib.slist_append(NULL, "Content-Type: application/ocsp-request");
 	return j->headers &&
-	       curl_easy_setopt(j->easy, CURLOPT_HTTPHEADER, j->headers) == CURLE_OK &&
-	       curl_easy_setopt(j->easy, CURLOPT_POSTFIELDS, j->wish.body) == CURLE_OK &&
-	       curl_easy_setopt(j->easy, CURLOPT_POSTFIELDSIZE, (long)j->wish.len) ==
+	       j->f->lib.easy_setopt(j->easy, CURLOPT_HTTPHEADER, j->headers) ==
+		       CURLE_OK &&
+	       j->f->lib.easy_setopt(j->easy, CURLOPT_POSTFIELDS, j->wish.body) ==
+		       CURLE_OK &&
+	       j->f->lib.easy_setopt(j->easy, CURLOPT_POSTFIELDSIZE, (long)j->wish.len) ==
 		       CURLE_OK;
 }
 
 static bool set_up(struct job *j)
 {
-	CURL *c = j->easy = curl_easy_init();
+	CURL *c = j->easy = j->f->lib.easy_init();
 
-	return c && curl_easy_setopt(c, CURLOPT_URL, j->wish.url) == CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http") == CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L) == CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS) ==
+	return c && j->f->lib.easy_setopt(c, CURLOPT_URL, j->wish.url) == CURLE_OK &&
+	       j->f->lib.easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http") == CURLE_OK &&
+	       j->f->lib.easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK &&
+	       j->f->lib.easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+	       j->f->lib.easy_setopt(c, CURLOPT_FAILONERROR, 1L) == CURLE_OK &&
+	       j->f->lib.easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	       j->f->lib.easy_setopt(c, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK &&
+	       j->f->lib.easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS) ==
 		       CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)WHOLE_MS) == CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_MAXFILESIZE, (long)FETCH_ANSWER_MAX) ==
+	       j->f->lib.easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)WHOLE_MS) == CURLE_OK &&
+	       j->f->lib.easy_setopt(c, CURLOPT_MAXFILESIZE, (long)FETCH_ANSWER_MAX) ==
 		       CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take) == CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_WRITEDATA, j) == CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, j) == CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_PRIVATE, j) == CURLE_OK && set_body(j);
+	       j->f->lib.easy_setopt(c, CURLOPT_WRITEFUNCTION, take) == CURLE_OK &&
+	       j->f->lib.easy_setopt(c, CURLOPT_WRITEDATA, j) == CURLE_OK &&
+	       j->f->lib.easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, open_socket) ==
+		       CURLE_OK &&
+	       j->f->lib.easy_setopt(c, CURLOPT_OPENSOCKETDATA, j) == CURLE_OK &&
+	       j->f->lib.easy_setopt(c, CURLOPT_PRIVATE, j) == CURLE_OK && set_body(j);
 }
 
 static void start_waiting(struct fetcher *f)
@@ -155,7 +161,7 @@ static void start_waiting(struct fetcher *f)
 			continue;
 		j->running = true;
 		f->running++;
-		if (!set_up(j) || curl_multi_add_handle(f->multi, j->easy) != CURLM_OK)
+		if (!set_up(j) || f->lib.multi_add_handle(f->multi, j->easy) != CURLM_OK)
 			finish(j, "libcurl refuses it");
 	}
 }
@@ -165,14 +171,14 @@ static void harvest(struct fetcher *f)
 	CURLMsg *m;
 	int left;
 
-	while ((m = curl_multi_info_read(f->multi, &left))) {
+	while ((m = f->lib.multi_info_read(f->multi, &left))) {
 		struct job *j = NULL;
 
 		if (m->msg != CURLMSG_DONE)
 			continue;
 		CURLcode code = m->data.result;
-		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&j);
-		finish(j, code == CURLE_OK ? NULL : curl_easy_strerror(code));
+		f->lib.easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&j);
+		finish(j, code == CURLE_OK ? NULL : f->lib.easy_strerror(code));
 	}
 	start_waiting(f);
 }
@@ -190,7 +196,7 @@ static int32_t on_socket(int32_t fd, int32_t revents, void *data)
 		what |= CURL_CSELECT_OUT;
 	if (revents & (POLLERR | POLLHUP))
 		what |= CURL_CSELECT_ERR;
-	curl_multi_socket_action(f->multi, fd, what, &running);
+	f->lib.multi_socket_action(f->multi, fd, what, &running);
 	harvest(f);
 	return 0;
 }
@@ -212,7 +218,7 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *data, void
 				       0
 			       ? 0
 			       : -1;
-	curl_multi_assign(f->multi, fd, &polled);
+	f->lib.multi_assign(f->multi, fd, &polled);
 	return qb_loop_poll_add(f->loop, QB_LOOP_LOW, fd, events, f, on_socket) == 0 ? 0
 										     : -1;
 }
@@ -235,7 +241,7 @@ static int32_t on_time(int32_t fd, int32_t revents, void *data)
 	if (!timer_rang(fd))
 		return 0;
 	start_waiting(f);
-	curl_multi_socket_action(f->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	f->lib.multi_socket_action(f->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	harvest(f);
 	return 0;
 }
@@ -251,16 +257,16 @@ struct fetcher *fetcher_new(qb_loop_t *loop, const struct fetcher_hands *hands)
 	for (size_t i = 0; i < JOBS_MAX; i++)
 		f->jobs[i].f = f;
 	f->timer_fd = timer_new();
-	if (curl_global_init(CURL_GLOBAL_NOTHING) == CURLE_OK)
-		f->multi = curl_multi_init();
+	if (curl_lib_load(&f->lib) && f->lib.global_init(CURL_GLOBAL_NOTHING) == CURLE_OK)
+		f->multi = f->lib.multi_init();
 	if (f->timer_fd < 0 || !f->multi) {
 		fetcher_free(f);
 		return NULL;
 	}
-	curl_multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-	curl_multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f);
-	curl_multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, watch_time);
-	curl_multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
+	f->lib.multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+	f->lib.multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f);
+	f->lib.multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, watch_time);
+	f->lib.multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
 	qb_loop_poll_add(loop, QB_LOOP_LOW, f->timer_fd, POLLIN, f, on_time);
 	return f;
 }
@@ -272,10 +278,12 @@ void fetcher_free(struct fetcher *f)
 	for (size_t i = 0; f->multi && i < JOBS_MAX; i++)
 		job_clear(&f->jobs[i]);
 	if (f->multi)
-		curl_multi_cleanup(f->multi);
+		f->lib.multi_cleanup(f->multi);
 	if (f->timer_fd >= 0)
 		close(f->timer_fd);
-	curl_global_cleanup();
+	if (f->lib.handle)
+		f->lib.global_cleanup();
+	curl_lib_unload(&f->lib);
 	free(f);
 }
 

@@ -26,7 +26,7 @@ struct fetcher_hands {
 	void *ctx;
 };
 
-/* NULL: no memory, no descriptors. */
+/* NULL: libcurl is not there, or there are no descriptors. */
 struct fetcher *fetcher_new(qb_loop_t *loop, const struct fetcher_hands *hands);
 void fetcher_free(struct fetcher *f); /* what is under way is dropped without done() */
 void fetcher_begin(struct fetcher *f, uint32_t id, const struct fetch_wish *wish);

@@ -3,6 +3,7 @@ src_port_libvipsec_port_a_SOURCES = \
 	src/port/announce.c src/port/announce.h \
 	src/port/bus.c src/port/bus.h \
 	src/port/control.c src/port/control.h \
+	src/port/curl_lib.c src/port/curl_lib.h \
 	src/port/fetch.c src/port/fetch.h \
 	src/port/files.c src/port/files.h \
 	src/port/guard.c src/port/guard.h \

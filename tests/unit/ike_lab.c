@@ -15,7 +15,11 @@ static bool on_accept(void *ctx, const struct ike_path *path, struct ike_answer 
 	(void)path;
 	*out = (struct ike_answer){.proposals = s->conn.proposals,
 		.force_encap = s->conn.force_encap,
-		.nlbs = s->conn.nlbs};
+		.nlbs = s->conn.nlbs,
+		.signatures =
+			s->conn.own == IKE_PROOF_CERT || s->conn.peer == IKE_PROOF_CERT};
+	if (s->conn.trust)
+		out->ca_len = trust_request(s->conn.trust, out->ca, sizeof(out->ca));
 	return s->bound;
 }
 
@@ -133,6 +137,14 @@ static void on_moved(void *ctx, const struct ike_info *sa)
 
 	assert_true(s->n_moved < LAB_EVENTS);
 	s->moved[s->n_moved++] = *sa;
+}
+
+static void on_fetch(void *ctx, const struct fetch_wish *wish)
+{
+	struct lab_side *s = ctx;
+
+	s->wish = *wish;
+	s->n_wishes++;
 }
 
 static void on_note(
@@ -344,13 +356,16 @@ static void init_side(struct lab *lab, enum lab_side_name name, uint64_t seed,
 		.rekeyed = on_rekeyed,
 		.closed = on_closed,
 		.moved = on_moved,
+		.fetch = on_fetch,
 		.note = on_note};
 	struct ike_params params = {.entropy = entropy_seeded(&s->seed, seed + name),
 		.limits = *limits,
-		.member = (uint8_t)(1 + name)};
+		.member = (uint8_t)(1 + name),
+		.revocations = s->revocations = revocations_new()};
 
 	s->lab = lab;
 	s->engine = ike_new(&params, &host);
+	ike_set_wall(s->engine, LAB_WALL_S);
 	s->addr = name == A ? addr_v4(192, 0, 2, 10) : addr_v4(198, 51, 100, 7);
 	s->outside = s->addr;
 	s->bound = true;
@@ -388,6 +403,8 @@ void lab_free(struct lab *lab)
 {
 	ike_free(lab->side[A].engine);
 	ike_free(lab->side[B].engine);
+	revocations_free(lab->side[A].revocations);
+	revocations_free(lab->side[B].revocations);
 	free(lab);
 }
 

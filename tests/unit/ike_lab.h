@@ -16,6 +16,8 @@ enum lab_side_name { A, B };
 
 enum { LAB_EVENTS = 64, LAB_QUEUE = 512, LAB_DATAGRAM = 4096, LAB_NOTES = 16384 };
 
+#define LAB_WALL_S ((int64_t)1900000000) /* the time by which certificates are judged */
+
 struct lab_closed {
 	struct ike_info info;
 	struct ike_failure why;
@@ -47,6 +49,9 @@ struct lab_side {
 	bool bound; /* answers strangers */
 	bool friends; /* knows every caller */
 	uint32_t next_spi;
+	struct revocations *revocations;
+	struct fetch_wish wish; /* the last */
+	unsigned n_wishes;
 
 	struct ike_info established[LAB_EVENTS], moved[LAB_EVENTS];
 	struct ike_child up[LAB_EVENTS];

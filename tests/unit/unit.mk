@@ -169,6 +169,11 @@ tests_unit_test_ike_replay_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_ike_retransmit
 tests_unit_test_ike_retransmit_SOURCES = tests/unit/test_ike_retransmit.c tests/unit/ike_lab.c
 tests_unit_test_ike_retransmit_LDADD = $(unit_ldadd)
+UNIT_TESTS += tests/unit/test_ike_cert
+tests_unit_test_ike_cert_SOURCES = tests/unit/test_ike_cert.c tests/unit/ike_lab.c \
+	tests/unit/pki_lab.c
+tests_unit_test_ike_cert_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_ike_collision
 tests_unit_test_ike_collision_SOURCES = tests/unit/test_ike_collision.c tests/unit/ike_lab.c
 tests_unit_test_ike_collision_LDADD = $(unit_ldadd)

@@ -37,6 +37,11 @@ FUZZ_TARGETS += tests/fuzz/fuzz_natt
 tests_fuzz_fuzz_natt_SOURCES = tests/fuzz/fuzz_natt.c $(fuzz_main)
 tests_fuzz_fuzz_natt_LDADD = $(fuzz_ldadd)
 
+# --- crypto
+FUZZ_TARGETS += tests/fuzz/fuzz_certificate
+tests_fuzz_fuzz_certificate_SOURCES = tests/fuzz/fuzz_certificate.c tests/fuzz/fuzz_certificate_signer.h $(fuzz_main)
+tests_fuzz_fuzz_certificate_LDADD = $(fuzz_ldadd)
+
 # --- config
 FUZZ_TARGETS += tests/fuzz/fuzz_config
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(fuzz_main)

@@ -11,6 +11,19 @@ trap 'rm -rf "$work"' EXIT
 printf 'a secret that nobody uses\n' >"$work/secret"
 chmod 600 "$work/secret"
 
+# So do a CA, and a certificate by it.
+sign() { openssl x509 -req -in "$work/$1.csr" -days 30 "${@:2}" 2>/dev/null; }
+for one in ca own; do
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$one" \
+		-addext subjectAltName=DNS:mail.example.com \
+		-keyout "$work/$one.key" -out "$work/$one.csr" 2>/dev/null
+done
+sign ca -signkey "$work/ca.key" -extfile <(echo basicConstraints=critical,CA:TRUE) \
+	>"$work/ca.pem"
+sign own -CA "$work/ca.pem" -CAkey "$work/ca.key" -CAcreateserial \
+	-extfile <(echo subjectAltName=DNS:mail.example.com) >"$work/own.pem"
+chmod 600 "$work/own.key"
+
 cp "$source"/docs/examples/*.conf "$work"
 awk -v work="$work" '
 	/^```vipsec$/ { inside = 1; file = work "/readme-" ++n ".conf"; next }
@@ -21,7 +34,10 @@ number=0
 failed=0
 for file in "$work"/*.conf; do
 	number=$((number + 1))
-	sed -i "s,/etc/vipsec/secrets/[a-z]*,$work/secret," "$file"
+	sed -i -e "s,/etc/vipsec/secrets/[a-z]*,$work/secret," \
+		-e "s,/etc/vipsec/certs/[a-z.]*,$work/own.pem," \
+		-e "s,/etc/vipsec/private/[a-z.]*,$work/own.key," \
+		-e "s,/etc/vipsec/ca/[a-z.]*,$work/ca.pem," "$file"
 	if text=$("$vipsec" check "$file" 2>&1); then
 		echo "ok $number - ${file##*/} is a good configuration"
 	else

@@ -3,6 +3,7 @@
 
 #include "base/iana.h"
 #include "wire/auth_payload.h"
+#include "wire/cert_payload.h"
 #include "wire/ke_payload.h"
 #include "wire/notify_payload.h"
 #include "wire/ts_payload.h"
@@ -279,9 +280,61 @@ static void selectors_beyond_the_limit_are_ignored(void **state)
 	assert_int_equal(got.at[TS_LIST_MAX - 1].lo.b[3], TS_LIST_MAX - 1);
 }
 
+static void cert_and_certreq_round_trip(void **state)
+{
+	struct wire_cert cert = {
+		.encoding = CERT_X509_SIGNATURE, .data = span_text("der")};
+	struct wire_cert got;
+	struct wire_certreq req;
+	struct writer w = pen();
+
+	(void)state;
+	cert_payload_write(&w, &cert);
+	assert_written(&w, "04 646572");
+	assert_int_equal(cert_payload_read(rd_over(wr_span(&w)), &got), WIRE_OK);
+	assert_int_equal(got.encoding, CERT_X509_SIGNATURE);
+	unit_assert_span_equal(got.data, cert.data);
+	assert_int_equal(cert_payload_read(over("04"), &got), WIRE_MALFORMED);
+	assert_int_equal(cert_payload_read(over(""), &got), WIRE_MALFORMED);
+
+	assert_int_equal(certreq_payload_read(over("04"), &req), WIRE_OK);
+	assert_int_equal(req.hashes.len, 0);
+	assert_int_equal(
+		certreq_payload_read(
+			over("04 0102030405060708090a0b0c0d0e0f1011121314"), &req),
+		WIRE_OK);
+	assert_int_equal(req.hashes.len, CERTREQ_HASH_LEN);
+	w = pen();
+	certreq_payload_write(&w, &req);
+	assert_written(&w, "04 0102030405060708090a0b0c0d0e0f1011121314");
+	assert_int_equal(certreq_payload_read(over("04 01"), &req), WIRE_MALFORMED);
+	assert_int_equal(
+		certreq_payload_read(over("0c 01"), &req), WIRE_OK); /* not ours */
+	assert_int_equal(certreq_payload_read(over(""), &req), WIRE_MALFORMED);
+}
+
+/* RFC 7427 4: two octets each, in any order; those of tomorrow are passed over. */
+static void hash_algorithms_round_trip(void **state)
+{
+	uint8_t list[32], b[8];
+	uint16_t hashes = 0;
+
+	(void)state;
+	assert_int_equal(hash_algorithms_read(
+				 unit_hex("0005 0002 0100 0002", b, sizeof(b)), &hashes),
+		WIRE_OK);
+	assert_int_equal(hashes, 1 << 5 | 1 << 2);
+	assert_int_equal(hash_algorithms_write(hashes, list), 4);
+	assert_memory_equal(list, "\0\2\0\5", 4);
+	assert_int_equal(hash_algorithms_read(unit_hex("0002 00", b, sizeof(b)), &hashes),
+		WIRE_MALFORMED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cert_and_certreq_round_trip),
+		cmocka_unit_test(hash_algorithms_round_trip),
 		cmocka_unit_test(ke_round_trips),
 		cmocka_unit_test(nonce_is_16_to_256_octets),
 		cmocka_unit_test(identity_round_trips),

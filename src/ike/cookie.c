@@ -4,7 +4,7 @@
  *
  * The version is a stretch of time; this one and the one before are accepted. Members of
  * a cluster share the secret; where their clocks differ, a takeover in mid exchange costs
- * one more cookie. A known peer's address is no proof either, so friends have a pool of
+ * one more cookie. Of IPv6 a /64 counts as one address. A known peer's address is no proof either, so friends have a pool of
  * their own that strangers cannot fill, and are asked for a cookie when it is half full.
  */
 #include "ike/sa.h"
@@ -15,6 +15,7 @@ enum {
 	STRETCH_MS = 60000,
 	VERSION_LEN = 4,
 	COOKIE_LEN = VERSION_LEN + SHA256_LEN,
+	IPV6_PLACE_LEN = 8, /* octets of the prefix that one stranger has */
 	/* With a cookie the address is real; still, one address is not everybody. */
 	PROVED_FACTOR = 8
 };
@@ -65,6 +66,14 @@ void ike_cookie_ask(struct exchange *x, struct span nonce)
 	ike_answer_stateless(x, N_COOKIE, span_of(cookie, sizeof(cookie)));
 }
 
+/* Who has one IPv6 address has the 2^64 beside it, too. */
+static bool same_place(const struct addr *a, const struct addr *b)
+{
+	if (a->family == ADDR_V6 && b->family == ADDR_V6)
+		return memcmp(a->b, b->b, IPV6_PLACE_LEN) == 0;
+	return addr_equal(a, b);
+}
+
 static unsigned strangers_at(const struct ike_engine *e, const struct addr *a)
 {
 	unsigned n = 0;
@@ -73,7 +82,7 @@ static unsigned strangers_at(const struct ike_engine *e, const struct addr *a)
 	{
 		const struct ike_sa *sa = list_entry(item, struct ike_sa, half);
 
-		n += sa->stranger && addr_equal(&sa->path.remote.addr, a);
+		n += sa->stranger && same_place(&sa->path.remote.addr, a);
 	}
 	return n;
 }

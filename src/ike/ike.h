@@ -31,7 +31,7 @@ struct ike_suite { /* small: every conn has many */
 	uint16_t ke; /* enum ke_id */
 };
 
-#define IKE_SUITES_MAX 48
+#define IKE_SUITES_MAX 64
 #define IKE_CIPHERS_MAX 16
 #define IKE_GROUPS_MAX 8
 struct ike_proposals { /* in order of preference */

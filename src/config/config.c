@@ -43,6 +43,7 @@ static void rules_wipe(struct config_rule *rules, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		for (unsigned k = 0; k < CONFIG_AUTHS; k++)
 			secret_wipe(&rules[i].auths[k].psk);
+		secret_wipe(&rules[i].ppk.key);
 	}
 }
 

@@ -119,6 +119,13 @@ enum config_pfs {
 	PFS_MASTER /* an IKE SA for each child */
 };
 
+#define CONFIG_PPK_MAX 64
+struct config_ppk { /* RFC 8784 */
+	struct secret key; /* len 0: none */
+	char id[CONFIG_PPK_MAX + 1];
+	bool required;
+};
+
 #define CONFIG_AUTHS 4
 struct config_rule {
 	char name[POLICY_NAME_MAX];
@@ -130,6 +137,7 @@ struct config_rule {
 	enum config_pfs pfs;
 	struct config_auth auths[CONFIG_AUTHS]; /* in order */
 	unsigned n_auths;
+	struct config_ppk ppk;
 	uint32_t binding; /* the first rule that treats traffic just like this one */
 };
 #define CONFIG_MATCH_ANY UINT32_MAX

@@ -133,8 +133,10 @@ void draft_read(struct draft *d, const struct tree *t)
 
 void draft_free(struct draft *d)
 {
-	for (unsigned i = 0; i < d->n_secret_room; i++)
+	for (unsigned i = 0; i < d->n_secret_room; i++) {
 		secret_wipe(&d->secrets[i].psk);
+		secret_wipe(&d->secrets[i].ppk.key);
+	}
 	for (unsigned i = 0; i < d->c->n_filter_lists; i++)
 		free(d->filters[i]);
 	free(d->secrets);

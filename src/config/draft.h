@@ -33,6 +33,7 @@ struct ref {
 struct draft_secret {
 	char name[POLICY_NAME_MAX];
 	struct secret psk;
+	struct config_ppk ppk; /* required: not said here */
 };
 
 struct draft_action {
@@ -60,6 +61,7 @@ struct draft_rule {
 	struct ref secrets[CONFIG_AUTHS];
 	struct ref identities[CONFIG_AUTHS]; /* we prove ourselves with */
 	struct ref trusts[CONFIG_AUTHS]; /* identities that the peer is believed by */
+	struct ref ppk; /* none: without */
 	bool has_auth;
 };
 

@@ -318,12 +318,28 @@ static void read_auth(struct draft *d, const struct stmt *s, struct args *a, voi
 	(void)arg_end(a);
 }
 
+static void read_rule_ppk(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	static const char *const words[] = {"optional", "required"};
+	struct rule_pair *p = into;
+
+	(void)d, (void)s;
+	if (!arg_ref(a, "the secret's name", &p->draft->ppk))
+		return;
+	int which = arg_choice(a, words, COUNT_OF(words));
+	if (which < 0 || !arg_end(a))
+		return;
+	p->rule->ppk.required = which == 1;
+}
+
 static void read_rule(struct draft *d, const struct stmt *s, struct args *a, void *into)
 {
 	static const struct keyword table[] = {
 		{"match", .read = read_match},
 		{"action", .read = read_action},
 		{"auth", .read = read_auth},
+		{"ppk", .read = read_rule_ppk},
 	};
 	struct config_policy *policy = into;
 	uint32_t index = d->c->n_rules;

@@ -8,7 +8,10 @@
 
 #include <string.h>
 
-enum { SHORT_PSK = 16 }; /* octets; below that a guess is within reach */
+enum {
+	SHORT_PSK = 16, /* octets; below that a guess is within reach */
+	GOOD_PPK = 32 /* RFC 8784 6: 256 bits, against quantum computers */
+};
 
 /* ---- vip --------------------------------------------------------------------- */
 
@@ -137,6 +140,40 @@ static void load_psk(struct draft *d, const struct word *path, struct secret *ou
 			path->text, SHORT_PSK);
 }
 
+/* ppk id "NAME" file "PATH": RFC 8784 5.1.1, an identifier of type PPK_ID_FIXED. */
+static void read_ppk(struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	struct config_ppk *ppk = &((struct draft_secret *)into)->ppk;
+
+	(void)s;
+	if (!arg_expect(a, "id"))
+		return;
+	const struct word *id = arg_next(a, "the identifier that both sides give it");
+	if (id == NULL || !arg_expect(a, "file"))
+		return;
+	const struct word *path = arg_next(a, "a path in quotes");
+	if (path == NULL || !arg_end(a))
+		return;
+	if (strlen(id->text) == 0 || strlen(id->text) > CONFIG_PPK_MAX) {
+		errors_add(d->errors, id->at, "a PPK's id has 1 to %d octets",
+			CONFIG_PPK_MAX);
+		return;
+	}
+	strcpy(ppk->id, id->text);
+	if (!path->quoted || path->text[0] != '/') {
+		errors_add(d->errors, path->at, "expected an absolute path in quotes");
+		return;
+	}
+	load_psk(d, path, &ppk->key);
+	if (ppk->key.len > CONFIG_PPK_MAX)
+		errors_add(d->errors, path->at, "a PPK has at most %d octets",
+			CONFIG_PPK_MAX);
+	else if (ppk->key.len > SHORT_PSK && ppk->key.len < GOOD_PPK)
+		errors_warn(d->errors, path->at,
+			"the PPK in \"%s\" is shorter than the %d octets of RFC 8784 6",
+			path->text, GOOD_PPK);
+}
+
 static void read_psk(struct draft *d, const struct stmt *s, struct args *a, void *into)
 {
 	struct draft_secret *secret = into;
@@ -162,6 +199,7 @@ void read_secret(struct draft *d, const struct stmt *s, struct args *a, void *in
 {
 	static const struct keyword table[] = {
 		{"psk", .read = read_psk},
+		{"ppk", .read = read_ppk},
 	};
 	struct draft_secret *secret = &d->secrets[d->n_secrets];
 	struct names names = names_secrets(d);

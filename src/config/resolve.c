@@ -163,6 +163,22 @@ static bool resolve_action(
 	return true;
 }
 
+static void resolve_ppk(struct draft *d, struct config_rule *rule, const struct ref *ref)
+{
+	struct names secrets = names_secrets(d);
+	bool required = rule->ppk.required;
+
+	if (ref->text[0] == '\0')
+		return;
+	int found = names_resolve(d, &secrets, ref);
+	if (found < 0)
+		return;
+	if (d->secrets[found].ppk.key.len == 0 && !d->damaged && d->errors->n_errors == 0)
+		errors_add(d->errors, ref->at, "secret \"%s\" holds no ppk", ref->text);
+	rule->ppk = d->secrets[found].ppk;
+	rule->ppk.required = required;
+}
+
 static void resolve_rule(struct draft *d, unsigned i)
 {
 	struct config_rule *rule = &d->c->rules[i];
@@ -177,6 +193,7 @@ static void resolve_rule(struct draft *d, unsigned i)
 	}
 	for (unsigned k = 0; k < rule->n_auths; k++)
 		resolve_auth(d, from, &rule->auths[k], k);
+	resolve_ppk(d, rule, &from->ppk);
 	if (!resolve_action(d, rule, &from->action))
 		return;
 	if (rule->action == POLICY_NEGOTIATE && !from->has_auth)
@@ -209,7 +226,9 @@ static bool same_treatment(const struct config_rule *a, const struct config_rule
 		return true;
 	if (a->mode != b->mode || !addr_equal(&a->tunnel_to, &b->tunnel_to) ||
 		a->proposal != b->proposal || a->pfs != b->pfs ||
-		a->n_auths != b->n_auths)
+		a->n_auths != b->n_auths || strcmp(a->ppk.id, b->ppk.id) != 0 ||
+		a->ppk.required != b->ppk.required ||
+		!secret_equal(secret_span(&a->ppk.key), secret_span(&b->ppk.key)))
 		return false;
 	for (unsigned i = 0; i < a->n_auths; i++) {
 		if (!same_auth(&a->auths[i], &b->auths[i]))

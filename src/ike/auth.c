@@ -93,7 +93,7 @@ void ike_auth_ask(struct ike_engine *e, struct ike_sa *sa)
 	ike_cert_request(&m, c);
 	if (!c->remote_any && !identity_is_any(&c->remote_id))
 		id_payload_write(message_payload(&m, PAYLOAD_IDR), &c->remote_id);
-	if (!ike_proof_write_auth(&m, sa, idi, &why)) {
+	if (!ike_ppk_write_auth(&m, sa, idi, &why)) {
 		cannot_prove(e, sa, why);
 		return;
 	}
@@ -158,6 +158,10 @@ static enum ike_belief believe(struct exchange *x, char text[IKE_DOUBT_MAX])
 		return DOUBTED;
 	}
 	char what[IKE_DOUBT_MAX];
+	if (!ike_ppk_confirmed(x))
+		return doubt(text,
+			"AUTHENTICATION_FAILED: the peer does not know the PPK that our "
+			"rule requires: compare the PPK's id on both sides");
 	enum ike_belief belief = ike_proof_check(
 		x, sa->conn, &auth, id_octets(x, PAYLOAD_IDR), &idr, what);
 	if (belief == DOUBTED && sa->conn->peer == IKE_PROOF_PSK && is_by_key(&auth))
@@ -169,6 +173,7 @@ static enum ike_belief believe(struct exchange *x, char text[IKE_DOUBT_MAX])
 			what);
 	if (belief == BELIEVED) {
 		sa->conn->remote_id = idr;
+		sa->conn->ppk_used = sa->ppk;
 		ike_pair_join(x->e, sa);
 	}
 	return belief;
@@ -289,11 +294,16 @@ static enum ike_verdict fail_auth(struct exchange *x, const char *text)
 static enum ike_belief try_way(struct exchange *x, const struct auth_request *q,
 	const struct ike_conn *c, const struct trust **tried, char text[IKE_DOUBT_MAX])
 {
-	if (c->peer == IKE_PROOF_CERT && c->trust == *tried)
+	struct wire_auth auth = q->auth;
+	const char *unfit = ike_ppk_choose(x, c, &auth);
+
+	if (unfit)
+		return doubt(text, unfit);
+	if (c->peer == IKE_PROOF_CERT && c->trust == *tried && c->ppk.len == 0)
 		return DOUBTED;
 	if (c->peer == IKE_PROOF_CERT)
 		*tried = c->trust;
-	return ike_proof_check(x, c, &q->auth, id_octets(x, PAYLOAD_IDI), &q->idi, text);
+	return ike_proof_check(x, c, &auth, id_octets(x, PAYLOAD_IDI), &q->idi, text);
 }
 
 /* Tries each way in which a rule knows the identity: those of the caller's kind say best
@@ -322,11 +332,13 @@ static enum ike_belief find_believer(
 		ike_conn_keep(c);
 		c->path = *x->from;
 		c->remote_id = q->idi;
+		c->ppk_used = x->sa->ppk;
 		x->sa->conn = c;
 		ike_pair_join(x->e, x->sa);
 		return belief;
 	}
 	secret_wipe(&c->psk);
+	wipe(c->ppk.key, sizeof(c->ppk.key));
 	free(c);
 	return belief;
 }
@@ -409,6 +421,7 @@ enum ike_verdict ike_on_auth_request(struct exchange *x)
 	ike_cert_write(&x->out, sa->conn);
 	if (!ike_proof_write_auth(&x->out, sa, idr, &why))
 		return fail_auth(x, why);
+	ike_ppk_confirm(x);
 	enum ike_verdict verdict = answer_child(x, &q);
 	ike_keys_forget_init(sa);
 	return verdict;

@@ -18,6 +18,7 @@ void ike_conn_keep(struct ike_conn *c)
 void ike_conn_wipe(struct ike_conn *c)
 {
 	secret_wipe(&c->psk);
+	wipe(c->ppk.key, sizeof(c->ppk.key));
 	credential_free(c->credential);
 	trust_free(c->trust);
 	c->credential = NULL;

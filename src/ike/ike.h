@@ -56,6 +56,14 @@ struct ike_path {
 /* How one side proves who it is. */
 enum ike_proof { IKE_PROOF_PSK, IKE_PROOF_CERT };
 
+/* A postquantum preshared key (RFC 8784), beside what proves the identities. */
+#define IKE_PPK_MAX 64
+struct ike_ppk {
+	uint8_t len, id_len; /* len 0: none */
+	bool required;
+	uint8_t key[IKE_PPK_MAX], id[IKE_PPK_MAX];
+};
+
 /* One peer relation: a rule of a scope, with one peer. */
 struct ike_conn {
 	struct ike_path path;
@@ -69,6 +77,8 @@ struct ike_conn {
 		*credential; /* own: IKE_PROOF_CERT; borrowed, the engine counts */
 	struct trust *trust; /* peer: IKE_PROOF_CERT; the same */
 	struct identity remote_pattern; /* "*.example", with remote_any; type 0: none */
+	struct ike_ppk ppk; /* its key is wiped with psk */
+	bool ppk_used; /* set by the engine */
 	uint32_t auth; /* the host's own: which of the rule's ways that proof was */
 	struct ike_proposals proposals;
 	enum policy_mode mode;
@@ -140,6 +150,7 @@ struct ike_info { /* a view; valid during the call that hands it out */
 	uint32_t rule;
 	struct identity local_id, remote_id;
 	struct ike_suite suite;
+	bool ppk; /* a PPK is in its keys */
 	bool nat_local, nat_remote, encap;
 	bool peer_nlbs; /* authenticated, and it sent NLBS_PRESENT */
 	bool peer_is_vipsec; /* authenticated, and it sent our vendor ID */
@@ -162,6 +173,7 @@ struct ike_answer {
 	struct ike_proposals proposals; /* .esp is not looked at */
 	bool force_encap; /* as in struct ike_conn */
 	bool nlbs;
+	bool ppk; /* some rule of the scope has a PPK */
 	bool signatures; /* some rule has certificates: RFC 7427 is offered */
 	/* Whose certificates are believed, as in a CERTREQ; whole hashes only. */
 	uint8_t ca[IKE_CA_OCTETS];

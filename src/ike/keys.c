@@ -169,9 +169,11 @@ void ike_keys_forget_init(struct ike_sa *sa)
 	octets_free(&sa->cookie);
 	secret_wipe(&sa->sk_pi);
 	secret_wipe(&sa->sk_pr);
+	ike_ppk_forget(sa);
 	if (!sa->conn)
 		return;
 	secret_wipe(&sa->conn->psk);
+	wipe(sa->conn->ppk.key, sizeof(sa->conn->ppk.key));
 	credential_free(sa->conn->credential);
 	sa->conn->credential = NULL;
 }

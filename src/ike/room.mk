@@ -21,6 +21,7 @@ src_ike_libvipsec_ike_a_SOURCES = \
 	src/ike/nonce.c src/ike/nonce.h \
 	src/ike/pair.c \
 	src/ike/pieces.c \
+	src/ike/ppk.c \
 	src/ike/receive.c \
 	src/ike/rekey_child.c \
 	src/ike/rekey_ike.c \

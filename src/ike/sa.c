@@ -90,6 +90,7 @@ struct ike_sa *ike_sa_new_heir(
 	sa->fragment_size = old->fragment_size;
 	sa->peer_nlbs = old->peer_nlbs;
 	sa->peer_is_vipsec = old->peer_is_vipsec;
+	sa->ppk = old->ppk;
 	sa->confirmed = true; /* the peer is no stranger */
 	ike_pair_join(e, sa);
 	return sa;
@@ -183,6 +184,7 @@ void ike_sa_info(const struct ike_sa *sa, struct ike_info *out)
 		.state = ike_state_name(sa->state),
 		.path = sa->path,
 		.suite = sa->suite,
+		.ppk = sa->announced && sa->ppk,
 		.nat_local = sa->nat_local,
 		.nat_remote = sa->nat_remote,
 		.encap = ike_natd_encap(sa),

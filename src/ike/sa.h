@@ -125,6 +125,9 @@ struct ike_sa {
 
 	/* keys */
 	struct secret sk_d, sk_pi, sk_pr;
+	struct ike_ppk_plain *plain; /* the same without a PPK; NULL: as they are */
+	bool use_ppk; /* both sides have said that they can */
+	bool ppk; /* one is in the keys above */
 	struct aead *seal, *open;
 	uint64_t iv_prefix, iv_counter; /* of what we seal */
 
@@ -367,6 +370,21 @@ bool ike_keys_rekey(struct ike_engine *e, const struct ike_sa *old, struct ike_s
 void ike_keys_child(const struct ike_sa *sa, struct ike_child *child,
 	const struct nonce *ni, const struct nonce *nr, const struct secret *shared);
 void ike_keys_forget_init(struct ike_sa *sa);
+
+/* ---- ppk.c */
+struct wire_auth;
+void ike_ppk_offer(struct message *m, const struct ike_conn *c);
+bool ike_ppk_offered(struct exchange *x); /* false: our rule requires what was not */
+void ike_ppk_answer(struct exchange *x, struct message *m);
+/* Initiator: as ike_proof_write_auth. */
+bool ike_ppk_write_auth(
+	struct message *m, struct ike_sa *sa, struct span id, const char **why);
+bool ike_ppk_confirmed(struct exchange *x);
+/* Responder: keys and proof, for one way of knowing the caller. NULL, or why not. */
+const char *ike_ppk_choose(
+	struct exchange *x, const struct ike_conn *c, struct wire_auth *auth);
+void ike_ppk_confirm(struct exchange *x);
+void ike_ppk_forget(struct ike_sa *sa);
 
 /* ---- keylog.c or keylog_off.c; behind each key that of integrity, if there is one */
 void ike_keylog(struct ike_engine *e, const struct ike_sa *sa, struct span sk_ei,

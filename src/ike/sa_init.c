@@ -47,6 +47,7 @@ static void send_request(struct ike_engine *e, struct ike_sa *sa)
 	ike_natd_write(&m, sa->spi_i, 0, &sa->path, sa->forced);
 	ike_notify_write(&m, N_IKEV2_FRAGMENTATION_SUPPORTED, span_of(NULL, 0));
 	ike_cert_offer(&m, sa);
+	ike_ppk_offer(&m, sa->conn);
 	ike_vendor_write(&m, sa->conn->nlbs, sa->first);
 	struct span datagram = message_finish(&m);
 	assert(datagram.len > 0);
@@ -129,6 +130,15 @@ enum ike_verdict ike_on_init_response(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
 
+	if (!ike_ppk_offered(x)) { /* RFC 8784 3: MUST abort */
+		ike_note(x->e, x->from, sa->id,
+			"the peer does not use a PPK, and our rule requires one: give "
+			"its "
+			"side the PPK, or make ours optional");
+		ike_retransmit_stop(sa);
+		ike_fail(sa, IKE_CLOSE_WE_REFUSED, IKE_WHY_AUTH, 0);
+		return give_up_at_once(x);
+	}
 	if (!take_answer(x)) {
 		x->e->counters.malformed++;
 		ike_note(x->e, x->from, sa->id,
@@ -283,6 +293,7 @@ static void answer_request(struct exchange *x, const struct wire_sa *answer)
 	if (sa->fragments) /* RFC 7383 2.3: only to one that knows them */
 		ike_notify_write(&m, N_IKEV2_FRAGMENTATION_SUPPORTED, span_of(NULL, 0));
 	ike_cert_answer(x, &m);
+	ike_ppk_answer(x, &m);
 	ike_vendor_write(&m, x->answer.nlbs, false);
 	struct span datagram = message_finish(&m);
 	assert(datagram.len > 0);

@@ -63,6 +63,20 @@ void proposals_of(const struct config *c, uint32_t rule, struct ike_proposals *o
 		add_group(out, p->ike[i].ke);
 }
 
+void ppk_of(const struct config *c, uint32_t rule, struct ike_ppk *out)
+{
+	const struct config_ppk *p = &c->rules[rule].ppk;
+
+	_Static_assert(CONFIG_PPK_MAX <= IKE_PPK_MAX, "a PPK fits");
+	*out = (struct ike_ppk){
+		.len = (uint8_t)p->key.len,
+		.id_len = (uint8_t)strlen(p->id),
+		.required = p->required,
+	};
+	memcpy(out->key, p->key.b, p->key.len);
+	memcpy(out->id, p->id, out->id_len);
+}
+
 /* INITIAL_CONTACT is per identity pair, over all addresses: a peer whose SA may live on
  * another member, with another address of this VIP, must not be told to drop it. */
 bool contact_elsewhere(const struct node *n, const struct scope *s)
@@ -89,6 +103,7 @@ static void conn_of(const struct node *n, const struct peer *p, struct ike_conn 
 	c->remote_id = sibling_remote_id(n, p);
 	c->remote_any = a->remote_any && p->remote_id.type == ID_ANY;
 	way_of_auth(a, c);
+	ppk_of(n->config, p->rule, &c->ppk);
 	c->auth = p->auth % n->config->rules[p->rule].n_auths;
 	proposals_of(n->config, p->rule, &c->proposals);
 	c->mode = p->mode;

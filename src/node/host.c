@@ -77,6 +77,7 @@ static bool host_accept(void *ctx, const struct ike_path *path, struct ike_answe
 		struct ike_proposals more;
 		proposals_of(n->config, s->uses[i].rule, &more);
 		merge_suites(&out->proposals, &more);
+		out->ppk |= n->config->rules[s->uses[i].rule].ppk.key.len > 0;
 	}
 	out->proposals.esn = true;
 	out->force_encap = n->config->dataplane.encap == ENCAP_FORCE;
@@ -177,6 +178,7 @@ static bool host_authenticate(void *ctx, const struct ike_path *path,
 			out->remote_id = *idi;
 			way_of_auth(a, out);
 			out->auth = k;
+			ppk_of(n->config, out->rule, &out->ppk);
 			proposals_of(n->config, out->rule, &out->proposals);
 			out->mode = r->mode;
 			out->mobike = n->config->tuning.mobike;
@@ -201,13 +203,21 @@ static struct span proved_with(const struct node *n, const struct ike_conn *conn
 }
 
 /* Does this rule accept the identity, by that key? *auth: by which of its ways. */
+/* Where a rule requires a PPK, it is that one which is in the IKE SA's keys. */
+static bool ppk_suffices(const struct config_ppk *p, const struct ike_conn *conn)
+{
+	return !p->required ||
+	       (conn->ppk_used && span_equal(span_of(conn->ppk.id, conn->ppk.id_len),
+					  span_text(p->id)));
+}
+
 static bool rule_accepts(const struct node *n, const struct rule_use *use,
 	const struct ike_conn *conn, uint32_t *auth)
 {
 	const struct config_rule *r = &n->config->rules[use->rule];
 	struct span key = proved_with(n, conn);
 
-	for (unsigned k = 0; k < r->n_auths; k++) {
+	for (unsigned k = 0; ppk_suffices(&r->ppk, conn) && k < r->n_auths; k++) {
 		const struct config_auth *a = &r->auths[k];
 		if (auth_knows(
 			    r, use, a, &conn->path, &conn->remote_id, &conn->local_id) &&

@@ -163,6 +163,7 @@ void dial_stop(
 	struct node *n, struct peer *p); /* out of every list; the call is forgotten */
 void dial_settle(struct node *n);
 void proposals_of(const struct config *c, uint32_t rule, struct ike_proposals *out);
+void ppk_of(const struct config *c, uint32_t rule, struct ike_ppk *out);
 /* An SA of the same identity pair may live on another member. */
 bool contact_elsewhere(const struct node *n, const struct scope *s);
 uint64_t dial_due_ms(const struct node *n);

@@ -57,6 +57,12 @@ bool same_spd(const struct spd *a, const struct spd *b)
 	return true;
 }
 
+static bool same_ppk(const struct config_ppk *a, const struct config_ppk *b)
+{
+	return strcmp(a->id, b->id) == 0 && a->required == b->required &&
+	       secret_equal(secret_span(&a->key), secret_span(&b->key));
+}
+
 static bool same_words(const struct config *a, const struct config *b, uint32_t rule)
 {
 	const struct config_rule *x, *y;
@@ -66,7 +72,7 @@ static bool same_words(const struct config *a, const struct config *b, uint32_t 
 	x = &a->rules[rule];
 	y = &b->rules[rule];
 	if (strcmp(x->name, y->name) != 0 || x->n_auths != y->n_auths ||
-		x->pfs != y->pfs ||
+		x->pfs != y->pfs || !same_ppk(&x->ppk, &y->ppk) ||
 		!same_proposal(&a->proposals[x->proposal], &b->proposals[y->proposal]))
 		return false;
 	for (unsigned i = 0; i < x->n_auths; i++)

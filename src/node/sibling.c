@@ -91,6 +91,13 @@ static bool has_suite(const struct ike_proposals *p, const struct ike_suite *s)
 	return false;
 }
 
+static bool has_ppk(
+	const struct config_ppk *wanted, const struct config_ppk *of_sa, bool used)
+{
+	return wanted->key.len == 0 ||
+	       (strcmp(wanted->id, of_sa->id) == 0 && (used || !wanted->required));
+}
+
 /* The same two, proved by the same key, between the same addresses, by algorithms that
  * p's rule accepts. */
 static bool may_host(const struct node *n, const struct session *s, const struct peer *p)
@@ -107,6 +114,8 @@ static bool may_host(const struct node *n, const struct session *s, const struct
 	       (remote.type == ID_ANY || identity_equal(&sa.remote_id, &remote)) &&
 	       secret_equal(secret_span(&auth_of(n, p)->psk),
 		       secret_span(&auth_of(n, s->peer)->psk)) &&
+	       has_ppk(&n->config->rules[p->rule].ppk,
+		       &n->config->rules[s->peer->rule].ppk, sa.ppk) &&
 	       has_suite(&wants, &sa.suite) && !wants.master_pfs;
 }
 

@@ -16,6 +16,7 @@ static bool on_accept(void *ctx, const struct ike_path *path, struct ike_answer 
 	*out = (struct ike_answer){.proposals = s->conn.proposals,
 		.force_encap = s->conn.force_encap,
 		.nlbs = s->conn.nlbs,
+		.ppk = s->conn.ppk.len > 0,
 		.signatures =
 			s->conn.own == IKE_PROOF_CERT || s->conn.peer == IKE_PROOF_CERT};
 	if (s->conn.trust)

@@ -174,6 +174,37 @@ static void strangers_are_limited(void **state)
 	lab_free(lab);
 }
 
+/* Who has one IPv6 address of a /64 has all of them. */
+static void a_prefix_of_ipv6_is_one_stranger(void **state)
+{
+	static const struct ike_limits limits = {.half_open = 100,
+		.half_open_per_addr = 4,
+		.cookie_above = 90,
+		.established = 100};
+	struct lab *lab = lab_new_limited(17, &limits);
+	struct ike_path path;
+
+	(void)state;
+	lab_use_v6(lab);
+	lab->filter = drop_auth_from_a;
+	lab_call(lab, A);
+	lab_run(lab, 5);
+	struct lab_datagram first = lab->log[0];
+	path = first.path;
+	for (uint8_t i = 1; i <= 20; i++) {
+		first.bytes[7] = i; /* another SPI, from another address beside */
+		path.remote.addr.b[15] = (uint8_t)(100 + i);
+		ike_receive(lab->side[B].engine, lab->now_ms, &path,
+			span_of(first.bytes, first.len));
+	}
+	assert_int_equal(ike_count_half_open(lab->side[B].engine), 4);
+	path.remote.addr.b[7] ^= 1; /* another network */
+	ike_receive(
+		lab->side[B].engine, lab->now_ms, &path, span_of(first.bytes, first.len));
+	assert_int_equal(ike_count_half_open(lab->side[B].engine), 5);
+	lab_free(lab);
+}
+
 static void friends_have_a_pool_of_their_own(void **state)
 {
 	static const struct ike_limits limits = {.half_open = 10,
@@ -469,6 +500,7 @@ int main(void)
 		cmocka_unit_test(a_cookie_belongs_to_an_address_and_a_time),
 		cmocka_unit_test(members_share_a_cookie_secret),
 		cmocka_unit_test(strangers_are_limited),
+		cmocka_unit_test(a_prefix_of_ipv6_is_one_stranger),
 		cmocka_unit_test(friends_have_a_pool_of_their_own),
 		cmocka_unit_test(established_sas_are_limited),
 		cmocka_unit_test(the_same_request_gets_the_same_answer),

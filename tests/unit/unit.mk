@@ -158,6 +158,10 @@ UNIT_TESTS += tests/unit/test_ike_peer
 tests_unit_test_ike_peer_SOURCES = tests/unit/test_ike_peer.c tests/unit/ike_lab.c
 tests_unit_test_ike_peer_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_ike_ppk
+tests_unit_test_ike_ppk_SOURCES = tests/unit/test_ike_ppk.c tests/unit/ike_lab.c
+tests_unit_test_ike_ppk_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_ike_refusal
 tests_unit_test_ike_refusal_SOURCES = tests/unit/test_ike_refusal.c tests/unit/ike_lab.c
 tests_unit_test_ike_refusal_LDADD = $(unit_ldadd)

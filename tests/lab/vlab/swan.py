@@ -51,6 +51,7 @@ SWANCTL_CONF = """connections {{
 		local_addrs = {local}
 		remote_addrs = {remote}
 		encap = yes
+		proposals = {ike}
 		local {{
 			auth = psk
 			id = {local_id}
@@ -88,13 +89,14 @@ class StrongSwan:
     """charon on a host made by make_host()."""
 
     def __init__(self, host, local, remote, local_ts, remote_ts, psk, local_id=None,
-                 remote_id=None, start_action="none", esp="default"):
+                 remote_id=None, start_action="none", esp="default",
+                 ike="default"):
         self.host, self.start_action = host, start_action
         with open(f"{host.dir}/swanctl/swanctl.conf", "w") as file:
             file.write(SWANCTL_CONF.format(
                 local=local, remote=remote, local_id=local_id or local,
                 remote_id=remote_id or remote, local_ts=local_ts, remote_ts=remote_ts, psk=psk,
-                start_action=start_action, esp=esp))
+                start_action=start_action, esp=esp, ike=ike))
         with open(f"{host.dir}/strongswan.conf", "w") as file:
             file.write(STRONGSWAN_CONF)
 

@@ -10,7 +10,7 @@
 
 enum {
 	SHORT_PSK = 16, /* octets; below that a guess is within reach */
-	GOOD_PPK = 32 /* RFC 8784 6: 256 bits, against quantum computers */
+	GOOD_PPK = 32 /* RFC 8784: 256 bits, against quantum computers */
 };
 
 /* ---- vip --------------------------------------------------------------------- */
@@ -140,7 +140,7 @@ static void load_psk(struct draft *d, const struct word *path, struct secret *ou
 			path->text, SHORT_PSK);
 }
 
-/* ppk id "NAME" file "PATH": RFC 8784 5.1.1, an identifier of type PPK_ID_FIXED. */
+/* ppk id "NAME" file "PATH": RFC 8784, an identifier of type PPK_ID_FIXED. */
 static void read_ppk(struct draft *d, const struct stmt *s, struct args *a, void *into)
 {
 	struct config_ppk *ppk = &((struct draft_secret *)into)->ppk;

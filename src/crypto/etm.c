@@ -1,7 +1,7 @@
 /* crypto/etm.c - AES-CBC and HMAC-SHA2 over OpenSSL EVP.
  *
  * Obeys RFC 3602 2.3 and 3 (CBC; an IV that cannot be predicted), RFC 4868 2.1 (key lengths,
- * truncation), RFC 4303 3.3.2.1 and 3.4.4.1 (integrity is judged first). The IV is the
+ * truncation), RFC 4303 3.4.4.1 (integrity is judged first). The IV is the
  * caller's number, encrypted with the cipher's own key: the first of the two ways of
  * NIST SP 800-38A appendix C. So no random source is needed, and two numbers never make one
  * IV. Padding, and that a number is never used twice, is the caller's matter.

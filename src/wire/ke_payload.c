@@ -6,13 +6,16 @@
 
 #include <assert.h>
 
+#include "base/iana.h"
+
+/* libreswan 4 confirms that there is no key exchange (group NONE) with a payload for it. */
 enum wire_err ke_payload_read(struct reader body, struct wire_ke *out)
 {
 	uint16_t group = rd_u16(&body);
 	rd_skip(&body, 2);
 	struct span public = rd_rest(&body);
 
-	if (!rd_ok(&body) || public.len == 0)
+	if (!rd_ok(&body) || (public.len == 0 && group != KE_NONE))
 		return WIRE_MALFORMED;
 	*out = (struct wire_ke){.group = group, .public = public};
 	return WIRE_OK;

@@ -43,6 +43,8 @@ static void ke_round_trips(void **state)
 	unit_assert_span_equal(got.public, ke.public);
 	assert_int_equal(ke_payload_read(over("001f 0000"), &got), WIRE_MALFORMED);
 	assert_int_equal(ke_payload_read(over("001f 00"), &got), WIRE_MALFORMED);
+	assert_int_equal(ke_payload_read(over("0000 0000"), &got), WIRE_OK);
+	assert_int_equal(got.group, KE_NONE);
 }
 
 static void nonce_is_16_to_256_octets(void **state)

@@ -123,18 +123,37 @@ static bool derive(struct ike_engine *e, const struct ike_sa *sa, struct ike_sa 
 	return ok;
 }
 
+/* The new SA's PRF expands the keys (RFC 7296 2.18), but strongSwan takes the old one's. Where
+ * it stays the same both are right: so it does with those who are not vipsec. */
+static void with_same_prf(const struct ike_sa *sa, struct ike_proposals *out)
+{
+	const struct ike_proposals *all = &sa->conn->proposals;
+
+	*out = *all;
+	if (sa->peer_is_vipsec)
+		return;
+	out->n_ike = 0;
+	for (unsigned i = 0; i < all->n_ike; i++)
+		if (all->ike[i].prf == sa->suite.prf)
+			out->ike[out->n_ike++] = all->ike[i];
+	if (out->n_ike == 0)
+		*out = *all;
+}
+
 /* ---- initiator */
 
 enum task_begun ike_begin_rekey_ike(
 	struct ike_engine *e, struct ike_sa *sa, struct task *t)
 {
 	struct wire_sa offer = {.n = 0};
+	struct ike_proposals ours;
 
 	if (sa->rival || !ike_task_kex(e, t, sa->suite.ke))
 		return TASK_POINTLESS;
 	t->spi = ike_sa_draw_spi(e);
 	nonce_draw(&t->nonce, &e->entropy);
-	ike_suites_offer(&sa->conn->proposals, t->spi, &offer);
+	with_same_prf(sa, &ours);
+	ike_suites_offer(&ours, t->spi, &offer);
 	struct message m = ike_request_begin(e, sa, CREATE_CHILD_SA);
 	write_message(&m, &offer, t->kex, &t->nonce);
 	ike_request_send(e, sa, &m, CREATE_CHILD_SA, false);
@@ -260,8 +279,13 @@ static bool may_be_rekeyed(struct exchange *x)
 static bool agree(struct exchange *x, const struct rekey_message *q, struct ike_sa *heir,
 	struct wire_sa *answer)
 {
-	if (!ike_suites_choose(&x->sa->conn->proposals, &q->sa, q->ke.group,
-		    heir->own_spi, &heir->suite, &heir->spi_i, answer)) {
+	struct ike_proposals same;
+
+	with_same_prf(x->sa, &same);
+	if (!ike_suites_choose(&same, &q->sa, q->ke.group, heir->own_spi, &heir->suite,
+		    &heir->spi_i, answer) &&
+		!ike_suites_choose(&x->sa->conn->proposals, &q->sa, q->ke.group,
+			heir->own_spi, &heir->suite, &heir->spi_i, answer)) {
 		ike_note(x->e, x->from, x->sa->id,
 			"NO_PROPOSAL_CHOSEN: the peer rekeys the IKE SA with none of our "
 			"proposals: compare the algorithms on both sides");

@@ -703,6 +703,33 @@ static void another_group_and_prf_for_the_new_ike_sa(void **state)
 	lab_free(lab);
 }
 
+/* Others do not agree on whose PRF expands the keys: it stays, whoever asks, and whatever
+ * either side would like better. */
+static void the_prf_stays_with_other_makes(void **state)
+{
+	(void)state;
+	for (int by = A; by <= B; by++) {
+		struct lab *lab = lab_new(34);
+		uint32_t old = lab_up(lab);
+
+		for (int s = A; s <= B; s++) {
+			struct ike_sa *sa = lab_sa(lab, (enum lab_side_name)s);
+			struct ike_proposals *p = &sa->conn->proposals;
+
+			p->ike[1] = p->ike[0];
+			p->ike[0].prf = PRF_SHA384;
+			p->n_ike = 2;
+			sa->peer_is_vipsec = s == by; /* who asks offers all */
+		}
+		assert_int_equal(
+			ike_rekey(lab->side[by].engine, lab->now_ms, old), IKE_OK);
+		lab_run(lab, 20000);
+		assert_ike_rekeyed(lab, (enum lab_side_name)by, old);
+		assert_int_equal(lab_sa(lab, A)->suite.prf, PRF_SHA256);
+		lab_free(lab);
+	}
+}
+
 static void rekeying_the_ike_sa_that_is_refused(void **state)
 {
 	struct lab *lab = lab_new(33);
@@ -791,6 +818,7 @@ int main(void)
 		cmocka_unit_test(either_side_rekeys_the_ike_sa),
 		cmocka_unit_test(the_new_ike_sa_does_all_that_the_old_one_did),
 		cmocka_unit_test(another_group_and_prf_for_the_new_ike_sa),
+		cmocka_unit_test(the_prf_stays_with_other_makes),
 		cmocka_unit_test(rekeying_the_ike_sa_that_is_refused),
 		cmocka_unit_test(the_end_overtakes_rekeying),
 		cmocka_unit_test(behind_a_nat),

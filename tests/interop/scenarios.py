@@ -126,10 +126,14 @@ def rekey(end, what):
 
 
 def delete(end):
+    """None of the SAs is left at either end. (One that has called may call anew at once.)"""
     def run(talk):
         talk.establish()
+        old = talk.both()
         getattr(talk, end).terminate(talk.connection)
-        talk.until(talk.none, "no SA at either end")
+        talk.until(lambda: not any(was & now for before, after in zip(old, talk.both())
+                                   for was, now in zip(before, after)),
+                   "the SAs to be gone at both ends")
     return run
 
 

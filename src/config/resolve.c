@@ -138,7 +138,10 @@ static void resolve_auth(struct draft *d, const struct draft_rule *from,
 		resolve_secret(d, auth, &from->secrets[k]);
 	if (auth->own == PROOF_CERT)
 		resolve_own(d, auth, &from->identities[k]);
-	if (auth->peer == PROOF_CERT)
+	/* A name that is missing for both is told once. */
+	bool told = auth->own == PROOF_CERT && auth->identity_name[0] == '\0' &&
+		    strcmp(from->identities[k].text, from->trusts[k].text) == 0;
+	if (auth->peer == PROOF_CERT && !told)
 		resolve_trust(d, auth, &from->trusts[k]);
 }
 

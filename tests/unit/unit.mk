@@ -105,6 +105,11 @@ tests_unit_test_config_golden_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DEXAMPLES='"$(abs_top_srcdir)/docs"'
 tests_unit_test_config_golden_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_config_identity
+tests_unit_test_config_identity_SOURCES = tests/unit/test_config_identity.c \
+	tests/unit/pki_lab.c
+tests_unit_test_config_identity_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_config_parse
 tests_unit_test_config_parse_SOURCES = tests/unit/test_config_parse.c
 tests_unit_test_config_parse_LDADD = $(unit_ldadd)

@@ -108,10 +108,17 @@ static struct known *make_room(struct revocations *r)
 	return oldest;
 }
 
+static bool lately(int64_t then_s, int64_t now_s)
+{
+	return then_s != 0 && then_s <= now_s && now_s - then_s < AGAIN_AFTER_S;
+}
+
+/* What came and says nothing of use is not fetched again and again, either. */
 static bool failed_lately(const struct known *k, int64_t now_s)
 {
-	return k->failed_s != 0 && k->failed_s <= now_s &&
-	       now_s - k->failed_s < AGAIN_AFTER_S;
+	bool useless = k->id == 0 && (k->crl || k->ocsp) && lately(k->asked_s, now_s);
+
+	return useless || lately(k->failed_s, now_s);
 }
 
 uint32_t revocations_begin(

@@ -397,6 +397,9 @@ static void a_fetched_crl_revokes(void **state)
 	assert_int_equal(ask(&w), TRUST_BELIEVED);
 	assert_true(revocations_learn(w.revocations, begin(&w), forged, w.now_s));
 	assert_int_equal(ask(&w), TRUST_BELIEVED); /* not its issuer's: says nothing */
+	assert_int_equal(w.answer.n_wishes, 0); /* and is not asked for again at once */
+	w.now_s += 61;
+	assert_int_equal(ask(&w), TRUST_BELIEVED);
 	assert_true(revocations_learn(w.revocations, begin(&w), crl, w.now_s));
 	assert_refused(&w, "revoked");
 	pki_octets_free(crl);

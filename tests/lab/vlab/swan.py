@@ -45,6 +45,15 @@ STRONGSWAN_CONF = f"""charon-systemd {{
 }}
 """
 
+PPK_CONF = """		ppk_id = {id}
+		ppk_required = yes
+"""
+PPK_SECRET = """	ppk-lab {{
+		id-1 = {id}
+		secret = "{key}"
+	}}
+"""
+
 SWANCTL_CONF = """connections {{
 	vip {{
 		version = 2
@@ -52,7 +61,7 @@ SWANCTL_CONF = """connections {{
 		remote_addrs = {remote}
 		encap = yes
 		proposals = {ike}
-		local {{
+{ppk}		local {{
 			auth = psk
 			id = {local_id}
 		}}
@@ -72,7 +81,7 @@ SWANCTL_CONF = """connections {{
 	}}
 }}
 secrets {{
-	ike-lab {{
+{ppk_secret}	ike-lab {{
 		secret = "{psk}"
 	}}
 }}
@@ -90,13 +99,15 @@ class StrongSwan:
 
     def __init__(self, host, local, remote, local_ts, remote_ts, psk, local_id=None,
                  remote_id=None, start_action="none", esp="default",
-                 ike="default"):
+                 ike="default", ppk=None):
         self.host, self.start_action = host, start_action
         with open(f"{host.dir}/swanctl/swanctl.conf", "w") as file:
             file.write(SWANCTL_CONF.format(
                 local=local, remote=remote, local_id=local_id or local,
                 remote_id=remote_id or remote, local_ts=local_ts, remote_ts=remote_ts, psk=psk,
-                start_action=start_action, esp=esp, ike=ike))
+                start_action=start_action, esp=esp, ike=ike,
+                ppk=PPK_CONF.format(id=ppk[0]) if ppk else "",
+                ppk_secret=PPK_SECRET.format(id=ppk[0], key=ppk[1]) if ppk else ""))
         with open(f"{host.dir}/strongswan.conf", "w") as file:
             file.write(STRONGSWAN_CONF)
 

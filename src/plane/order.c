@@ -4,6 +4,7 @@
 #include "plane/order.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@ struct order_queue {
 	pthread_mutex_t lock;
 	struct list waiting;
 	int fd;
+	atomic_bool some;
 };
 
 struct order_queue *order_queue_new(void)
@@ -74,9 +76,15 @@ void order_give(struct order_queue *q, struct order *o)
 
 	pthread_mutex_lock(&q->lock);
 	list_add(&q->waiting, &o->link);
+	atomic_store_explicit(&q->some, true, memory_order_release);
 	pthread_mutex_unlock(&q->lock);
 	ssize_t n = write(q->fd, &one, sizeof(one));
 	(void)n; /* a full counter is raised already */
+}
+
+bool order_waits(const struct order_queue *q)
+{
+	return atomic_load_explicit(&q->some, memory_order_acquire);
 }
 
 void order_take_all(struct order_queue *q, struct list *out)
@@ -87,6 +95,7 @@ void order_take_all(struct order_queue *q, struct list *out)
 
 	(void)n;
 	pthread_mutex_lock(&q->lock);
+	atomic_store_explicit(&q->some, false, memory_order_relaxed);
 	list_each_safe(item, &q->waiting)
 	{
 		list_del(item);

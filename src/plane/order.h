@@ -62,6 +62,7 @@ int order_queue_fd(const struct order_queue *q);
 struct order *order_new(enum order_kind kind);
 void order_free(struct order *o); /* and what it still owns */
 void order_give(struct order_queue *q, struct order *o); /* takes it over */
+bool order_waits(const struct order_queue *q); /* without a lock */
 /* Moves all that waits to the end of out. */
 void order_take_all(struct order_queue *q, struct list *out);
 

@@ -16,6 +16,8 @@
 #include "os/sockaddr.h"
 #include "plane/batch.h"
 #include "plane/deliver.h"
+#include "plane/listening.h"
+#include "plane/obey.h"
 #include "plane/reporting.h"
 #include "plane/size_errors.h"
 #include "routing/device.h"
@@ -156,6 +158,14 @@ void path_from_network(struct data *d, struct local_socket *s, uint64_t now_ms)
 
 	if (n < 0 && errno != EAGAIN)
 		size_errors_of_socket(d, s, now_ms);
+	/* RFC 7296 2.8: a packet on a new SA may be here at once after our answer to its
+	 * making has left, and the order to receive on it was given before that. */
+	if (order_waits(d->orders)) {
+		obey_orders(d);
+		path_release(d, now_ms);
+		if (!listening_has(d, s))
+			return;
+	}
 	b->packets.n = 0;
 	for (int i = 0; i < n; i++)
 		if (take(d, s, (unsigned)i, &b->packets.at[b->packets.n]))

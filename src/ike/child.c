@@ -217,6 +217,15 @@ bool ike_child_is_shared(
 	return has_answer(c->sa, c->born_in) || e->now_ms - since_ms >= silent_ms;
 }
 
+/* The first child comes with the IKE SA, and whoever has that has both. */
+bool ike_peer_has_child(const struct ike_engine *e, uint32_t child)
+{
+	const struct child *c = ike_child_by_id(e, child);
+
+	return !c || ike_child_is_shared(e, c, SHARED_SURELY_MS) ||
+	       (c == ike_child_first(c->sa) && !c->sa->is_heir && c->sa->confirmed);
+}
+
 void ike_children_due(struct ike_engine *e, struct ike_sa *sa)
 {
 	list_each_safe(item, &sa->children)

@@ -305,8 +305,10 @@ static void note_same(
 	if (ours && x->sa->peer_is_vipsec && t->rival == 0 &&
 		ours->is.rule == c->is.rule &&
 		ike_selectors_overlap(&ours->is.local_ts, &ours->is.remote_ts,
-			&c->is.local_ts, &c->is.remote_ts))
+			&c->is.local_ts, &c->is.remote_ts)) {
+		x->e->counters.crossed_further++;
 		ike_collision_note(t, c, lower);
+	}
 }
 
 static void make(struct exchange *x, const struct child_message *q, struct ike_conn *conn)

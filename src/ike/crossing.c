@@ -14,6 +14,8 @@
  * - Of two confirmed ones: between two vipsec nodes, and if they came up within 10 s, the
  *   one with the lowest of the four nonces goes. Its initiator deletes it; the other side
  *   only if that does not happen. Otherwise the older goes, after 5 s without traffic.
+ * - A loser that carries more than the winner (children of other rules) waits a few seconds
+ *   for whoever called to ask for those in the newer one.
  * - The winner must be alive: nobody goes for one that has not been heard since the other
  *   came up. It is probed; if it is dead, the other stays.
  * - A peer that calls again when its duplicate was deleted keeps its duplicate.
@@ -30,6 +32,8 @@ enum {
 	END_THEIRS_MS = 6000, /* the responder, if the initiator has not */
 	UNUSED_MS = 5000, /* with other peers */
 	INSISTS_MS = 60000, /* a new call so soon after a Delete insists */
+	COVER_LOOK_MS = 500,
+	COVER_LOOKS = 10,
 	UNCONFIRMED_MS = 30000, /* the peer has given up proving by then */
 	GOODBYE_WAIT_MS = 2000
 };
@@ -195,9 +199,10 @@ static bool both_vipsec(const struct ike_sa *a, const struct ike_sa *b)
 /* Which of the two is used. */
 static struct ike_sa *better(struct ike_sa *a, struct ike_sa *b)
 {
-	struct ike_sa *newer = a->established_ms > b->established_ms ? a : b;
+	/* One that has just been rekeyed is as old as before. */
+	struct ike_sa *newer = a->proved_ms > b->proved_ms ? a : b;
 	struct ike_sa *older = newer == a ? b : a;
-	bool crossed = newer->established_ms - older->established_ms < CROSSED_MS;
+	bool crossed = newer->proved_ms - older->proved_ms < CROSSED_MS;
 
 	if (a->confirmed != b->confirmed)
 		return a->confirmed ? a : b;
@@ -356,6 +361,32 @@ static struct ike_sa *find_winner(const struct ike_sa *loser)
 	return NULL;
 }
 
+static bool is_carried_elsewhere(const struct ike_sa *sa, const struct traffic *t)
+{
+	list_each(item, &sa->pair->members)
+	{
+		const struct ike_sa *other = kin_of(item);
+
+		if (other != sa && stands(other) && !other->replaced && carries(other, t))
+			return true;
+	}
+	return false;
+}
+
+/* RFC 7296 2.8.3: the new IKE SA has new children before the old one goes. */
+static bool is_covered(const struct ike_sa *loser)
+{
+	list_each(item, &loser->children)
+	{
+		const struct child *c = list_entry(item, struct child, link);
+		const struct traffic has = traffic_of(c);
+
+		if (c->known && !is_carried_elsewhere(loser, &has))
+			return false;
+	}
+	return true;
+}
+
 void ike_crossing_due(struct ike_engine *e, struct ike_sa *sa)
 {
 	struct crossing *c = &sa->crossing;
@@ -373,6 +404,12 @@ void ike_crossing_due(struct ike_engine *e, struct ike_sa *sa)
 	if (is_doubtful(winner, sa)) {
 		ike_probe_now(e, winner);
 		c->due_ms = e->now_ms + END_OURS_MS;
+		ike_timer_update(e, sa);
+		return;
+	}
+	if (!is_covered(sa) && c->looks < COVER_LOOKS) {
+		c->looks++;
+		c->due_ms = e->now_ms + COVER_LOOK_MS;
 		ike_timer_update(e, sa);
 		return;
 	}

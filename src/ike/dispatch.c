@@ -56,6 +56,8 @@ static void set_state(struct ike_engine *e, struct ike_sa *sa, enum ike_state st
 	if (state == STATE_UP) {
 		e->n_established++;
 		sa->established_ms = e->now_ms;
+		if (!sa->is_heir)
+			sa->proved_ms = e->now_ms;
 		sa->expire_ms = IKE_NEVER;
 	}
 	if (state == STATE_REKEYED)

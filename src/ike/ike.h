@@ -319,6 +319,9 @@ enum ike_err ike_create_child(struct ike_engine *e, uint64_t now_ms, uint32_t id
  * old one. Nothing happens if it is being replaced already. */
 enum ike_err ike_rekey_child(
 	struct ike_engine *e, uint64_t now_ms, uint32_t child) IKE_CHECKED;
+/* As responder we do not hear at once that the peer has our answer, and so the child. True:
+ * it has, or should have by now. */
+bool ike_peer_has_child(const struct ike_engine *e, uint32_t child);
 /* child_down() comes with the peer's answer. */
 enum ike_err ike_delete_child(
 	struct ike_engine *e, uint64_t now_ms, uint32_t child) IKE_CHECKED;
@@ -352,6 +355,10 @@ struct ike_counters {
 		forged, cookies_sent, half_open_refused, retransmits, init_requests,
 		established, unsupported_version, wrong_state, fragments,
 		fragments_refused;
+	/* CREATE_CHILD_SA: what was rekeyed by us; where both sides' exchanges crossed; and
+	 * what we answered so (RFC 7296 2.25). */
+	uint64_t rekeyed_children, rekeyed_ikes, crossed_children, crossed_ikes,
+		crossed_further, said_temporary_failure, said_child_not_found;
 };
 void ike_counters(const struct ike_engine *e, struct ike_counters *out);
 

@@ -62,6 +62,7 @@ void ike_reply_begin(struct exchange *x)
 
 void ike_reply_notify(struct exchange *x, uint16_t type, struct span data)
 {
+	x->e->counters.said_temporary_failure += type == N_TEMPORARY_FAILURE;
 	ike_notify_write(&x->out, type, data);
 }
 

@@ -64,6 +64,7 @@ void ike_child_rekeyed(struct ike_engine *e, struct ike_sa *sa, struct task *t,
 	struct child *old = ike_child_by_id(e, fresh->is.replaces);
 	struct child *rival = ike_child_by_id(e, t->rival);
 
+	e->counters.rekeyed_children += t->kind == TASK_REKEY_CHILD;
 	fresh->is.receive_only = ike_collision_lost(e, t, lower);
 	ike_child_up(e, fresh);
 	if (fresh->is.receive_only) {
@@ -75,8 +76,11 @@ void ike_child_rekeyed(struct ike_engine *e, struct ike_sa *sa, struct task *t,
 			ike_child_shared(old);
 			delete_now(e, sa, old);
 		}
-		/* Whoever asks twice for a further child may not have noticed. */
 		if (rival && t->kind == TASK_REKEY_CHILD)
+			ike_child_replaced(e, rival);
+		/* Who has made a further child need not have noticed that we asked, too:
+		 * our request may have come long after its own was answered. */
+		if (rival && t->kind == TASK_CREATE_CHILD && rival->state == CHILD_UP)
 			ike_child_replaced(e, rival);
 	}
 }
@@ -149,6 +153,7 @@ static bool may_be_rekeyed(struct exchange *x, const struct child *old, uint32_t
 	if (!old && is_making(x->sa))
 		return refuse(x, N_TEMPORARY_FAILURE);
 	if (!old) {
+		x->e->counters.said_child_not_found++;
 		ike_notify_write_esp(&x->out, N_CHILD_SA_NOT_FOUND, spi);
 		return false;
 	}
@@ -184,10 +189,12 @@ static void replace(struct exchange *x, struct child *old, const struct child_me
 	if (!ike_child_answer(x, q, c, &lower))
 		return;
 	ike_child_up(x->e, c);
-	if (t)
+	if (t) {
+		x->e->counters.crossed_children++;
 		ike_collision_note(t, c, &lower);
-	else
+	} else {
 		ike_child_replaced(x->e, old);
+	}
 }
 
 enum ike_verdict ike_on_rekey_child_request(struct exchange *x)

@@ -202,6 +202,7 @@ enum ike_verdict ike_on_rekey_ike_response(struct exchange *x)
 		return VERDICT_DELETE;
 	}
 	bool lost = ike_collision_lost_ike(sa, heir);
+	x->e->counters.rekeyed_ikes++;
 	ike_task_done(x->e, sa);
 	live(x->e, heir);
 	if (lost) {
@@ -335,6 +336,7 @@ enum ike_verdict ike_on_rekey_ike_request(struct exchange *x)
 	}
 	live(x->e, heir);
 	if (sa->task) {
+		x->e->counters.crossed_ikes++;
 		sa->rival = heir;
 		heir->predecessor = sa;
 		return VERDICT_STAY;

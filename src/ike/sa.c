@@ -81,6 +81,7 @@ struct ike_sa *ike_sa_new_heir(
 	ike_conn_keep(sa->conn);
 	sa->claimed = old->claimed;
 	sa->last_in_ms = old->last_in_ms;
+	sa->proved_ms = old->proved_ms;
 	sa->natd = old->natd;
 	sa->nat_local = old->nat_local;
 	sa->nat_remote = old->nat_remote;

@@ -55,6 +55,7 @@ struct outgoing {
 
 struct crossing {
 	bool keep; /* the peer insists on its duplicate */
+	uint8_t looks; /* how often it has waited for its other children to be moved */
 	bool unused_only; /* a loser is deleted only when it is unused */
 	uint64_t due_ms; /* when a loser is deleted; IKE_NEVER */
 	uint64_t used_ms; /* its last traffic */
@@ -105,6 +106,7 @@ struct ike_sa {
 	struct identity claimed; /* responder: IDi, believed or not */
 	uint64_t created_ms, established_ms, last_in_ms;
 	uint64_t answered_ms; /* a request, or one that came again */
+	uint64_t proved_ms; /* when both proved who they are: rekeying keeps it */
 	uint64_t expire_ms; /* what it means depends on the state: rules.c */
 
 	/* IKE_SA_INIT */

@@ -186,6 +186,15 @@ void child_up(struct node *n, const struct ike_child *sa)
 	idle_touch(n, s);
 	overlap_displace(n, c);
 	tell_up(n, c);
+	sibling_move(n, c);
+}
+
+/* Of two, the plane sends on the one that it was told of last. */
+static void send_on(struct node *n, const struct child_sa *c)
+{
+	struct effect *f = effects_add(n->out, FX_SA_ACTIVATE, c->sa.path.scope);
+
+	f->u.id = c->sa.id;
 }
 
 void child_activate(struct node *n, struct child_sa *c)
@@ -194,25 +203,29 @@ void child_activate(struct node *n, struct child_sa *c)
 		return;
 	c->active = true;
 	c->activate_ms = 0;
-	struct effect *f = effects_add(n->out, FX_SA_ACTIVATE, c->sa.path.scope);
-	f->u.id = c->sa.id;
+	send_on(n, c);
 }
 
 /* With the SA that carried the peer's traffic gone (its Delete has come, or the peer has
- * restarted, or INITIAL_CONTACT says that it holds no other) there is nothing to wait for. */
-static void activate_heir(struct node *n, const struct peer *p)
+ * restarted, or INITIAL_CONTACT says that it holds no other) there is nothing to wait for.
+ * Who deletes one that it has rekeyed has the new one; it may not have another yet. */
+static void activate_heir(struct node *n, const struct peer *p, uint32_t gone)
 {
-	struct child_sa *heir = NULL;
+	struct child_sa *heir = NULL, *active = NULL;
 
 	list_each(item, &p->children)
 	{
 		struct child_sa *c = list_entry(item, struct child_sa, of_peer);
-		if (c->active && !c->down)
-			return;
-		if (child_lives(c) && !c->sa.receive_only)
+		if (!child_lives(c) || c->sa.receive_only)
+			continue;
+		if (c->active)
+			active = c;
+		if (!heir || heir->sa.replaces != gone)
 			heir = c;
 	}
-	if (heir)
+	if (active)
+		send_on(n, active);
+	else if (heir)
 		child_activate(n, heir);
 }
 
@@ -273,16 +286,25 @@ static void after_end(
 	p->moved = replaced && !p->fixed;
 }
 
-/* Rekeyed: the peer may send on it until it has the new one. */
-static bool has_successor(const struct child_sa *c)
+/* What the peer may send on until it has the new one, or hears that this one goes: one that
+ * is rekeyed, one of two in an IKE SA, and what is in an IKE SA that lost to another. After
+ * INITIAL_CONTACT nothing comes any more. */
+static bool has_successor(const struct node *n, const struct child_sa *c)
 {
+	const struct child_sa *newest = peer_child(c->peer);
+	struct ike_info info;
+
 	list_each(item, &c->peer->children)
 	{
 		const struct child_sa *o = list_entry(item, struct child_sa, of_peer);
 		if (o->sa.replaces == c->sa.id)
 			return true;
 	}
-	return c->sa.receive_only;
+	if (c->sa.receive_only)
+		return true;
+	return newest &&
+	       (newest->session == c->session ||
+		       (ike_view(n->ike, c->session->ike, &info) && info.replaced));
 }
 
 void child_down(struct node *n, uint32_t id, enum ike_close why)
@@ -296,14 +318,15 @@ void child_down(struct node *n, uint32_t id, enum ike_close why)
 	bool ending = c->session->end != END_NONE;
 	c->down = true;
 	c->active = false;
-	activate_heir(n, p);
+	activate_heir(n, p, id);
 	if (ending) { /* closed() will say what follows from it */
 		delete_from_plane(n, c);
 		return;
 	}
-	bool rekeyed = why == IKE_CLOSE_REPLACED && has_successor(c);
+	bool wanes = (why == IKE_CLOSE_REPLACED || why == IKE_CLOSE_DELETED_BY_PEER) &&
+		     has_successor(n, c);
 	unlink_child(c);
-	if (rekeyed) {
+	if (wanes) {
 		c->activate_ms = n->now_ms + GRACE_MS;
 		c->session = NULL;
 		c->peer = NULL;

@@ -138,7 +138,8 @@ static bool ask(struct node *n, struct peer *p, const struct ike_conn *c)
 	struct session *s =
 		p->alone || (p->want & WANT_RENEW) ? NULL : sibling_session(n, p);
 
-	if (!s || ike_create_child(n->ike, n->now_ms, s->ike, c, &p->ask) != IKE_OK)
+	if (!s || sibling_has_child_in(p, s) ||
+		ike_create_child(n->ike, n->now_ms, s->ike, c, &p->ask) != IKE_OK)
 		return false;
 	p->ask_ike = s->ike;
 	map_put(n->by_ask, id_span(&p->ask), p);
@@ -193,7 +194,10 @@ static void call(struct node *n, struct peer *p)
 	unqueue(n, p);
 	p->followed = false;
 	p->called_ms = n->now_ms;
-	if (ask(n, p, &c)) {
+	bool asked = ask(n, p, &c), moves = p->want & WANT_MOVE;
+	p->want &= ~(unsigned)WANT_MOVE;
+	/* If it cannot be moved, it goes with its IKE SA, and is called then. */
+	if (asked || (moves && peer_child(p))) {
 		secret_wipe(&c.psk);
 		return;
 	}
@@ -269,6 +273,14 @@ void dial_renew(struct node *n, struct peer *p)
 	if (p->call != 0 || p->ask != 0 || (p->want & WANT_RENEW) || !peer_callable(p))
 		return;
 	p->want |= WANT_RENEW;
+	dial_now(n, p);
+}
+
+void dial_move(struct node *n, struct peer *p)
+{
+	if (p->call != 0 || p->ask != 0 || (p->want & WANT_MOVE))
+		return;
+	p->want |= WANT_MOVE;
 	dial_now(n, p);
 }
 
@@ -387,7 +399,8 @@ static bool next_method(const struct node *n, struct peer *p)
 
 void dial_failed(struct node *n, struct peer *p, const struct ike_failure *why)
 {
-	p->want &= ~(unsigned)WANT_RENEW; /* the old one's end will have it begun anew */
+	p->want &= ~(unsigned)(WANT_RENEW |
+			       WANT_MOVE); /* the old one's end will have it begun anew */
 	if (p->call != 0 || p->ask != 0 || peer_child(p))
 		return;
 	/* While we called here, it came back from another port: nobody failed. */
@@ -454,7 +467,8 @@ void dial_settle(struct node *n)
 	while (!list_empty(&n->queue) && count < IN_FLIGHT_MAX) {
 		struct peer *p = list_entry(n->queue.next, struct peer, waits);
 		list_del(&p->waits);
-		if (!may_call(n, p) || (peer_child(p) && !(p->want & WANT_RENEW)))
+		if (!may_call(n, p) ||
+			(peer_child(p) && !(p->want & (WANT_RENEW | WANT_MOVE))))
 			continue;
 		if (peer_is_elsewhere(p)) {
 			forget(n, p);

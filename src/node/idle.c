@@ -23,6 +23,7 @@ enum {
 	REPLACED_PERIOD_MS = 1000, /* a crossing loser goes after 5 s without use */
 	LAST_LOOK_MS = 50,
 	PROBES_MIN = 3,
+	CONFIRM_LOOK_MS = 100,
 	KEEPALIVE_EVERY_MS = 20000,
 	UNUSED_LOOK_MS = 10000 /* at one whose time to rekey has come */
 };
@@ -253,6 +254,15 @@ static enum session_end judge_child(const struct node *n, const struct child_sa 
 	return END_NONE;
 }
 
+/* While another one carries the traffic: the answer that made this one may be lost. */
+static void activate_later(struct node *n, struct child_sa *c)
+{
+	if (!ike_peer_has_child(n->ike, c->sa.id))
+		c->activate_ms = n->now_ms + CONFIRM_LOOK_MS;
+	else
+		child_activate(n, c);
+}
+
 /* True: the session is going. */
 static bool judge_children(struct node *n, struct session *s)
 {
@@ -265,7 +275,7 @@ static bool judge_children(struct node *n, struct session *s)
 			continue;
 		enum session_end end = judge_child(n, c);
 		if (c->activate_ms != 0 && c->activate_ms <= n->now_ms)
-			child_activate(n, c);
+			activate_later(n, c);
 		if (c->activate_ms != 0)
 			again(n, s, c->activate_ms);
 		if (end != END_NONE)

@@ -26,7 +26,8 @@ enum {
 	WANT_TRAFFIC = 1, /* packets wait */
 	WANT_LOST = 2, /* its SA was lost: call again by ourselves, for a day */
 	WANT_ORDER = 4, /* `vipsec up` */
-	WANT_RENEW = 8 /* an IKE SA beside the one that it has: reauthentication */
+	WANT_RENEW = 8, /* an IKE SA beside the one that it has: reauthentication */
+	WANT_MOVE = 16 /* a child in the newer IKE SA, beside the one in the older */
 };
 
 struct peer {
@@ -153,6 +154,7 @@ void dial_want(struct node *n, struct peer *p, unsigned why);
 void dial_want_soon(struct node *n, struct peer *p, unsigned why);
 void dial_now(struct node *n, struct peer *p); /* into the queue */
 void dial_renew(struct node *n, struct peer *p); /* make before break */
+void dial_move(struct node *n, struct peer *p); /* a child in the newer IKE SA */
 /* The IKE SA in which children were asked for goes on as another one; or has ended. */
 void asks_follow(struct node *n, uint32_t old_ike, uint32_t ike);
 void asks_fail(struct node *n, uint32_t ike);
@@ -181,6 +183,10 @@ struct identity sibling_remote_id(const struct node *n, const struct peer *p);
 uint64_t sibling_wait_ms(const struct node *n, const struct peer *p);
 /* An IKE SA of the same identity pair, in which p's child can be asked for. NULL: none. */
 struct session *sibling_session(const struct node *n, const struct peer *p);
+bool sibling_has_child_in(const struct peer *p, const struct session *s);
+/* c is the first child of an IKE SA that replaces another, which we have called: what the
+ * other still carries is asked for here. */
+void sibling_move(struct node *n, const struct child_sa *c);
 bool sibling_exists(const struct node *n, const struct peer *p);
 /* The call of p is answered, or has ended: who waited for it is called. */
 void sibling_follow(struct node *n, const struct peer *p);

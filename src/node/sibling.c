@@ -146,6 +146,42 @@ struct session *sibling_session(const struct node *n, const struct peer *p)
 	return f.found;
 }
 
+bool sibling_has_child_in(const struct peer *p, const struct session *s)
+{
+	list_each(item, &p->children)
+	{
+		const struct child_sa *c = list_entry(item, struct child_sa, of_peer);
+		if (c->session == s && child_lives(c))
+			return true;
+	}
+	return false;
+}
+
+static void move_children(
+	struct node *n, const struct session *from, const struct session *to)
+{
+	list_each(item, &from->children)
+	{
+		struct child_sa *c = list_entry(item, struct child_sa, of_session);
+		if (child_lives(c) && !sibling_has_child_in(c->peer, to) &&
+			may_host(n, to, c->peer))
+			dial_move(n, c->peer);
+	}
+}
+
+/* RFC 7296 2.8.3: reauthentication makes new children, then deletes the old IKE SA. */
+void sibling_move(struct node *n, const struct child_sa *c)
+{
+	if (!c->session->initiator || c->sa.replaces != 0)
+		return;
+	list_each(item, &c->peer->children)
+	{
+		const struct child_sa *o = list_entry(item, struct child_sa, of_peer);
+		if (o->session != c->session && child_lives(o))
+			move_children(n, o->session, c->session);
+	}
+}
+
 /* ---- who is called first ------------------------------------------------------------------ */
 
 static void note_one(struct peer *q, void *ctx)

@@ -12,7 +12,8 @@ enum {
 	CALL_MS = 1000, /* said by a daemon that does not know its peer yet */
 	/* What a node may keep, as it counts itself: records, SAs, indices. */
 	KEPT_ANYHOW = 16,
-	KEPT_EACH = 6
+	KEPT_EACH = 6,
+	KEPT_EACH_REKEYED = 16
 };
 
 static bool take_worst(const struct peer_view *p, void *ctx)
@@ -97,7 +98,7 @@ static void check_count(struct sim *s, const struct machine *m, unsigned peers)
 	struct sum sum = {0};
 
 	node_each_ike(m->node, add_ike, &sum);
-	if (s->sc.child_ms != 0)
+	if (s->sc.child_ms != 0 || s->sc.rekeys != REKEYS_NONE)
 		return; /* one may be at its end just now */
 	if (sum.established != peers || sum.other != 0)
 		violation(s, "7: %s has %u IKE SAs and %u unfinished, for %u peers",
@@ -114,7 +115,8 @@ static void check_kept(struct sim *s, const struct machine *m)
 
 	node_each_ike(m->node, add_ike, &sum);
 	size_t kept = node_count_kept(m->node) - sum.half_open;
-	if (kept > KEPT_ANYHOW + KEPT_EACH * peers)
+	size_t each = s->sc.rekeys != REKEYS_NONE ? KEPT_EACH_REKEYED : KEPT_EACH;
+	if (kept > KEPT_ANYHOW + each * peers)
 		violation(
 			s, "8: %s keeps %zu things for %zu peers", m->name, kept, peers);
 }
@@ -131,6 +133,9 @@ static unsigned peers_of(const struct sim *s, const struct machine *m)
 void check_end(struct sim *s)
 {
 	size_t heap_max = 64 * s->n_machines;
+	bool renews = s->sc.child_ms != 0 || s->sc.rekeys != REKEYS_NONE;
+
+	rekeys_end(s);
 
 	for (unsigned i = 0; i < s->sc.n_peers; i++)
 		check_back(s, i);
@@ -143,7 +148,7 @@ void check_end(struct sim *s)
 		check_count(s, m, sim_is_node(s, m) ? peers_of(s, m) : 1);
 		check_kept(s, m);
 	}
-	if (s->sc.child_ms == 0 && s->net.init_ms + STILL_MS > s->world.now_ms)
+	if (!renews && s->net.init_ms + STILL_MS > s->world.now_ms)
 		violation(s, "7: somebody is still shaking hands");
 	if (s->world.n > heap_max)
 		violation(s, "8: %zu events are planned", s->world.n);

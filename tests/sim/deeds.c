@@ -162,6 +162,17 @@ static void do_order(struct sim *s, struct machine *m, struct order *o)
 		trace(s, "%s: order %d is too late", m->name, (int)fx->kind);
 }
 
+/* As the data thread does between reading packets and judging them: whoever sends on a
+ * new SA has heard of it after the order to receive on it was given. */
+void machine_orders_now(struct sim *s, struct machine *m)
+{
+	while (!list_empty(&m->orders)) {
+		struct order *o = list_entry(m->orders.next, struct order, link);
+		do_order(s, m, o);
+		order_free(o);
+	}
+}
+
 static void on_order(struct sim *s, struct action *a)
 {
 	struct machine *m = &s->machines[a->who];
@@ -331,6 +342,7 @@ static void do_one(struct sim *s, struct machine *m, struct effect *fx)
 		break;
 	case FX_EVENT:
 		do_event(s, m, fx);
+		rekeys_note(s, fx);
 		break;
 	case FX_REPLY:
 		trace(s, "%s: reply %d %s", m->name, fx->u.reply.code, fx->u.reply.text);

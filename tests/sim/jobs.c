@@ -105,6 +105,15 @@ static void print_summary(const struct jobs *j)
 	SAY(replays_tried);
 	SAY(spoofs_tried);
 	SAY(guarded);
+	SAY(rekeyed_children);
+	SAY(rekeyed_ikes);
+	SAY(crossed_children);
+	SAY(crossed_ikes);
+	SAY(crossed_further);
+	SAY(said_busy);
+	SAY(said_not_found);
+	SAY(judged);
+	SAY(lost_at_expiry);
 	SAY(recoveries);
 	SAY(recovery_max_ms);
 	printf("%llu passed, %llu failed, 0 skipped\n", (unsigned long long)j->passed,

@@ -154,6 +154,8 @@ static struct config *load_config(struct sim *s, const struct machine *m)
 		config_parse(m->name, span_text(m->config_text), &files, &report);
 
 	assert(c);
+	scenario_shorten(
+		&s->sc, sim_is_node(s, m) ? -1 : (int)(m->index - s->sc.n_nodes), c);
 	return c;
 }
 
@@ -239,6 +241,7 @@ void machine_daemon_kill(struct sim *s, struct machine *m)
 	if (!m->node)
 		return;
 	trace(s, "%s: the daemon is gone", m->name);
+	rekeys_count(s, m);
 	effects_clear(&m->fx);
 	node_free(m->node);
 	esp_dp_free(m->dp);

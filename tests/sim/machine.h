@@ -104,6 +104,7 @@ void machine_command(struct sim *s, struct machine *m, enum node_event_kind kind
 /* deeds.c */
 void machine_carry(struct sim *s, struct machine *m);
 void machine_orders_drop(struct machine *m);
+void machine_orders_now(struct sim *s, struct machine *m);
 void machine_notices(struct sim *s, struct machine *m);
 struct installed *machine_child_of(
 	struct machine *m, uint32_t spi, const struct addr *to);

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 enum { NAT_PORT_FIRST = 20000, LINGER_MIN_MS = 500, LINGER_MAX_MS = 6000 };
-enum { CROSSING_MS = 200, ASK_ANEW_MS = 5000 };
+enum { CROSSING_MS = 200, ASK_ANEW_MS = 5000, SPARED = 3 };
 
 void net_init(struct sim *s)
 {
@@ -212,6 +212,29 @@ static void deliver(struct sim *s, const struct packet *p, uint64_t in_ms)
 			.own = copy});
 }
 
+static unsigned peer_of(const struct sim *s, const struct packet *p)
+{
+	return (p->from >= s->sc.n_nodes ? p->from : p->to) - s->sc.n_nodes;
+}
+
+/* Not one after the other: there is time to ask again, but not for ever. */
+static bool falls(struct sim *s, const struct packet *p)
+{
+	struct net *n = &s->net;
+	uint8_t *spared = &n->spared[peer_of(s, p)];
+
+	if (n->rough == 0 || p->kind != WIRE_IKE)
+		return false;
+	if (*spared > 0) {
+		--*spared;
+		return false;
+	}
+	if (!chance(&n->dice, n->rough))
+		return false;
+	*spared = SPARED;
+	return true;
+}
+
 void net_send(struct sim *s, struct machine *from, struct packet *p)
 {
 	struct net *n = &s->net;
@@ -226,19 +249,20 @@ void net_send(struct sim *s, struct machine *from, struct packet *p)
 	if (routed && p->kind == WIRE_IKE)
 		note_call(s, p);
 	if (!routed || n->cut[p->from][p->to] || chance(&n->dice, n->loss) ||
-		narrow_stops(s, p)) {
+		falls(s, p) || narrow_stops(s, p)) {
 		s->counts.lost++;
 		free(p);
 		return;
 	}
 	deliver(s, p, roll_between(&n->dice, s->sc.delay_lo_ms, s->sc.delay_hi_ms));
-	if (chance(&n->dice, n->duplicate)) {
+	unsigned rough = p->kind == WIRE_IKE ? n->rough : 0;
+	if (chance(&n->dice, n->duplicate + rough)) {
 		s->counts.duplicated++;
 		deliver(s, p,
 			roll_between(
 				&n->dice, s->sc.delay_lo_ms, s->sc.delay_hi_ms + 20));
 	}
-	if (chance(&n->dice, n->linger)) {
+	if (chance(&n->dice, n->linger + rough)) {
 		s->counts.replays_tried++;
 		deliver(s, p, roll_between(&n->dice, LINGER_MIN_MS, LINGER_MAX_MS));
 	}

@@ -48,6 +48,8 @@ struct net {
 	uint16_t nat_port;
 	uint16_t mtu[PEERS_PER_RUN]; /* of the path to a peer; 0: 1500 */
 	unsigned loss, duplicate, linger; /* now; in 10000 */
+	unsigned rough; /* the same, of IKE alone: lost, doubled, late */
+	uint8_t spared[PEERS_PER_RUN]; /* so many of a peer's pass for certain */
 	uint64_t init_ms; /* the last IKE_SA_INIT request on the wire */
 	uint64_t called_ms[MACHINES_MAX][NODES_MAX][2]; /* peer, node, direction */
 };

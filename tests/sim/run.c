@@ -90,6 +90,7 @@ static void live(struct sim *s)
 		violation(s, "the cluster does not come back");
 	check_begin_quiet(s);
 	step_until(s, all_back, check_longest_ms(s));
+	rekeys_begin(s);
 	world_run(s, world_later(&s->world, AFTER_MS + s->sc.idle_ms + s->sc.quiet_ms));
 	if (!s->world.failed)
 		check_end(s);
@@ -103,6 +104,8 @@ void run_seed(uint64_t seed, enum sabotage sabotage, bool tracing, struct outcom
 	scenario_draw(&s->sc, seed, sabotage);
 	build(s);
 	live(s);
+	for (unsigned i = 0; i < s->n_machines; i++)
+		rekeys_count(s, &s->machines[i]);
 	*out = (struct outcome){.seed = seed,
 		.hash = s->world.hash,
 		.virtual_ms = s->world.now_ms,

@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { TEXT_MAX = 4096, MANY = 8 };
+enum { TEXT_MAX = 8192, MANY = 8 };
 
 /* ---- addresses -------------------------------------------------------------------------- */
 
@@ -95,6 +95,95 @@ static void draw_net(struct scenario *sc, struct stream *d)
 	sc->order_delay_ms = chance(d, 1000) ? roll(d, 20) : roll(d, 4);
 }
 
+/* Near to those of the other side, so that both often want it at once. */
+static uint64_t near(struct stream *d, uint64_t ms)
+{
+	return ms == 0 ? 0 : roll_between(d, ms * 85 / 100, ms * 115 / 100);
+}
+
+static void draw_ages(const struct scenario *sc, struct stream *d, struct ages *a)
+{
+	static const char *const pfs[] = {NULL, "no", "yes", "yes"};
+	bool steady = sc->rekeys == REKEYS_STEADY;
+
+	*a = (struct ages){.pfs = pfs[roll(d, 4)]};
+	if (chance(d, 8000))
+		a->child_ms = steady ? roll_between(d, 60000, 100000)
+				     : roll_between(d, 5000, 20000);
+	if (chance(d, 6000))
+		a->ike_ms = steady ? roll_between(d, 70000, 120000)
+				   : roll_between(d, 6000, 25000);
+	if (chance(d, 3000))
+		a->packets = steady ? 1000 + roll(d, 1000) : 80 + roll(d, 300);
+	if (chance(d, 2000))
+		a->bytes = steady ? 150000 + roll(d, 100000) : 20000 + roll(d, 50000);
+	if (chance(d, 2000))
+		a->reauth_ms = steady ? roll_between(d, 60000, 120000)
+				      : roll_between(d, 18000, 30000);
+}
+
+static void draw_peer_ages(struct scenario *sc, struct stream *d, struct ages *a)
+{
+	const char *pfs = sc->node_ages.pfs;
+
+	if (chance(d, 5000)) {
+		*a = sc->node_ages;
+		a->child_ms = near(d, a->child_ms);
+		a->ike_ms = near(d, a->ike_ms);
+	} else {
+		draw_ages(sc, d, a);
+	}
+	/* Where one wants it and the other does not, they never come together. */
+	if (pfs && a->pfs)
+		a->pfs = pfs;
+}
+
+/* From a stream of its own: runs without it are as they were. */
+static void draw_rekeys(struct scenario *sc, uint64_t seed)
+{
+	struct stream d;
+
+	stream_init(&d, seed, 9);
+	if (sc->crowd || !chance(&d, 3500))
+		return;
+	sc->rekeys = chance(&d, 7000) ? REKEYS_BRISK : REKEYS_STEADY;
+	sc->further = chance(&d, 5000);
+	sc->child_ms = sc->idle_lifetime_ms = 0;
+	draw_ages(sc, &d, &sc->node_ages);
+	for (unsigned i = 0; i < sc->n_peers; i++)
+		draw_peer_ages(sc, &d, &sc->peer_ages[i]);
+	if (sc->further && chance(&d, 1000)) {
+		sc->node_ages.pfs = "master";
+		for (unsigned i = 0; i < sc->n_peers; i++)
+			sc->peer_ages[i].pfs = "master";
+	}
+	if (chance(&d, 4000)) /* a long way: requests cross */
+		sc->delay_hi_ms = sc->delay_lo_ms + 20 + roll(&d, 120);
+	if (chance(&d, 5000))
+		sc->rough = 100 + roll(&d, 1500);
+	sc->quiet_ms = sc->rekeys == REKEYS_STEADY ? 250000 : 60000;
+}
+
+static void shorten(uint64_t *at, uint64_t to)
+{
+	if (to != 0)
+		*at = to;
+}
+
+void scenario_shorten(const struct scenario *sc, int peer, struct config *c)
+{
+	const struct ages *a = peer < 0 ? &sc->node_ages : &sc->peer_ages[peer];
+
+	for (unsigned i = 0; i < c->n_proposals; i++) {
+		struct config_proposal *p = &c->proposals[i];
+		shorten(&p->lifetime_child_ms, a->child_ms);
+		shorten(&p->lifetime_ike_ms, a->ike_ms);
+		shorten(&p->reauth_ms, a->reauth_ms);
+		shorten(&p->rekey_packets, a->packets);
+		shorten(&p->rekey_bytes, a->bytes);
+	}
+}
+
 void scenario_draw(struct scenario *sc, uint64_t seed, enum sabotage sabotage)
 {
 	struct stream dice;
@@ -107,6 +196,7 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sabotage sabotage)
 	sc->faults_ms = roll_between(&dice, 6000, 30000);
 	sc->quiet_ms = chance(&dice, 500) ? 120000 : 0;
 	sc->many_moves = chance(&dice, 200);
+	draw_rekeys(sc, seed);
 }
 
 /* ---- configuration --------------------------------------------------------------------------- */
@@ -128,8 +218,18 @@ static void say(struct text *t, const char *format, ...)
 	va_end(args);
 }
 
-static void say_head(
-	struct text *t, const struct scenario *sc, unsigned nlbs, bool edited)
+static void say_action(
+	struct text *t, const struct ages *ages, const char *name, const char *mode)
+{
+	say(t, "filter-action \"%s\" { negotiate require; proposal \"fast\"; mode %s; ",
+		name, mode);
+	if (ages->pfs)
+		say(t, "pfs %s; ", ages->pfs);
+	say(t, "}\n");
+}
+
+static void say_head(struct text *t, const struct scenario *sc, const struct ages *ages,
+	unsigned nlbs, bool edited)
 {
 	say(t,
 		"tuning { nlbs-flags %u; idle-timeout %llums; "
@@ -144,26 +244,34 @@ static void say_head(
 	       "proposal \"fast\" { ike aes128gcm16-sha256-x25519; esp aes128gcm16; ");
 	if (sc->child_ms != 0)
 		say(t, "lifetime child %llums; ", (unsigned long long)sc->child_ms);
-	say(t, "}\nfilter-action \"transport\" "
-	       "{ negotiate require; proposal \"fast\"; mode transport; }\n");
+	say(t, "}\n");
+	say_action(t, ages, "transport", "transport");
+}
+
+static void say_filters(struct text *t, const char *name, const char *more, int port)
+{
+	say(t,
+		"filter-list \"near %s%s\" {\n"
+		"from vip \"%s\" port %d to 198.51.100.0/24 proto udp mirrored;\n"
+		"from vip \"%s\" port %d to 2001:db8:1::/64 proto udp mirrored; }\n",
+		name, more, name, port, name, port);
+	say(t,
+		"filter-list \"far %s%s\" {\n"
+		"from vip \"%s\" port %d to 203.0.113.0/24 proto udp mirrored;\n"
+		"from vip \"%s\" port %d to 10.0.0.0/8 proto udp mirrored; }\n",
+		name, more, name, port, name, port);
 }
 
 static void say_vip(struct text *t, const struct scenario *sc, unsigned vip, bool edited)
 {
+	static const char *const more[] = {"", "-2"};
+	static const int ports[] = {APP_PORT, MORE_PORT};
 	const char *name = vip == 0 ? "mail" : "web";
 
 	say(t, "vip \"%s\" { address 192.0.2.%u, 2001:db8::%u; bind %s; }\n", name,
 		10 + vip, 10 + vip, sc->bind_agent ? "agent" : "address");
-	say(t,
-		"filter-list \"near %s\" {\n"
-		"from vip \"%s\" port %d to 198.51.100.0/24 proto udp mirrored;\n"
-		"from vip \"%s\" port %d to 2001:db8:1::/64 proto udp mirrored; }\n",
-		name, name, APP_PORT, name, APP_PORT);
-	say(t,
-		"filter-list \"far %s\" {\n"
-		"from vip \"%s\" port %d to 203.0.113.0/24 proto udp mirrored;\n"
-		"from vip \"%s\" port %d to 10.0.0.0/8 proto udp mirrored; }\n",
-		name, name, APP_PORT, name, APP_PORT);
+	for (unsigned i = 0; i <= sc->further; i++)
+		say_filters(t, name, more[i], ports[i]);
 	say(t,
 		"filter-list \"open %s\" "
 		"{ from vip \"%s\" port %d to any proto udp mirrored; }\n",
@@ -173,20 +281,21 @@ static void say_vip(struct text *t, const struct scenario *sc, unsigned vip, boo
 			"filter-list \"more %s\" "
 			"{ from vip \"%s\" port 9 to any proto udp mirrored; }\n",
 			name, name);
-	say(t,
-		"policy \"%s\" {\n"
-		"rule \"near\" { match \"near %s\"; action \"transport\"; "
-		"auth psk \"lab\"; }\n",
-		name, name);
+	say(t, "policy \"%s\" {\n", name);
+	for (unsigned i = 0; i <= sc->further; i++)
+		say(t,
+			"rule \"near%s\" { match \"near %s%s\"; action \"transport\"; "
+			"auth psk \"lab\"; }\n"
+			"rule \"far%s\" { match \"far %s%s\"; action \"tunnel\"; "
+			"auth psk \"lab\" local-id \"%s.example\" remote-id any; }\n",
+			more[i], name, more[i], more[i], name, more[i], name);
 	if (edited)
 		say(t, "rule \"more\" { match \"more %s\"; action permit; }\n", name);
 	say(t,
-		"rule \"far\" { match \"far %s\"; action \"tunnel\"; "
-		"auth psk \"lab\" local-id \"%s.example\" remote-id any; }\n"
 		"rule \"open\" { match \"open %s\"; action permit; }\n"
 		"rule \"rest\" { match any; action block; }\n}\n"
 		"assign policy \"%s\" to vip \"%s\";\n",
-		name, name, name, name, name);
+		name, name, name);
 }
 
 char *scenario_node_text(const struct scenario *sc, bool edited)
@@ -195,9 +304,8 @@ char *scenario_node_text(const struct scenario *sc, bool edited)
 
 	say(&t, "cluster { name \"sim\"; backend corosync; takeover %s; }\n",
 		sc->wait ? "wait" : "reinitiate");
-	say_head(&t, sc, sc->nlbs, edited);
-	say(&t, "filter-action \"tunnel\" "
-		"{ negotiate require; proposal \"fast\"; mode tunnel; }\n");
+	say_head(&t, sc, &sc->node_ages, sc->nlbs, edited);
+	say_action(&t, &sc->node_ages, "tunnel", "tunnel");
 	for (unsigned v = 0; v < sc->n_vips; v++)
 		say_vip(&t, sc, v, edited);
 	return t.at;
@@ -208,24 +316,31 @@ char *scenario_peer_text(const struct scenario *sc, unsigned n, bool edited)
 	struct text t = {.at = mem_new(1, TEXT_MAX)};
 	bool tunnel = sc->kind[n] == PEER_TUNNEL || sc->kind[n] == PEER_NAT;
 	const struct addr vip = vip_addr(sc->vip_of[n], peer_is_v6(sc, n));
-	char to[ADDR_TEXT_MAX];
+	static const char *const names[] = {"app", "app-2"};
+	static const int ports[] = {APP_PORT, MORE_PORT};
+	char to[ADDR_TEXT_MAX], mode[ADDR_TEXT_MAX + 16];
 
 	addr_format(&vip, to);
 	say(&t, "cluster { backend none; }\n");
-	say_head(&t, sc, sc->peer_nlbs, edited);
-	say(&t,
-		"filter-action \"tunnel\" { negotiate require; proposal \"fast\"; "
-		"mode tunnel to %s; }\n",
-		to);
-	say(&t, "filter-list \"app\" { from me to %s port %d proto udp mirrored; }\n", to,
-		APP_PORT);
-	say(&t,
-		"policy \"host\" { rule \"app\" { match \"app\"; action \"%s\"; "
-		"auth psk \"lab\"",
-		tunnel ? "tunnel" : "transport");
-	if (tunnel)
-		say(&t, " local-id \"peer%u.example\" remote-id \"%s.example\"", n,
-			sc->vip_of[n] == 0 ? "mail" : "web");
-	say(&t, "; } }\nassign policy \"host\" to host;\n");
+	snprintf(mode, sizeof(mode), "tunnel to %s", to);
+	say_head(&t, sc, &sc->peer_ages[n], sc->peer_nlbs, edited);
+	say_action(&t, &sc->peer_ages[n], "tunnel", mode);
+	for (unsigned i = 0; i <= sc->further; i++)
+		say(&t,
+			"filter-list \"%s\" "
+			"{ from me to %s port %d proto udp mirrored; }\n",
+			names[i], to, ports[i]);
+	say(&t, "policy \"host\" {\n");
+	for (unsigned i = 0; i <= sc->further; i++) {
+		say(&t,
+			"rule \"%s\" { match \"%s\"; action \"%s\"; "
+			"auth psk \"lab\"",
+			names[i], names[i], tunnel ? "tunnel" : "transport");
+		if (tunnel)
+			say(&t, " local-id \"peer%u.example\" remote-id \"%s.example\"",
+				n, sc->vip_of[n] == 0 ? "mail" : "web");
+		say(&t, "; }\n");
+	}
+	say(&t, "}\nassign policy \"host\" to host;\n");
 	return t.at;
 }

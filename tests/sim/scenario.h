@@ -8,7 +8,7 @@
 
 enum { NODES_MAX = 3, PEERS_PER_RUN = 100, MACHINES_MAX = NODES_MAX + PEERS_PER_RUN };
 enum { VIPS_MAX = 2 };
-enum { APP_PORT = 5001, OPEN_PORT = 5002, CLIENT_PORT = 6000 };
+enum { APP_PORT = 5001, OPEN_PORT = 5002, MORE_PORT = 5003, CLIENT_PORT = 6000 };
 
 enum sabotage {
 	BREAK_NOTHING,
@@ -25,7 +25,24 @@ enum peer_kind {
 	PEER_NAT /* a tunnel from behind the one NAT address that all of these share */
 };
 
+/* When SAs are renewed, as one side has it. 0: as it comes. */
+struct ages {
+	uint64_t child_ms, ike_ms, reauth_ms, packets, bytes;
+	const char *pfs; /* of config; NULL: as it comes */
+};
+
+enum rekeys {
+	REKEYS_NONE,
+	REKEYS_BRISK, /* every few seconds: while things go wrong, and against each other */
+	REKEYS_STEADY /* with time to try again: nothing may be lost to them */
+};
+
 struct scenario {
+	enum rekeys rekeys;
+	bool further; /* a second rule with each peer, so two children */
+	struct ages node_ages, peer_ages[PEERS_PER_RUN];
+	unsigned
+		rough; /* in 10000: IKE messages lost or doubled when the faults are over */
 	unsigned n_nodes, n_peers, n_vips;
 	bool crowd; /* as many as can be, all behind NAT */
 	enum peer_kind kind[PEERS_PER_RUN];
@@ -48,6 +65,8 @@ struct scenario {
 };
 
 void scenario_draw(struct scenario *sc, uint64_t seed, enum sabotage sabotage);
+/* Ages that no configuration file may ask for. */
+void scenario_shorten(const struct scenario *sc, int peer, struct config *c);
 /* The configuration file of a cluster node or of the n-th peer. Heap. An edited one says
  * something else, too. */
 char *scenario_node_text(const struct scenario *sc, bool edited);

@@ -11,6 +11,7 @@
 #include "sim/narrow.h"
 #include "sim/net.h"
 #include "sim/pacemaker.h"
+#include "sim/rekeys.h"
 #include "sim/scenario.h"
 #include "sim/traffic.h"
 #include "sim/world.h"
@@ -26,6 +27,10 @@ struct counts {
 	uint64_t claims, bindings, takeovers, mutes, children, crossings;
 	uint64_t app_sent, app_answered, clear_sent, clear_answered, sealed, datagrams;
 	uint64_t lost, duplicated, replays_tried, spoofs_tried, guarded;
+	uint64_t rekeyed_children, rekeyed_ikes; /* by both sides together */
+	uint64_t crossed_children, crossed_ikes, crossed_further, said_busy,
+		said_not_found;
+	uint64_t judged, lost_at_expiry;
 	uint64_t recoveries;
 	uint64_t recovery_max_ms;
 };
@@ -42,6 +47,7 @@ struct sim {
 	struct traffic traffic;
 	struct faults faults;
 	struct check check;
+	struct rekeys_watch rekeys;
 };
 
 static inline bool sim_is_node(const struct sim *s, const struct machine *m)

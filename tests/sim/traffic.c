@@ -94,15 +94,25 @@ static size_t draw_len(struct sim *s, unsigned peer)
 	return len;
 }
 
+static uint16_t draw_port(struct sim *s, enum app_kind kind)
+{
+	if (kind == APP_OPEN)
+		return OPEN_PORT;
+	return s->sc.further && chance(&s->traffic.dice, 5000) ? MORE_PORT : APP_PORT;
+}
+
 static void ask(struct sim *s, unsigned peer, enum app_kind kind)
 {
 	const struct addr vip = vip_addr(s->sc.vip_of[peer], peer_is_v6(&s->sc, peer));
 	const struct endpoint src = {peer_addr(&s->sc, peer), CLIENT_PORT};
-	const struct endpoint dst = {vip, kind == APP_OPEN ? OPEN_PORT : APP_PORT};
+	const struct endpoint dst = {vip, draw_port(s, kind)};
 	uint8_t room[LARGE_MAX];
 	size_t len = kind == APP_OPEN ? some_len(s) : draw_len(s, peer);
-	struct span data = write_data(room, len, new_app(s, peer, kind));
+	uint32_t id = new_app(s, peer, kind);
+	struct span data = write_data(room, len, id);
 
+	s->traffic.apps[id - 1].port = dst.port == MORE_PORT;
+	s->traffic.apps[id - 1].large = len > DATA_MAX;
 	if (kind == APP_OPEN)
 		s->counts.clear_sent++;
 	else
@@ -186,6 +196,7 @@ static void answered(struct sim *s, struct app *app)
 		return;
 	}
 	s->counts.app_answered++;
+	rekeys_answered(s, app->peer, app->port, app->sent_ms);
 	t->answered_ms = now;
 	if (app->sent_ms > t->last_ms)
 		t->last_ms = app->sent_ms;

@@ -14,7 +14,8 @@ enum app_kind { APP_SECURED = 1, APP_OPEN, APP_SPOOF };
 
 struct app { /* one question; ids count from 1 */
 	uint64_t sent_ms;
-	uint8_t peer, kind;
+	uint8_t peer, kind, port; /* of APP_PORT, MORE_PORT */
+	bool large; /* it may be told that it is too large */
 	bool asked, answered; /* delivered */
 };
 

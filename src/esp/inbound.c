@@ -1,6 +1,6 @@
 /* esp/inbound.c - from the network to the TUN.
  *
- * Obeys RFC 4303 2.6, 3.4, 3.4.2 to 3.4.4 and 3.4.4.2; RFC 4301 4.4.1.1 and 5.2; of NAT
+ * Obeys RFC 4303 2.6, 3.4, 3.4.2 to 3.4.4, 3.4.4.1 and 3.4.4.2; RFC 4301 4.4.1.1 and 5.2; of NAT
  * RFC 3948 2.2, 2.3, 3.1.1, 3.1.2 and 4; RFC 7296 2.24 and RFC 6040 3.2 in what RFC 4301
  * 5.1.2 asks of it (a congestion mark of the outer header reaches the inner one). ESP is taken with and without UDP, whatever the SA sends
  * (RFC 7296 2.23). Outer fragments have been put together by the kernel.

@@ -1,5 +1,5 @@
 /* ike/auth_cert.c - certificates in IKE_SA_INIT and IKE_AUTH (RFC 7296 2.15, 3.6, 3.7;
- * RFC 7427).
+ * RFC 7427 3).
  *
  *	initiator                                 responder
  *	..., N(SIGNATURE_HASH_ALGORITHMS)    -->

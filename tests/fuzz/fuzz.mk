@@ -25,9 +25,56 @@ FUZZ_TARGETS += tests/fuzz/fuzz_sa_payload
 tests_fuzz_fuzz_sa_payload_SOURCES = tests/fuzz/fuzz_sa_payload.c $(fuzz_main)
 tests_fuzz_fuzz_sa_payload_LDADD = $(fuzz_ldadd)
 
-FUZZ_TARGETS += tests/fuzz/fuzz_small_payloads
-tests_fuzz_fuzz_small_payloads_SOURCES = tests/fuzz/fuzz_small_payloads.c $(fuzz_main)
-tests_fuzz_fuzz_small_payloads_LDADD = $(fuzz_ldadd)
+# One payload, one target.
+FUZZ_TARGETS += tests/fuzz/fuzz_payload_ke
+tests_fuzz_fuzz_payload_ke_SOURCES = tests/fuzz/fuzz_payload.c $(fuzz_main)
+tests_fuzz_fuzz_payload_ke_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_PAYLOAD=PAYLOAD_KE
+tests_fuzz_fuzz_payload_ke_LDADD = $(fuzz_ldadd)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_payload_nonce
+tests_fuzz_fuzz_payload_nonce_SOURCES = tests/fuzz/fuzz_payload.c $(fuzz_main)
+tests_fuzz_fuzz_payload_nonce_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_PAYLOAD=PAYLOAD_NONCE
+tests_fuzz_fuzz_payload_nonce_LDADD = $(fuzz_ldadd)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_payload_id
+tests_fuzz_fuzz_payload_id_SOURCES = tests/fuzz/fuzz_payload.c $(fuzz_main)
+tests_fuzz_fuzz_payload_id_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_PAYLOAD=PAYLOAD_IDI
+tests_fuzz_fuzz_payload_id_LDADD = $(fuzz_ldadd)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_payload_auth
+tests_fuzz_fuzz_payload_auth_SOURCES = tests/fuzz/fuzz_payload.c $(fuzz_main)
+tests_fuzz_fuzz_payload_auth_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_PAYLOAD=PAYLOAD_AUTH
+tests_fuzz_fuzz_payload_auth_LDADD = $(fuzz_ldadd)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_payload_notify
+tests_fuzz_fuzz_payload_notify_SOURCES = tests/fuzz/fuzz_payload.c $(fuzz_main)
+tests_fuzz_fuzz_payload_notify_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_PAYLOAD=PAYLOAD_NOTIFY
+tests_fuzz_fuzz_payload_notify_LDADD = $(fuzz_ldadd)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_payload_delete
+tests_fuzz_fuzz_payload_delete_SOURCES = tests/fuzz/fuzz_payload.c $(fuzz_main)
+tests_fuzz_fuzz_payload_delete_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_PAYLOAD=PAYLOAD_DELETE
+tests_fuzz_fuzz_payload_delete_LDADD = $(fuzz_ldadd)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_payload_vendor
+tests_fuzz_fuzz_payload_vendor_SOURCES = tests/fuzz/fuzz_payload.c $(fuzz_main)
+tests_fuzz_fuzz_payload_vendor_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_PAYLOAD=PAYLOAD_VENDOR
+tests_fuzz_fuzz_payload_vendor_LDADD = $(fuzz_ldadd)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_payload_ts
+tests_fuzz_fuzz_payload_ts_SOURCES = tests/fuzz/fuzz_payload.c $(fuzz_main)
+tests_fuzz_fuzz_payload_ts_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_PAYLOAD=PAYLOAD_TSI
+tests_fuzz_fuzz_payload_ts_LDADD = $(fuzz_ldadd)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_payload_sk
+tests_fuzz_fuzz_payload_sk_SOURCES = tests/fuzz/fuzz_payload.c $(fuzz_main)
+tests_fuzz_fuzz_payload_sk_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_PAYLOAD=PAYLOAD_SK
+tests_fuzz_fuzz_payload_sk_LDADD = $(fuzz_ldadd)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_payload_skf
+tests_fuzz_fuzz_payload_skf_SOURCES = tests/fuzz/fuzz_payload.c $(fuzz_main)
+tests_fuzz_fuzz_payload_skf_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_PAYLOAD=PAYLOAD_SKF
+tests_fuzz_fuzz_payload_skf_LDADD = $(fuzz_ldadd)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_ip_packet
 tests_fuzz_fuzz_ip_packet_SOURCES = tests/fuzz/fuzz_ip_packet.c $(fuzz_main)
@@ -46,7 +93,7 @@ tests_fuzz_fuzz_certificate_LDADD = $(fuzz_ldadd)
 FUZZ_TARGETS += tests/fuzz/fuzz_config
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(fuzz_main)
 tests_fuzz_fuzz_config_LDADD = $(fuzz_ldadd)
-EXTRA_DIST += tests/fuzz/config.dict
+EXTRA_DIST += tests/fuzz/config.dict tests/fuzz/ike.dict
 
 # --- esp
 FUZZ_TARGETS += tests/fuzz/fuzz_esp_inbound
@@ -65,6 +112,13 @@ tests_fuzz_fuzz_ike_LDADD = $(fuzz_ldadd)
 FUZZ_TARGETS += tests/fuzz/fuzz_ike_fragments
 tests_fuzz_fuzz_ike_fragments_SOURCES = tests/fuzz/fuzz_ike_fragments.c $(fuzz_main)
 tests_fuzz_fuzz_ike_fragments_LDADD = $(fuzz_ldadd)
+
+
+FUZZ_TARGETS += tests/fuzz/fuzz_exchange
+tests_fuzz_fuzz_exchange_SOURCES = tests/fuzz/fuzz_exchange.c tests/fuzz/world.c $(fuzz_main)
+tests_fuzz_fuzz_exchange_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_fuzz_fuzz_exchange_LDADD = $(fuzz_ldadd)
+EXTRA_DIST += tests/fuzz/world.h
 
 # --- node, replica
 FUZZ_TARGETS += tests/fuzz/fuzz_cluster_msg

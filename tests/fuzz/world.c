@@ -1,0 +1,402 @@
+/* tests/fuzz/world.c - see world.h. */
+#include "fuzz/world.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+/* ---- the host of an end */
+
+static bool on_accept(void *ctx, const struct ike_path *path, struct ike_answer *out)
+{
+	const struct world_end *end = ctx;
+
+	(void)path;
+	*out = (struct ike_answer){
+		.proposals = end->conn.proposals, .force_encap = end->conn.force_encap};
+	return true;
+}
+
+static bool on_is_friend(void *ctx, const struct ike_path *path)
+{
+	const struct world_end *end = ctx;
+
+	return (end->world->options & WORLD_FRIENDS) != 0 &&
+	       addr_equal(&path->remote.addr, &end->conn.path.remote.addr);
+}
+
+static bool on_authenticate(void *ctx, const struct ike_path *path,
+	const struct identity *idi, const struct identity *idr, unsigned n,
+	struct ike_conn *out)
+{
+	const struct world_end *end = ctx;
+
+	(void)path;
+	(void)idr;
+	*out = end->conn;
+	return n == 0 && idi->len == 4;
+}
+
+static bool on_narrow(void *ctx, struct ike_conn *conn, enum policy_mode asked,
+	const struct ts_list *ours, const struct ts_list *theirs)
+{
+	const struct world_end *end = ctx;
+
+	conn->mode = end->conn.mode;
+	conn->local_ts = *ours;
+	conn->remote_ts = *theirs;
+	return asked == end->conn.mode && ours->n > 0 && theirs->n > 0;
+}
+
+static uint32_t on_new_spi(void *ctx)
+{
+	struct world_end *end = ctx;
+
+	return end->next_spi++;
+}
+
+static void on_send(void *ctx, const struct ike_path *path, struct span datagram)
+{
+	const struct world_end *end = ctx;
+	struct world *w = end->world;
+
+	if (w->n == WIRE_MAX || datagram.len > WIRE_DATAGRAM)
+		return;
+	struct world_datagram *d = &w->wire[w->n++];
+	d->from = (uint8_t)(end - w->end);
+	d->path = *path;
+	d->len = datagram.len;
+	memcpy(d->at, datagram.at, datagram.len);
+}
+
+static void on_info(void *ctx, const struct ike_info *sa)
+{
+	(void)ctx;
+	assert(sa->id != 0);
+}
+
+static void on_child_up(void *ctx, const struct ike_child *child)
+{
+	struct world_end *end = ctx;
+
+	assert(child->key_in.len > 0 && child->key_out.len > 0);
+	assert(child->local_ts.n > 0 && child->remote_ts.n > 0);
+	assert(child->spi_out > 255 && child->spi_in > 255);
+	end->up++;
+}
+
+static void on_child_down(void *ctx, uint32_t ike, uint32_t child, enum ike_close why)
+{
+	struct world_end *end = ctx;
+
+	(void)why;
+	assert(ike != 0 && child != 0);
+	assert(++end->down <= end->up);
+}
+
+static void on_child_refused(
+	void *ctx, uint32_t ike, uint32_t child, const struct ike_failure *why)
+{
+	(void)ctx;
+	(void)child;
+	(void)why;
+	assert(ike != 0);
+}
+
+static void on_rekeyed(void *ctx, uint32_t old_ike, const struct ike_info *sa)
+{
+	(void)ctx;
+	assert(sa->id != old_ike);
+}
+
+static void on_closed(void *ctx, const struct ike_info *sa, const struct ike_failure *why)
+{
+	(void)ctx;
+	(void)why;
+	assert(sa->n_children == 0);
+}
+
+static void on_note(
+	void *ctx, const struct ike_path *path, uint32_t ike, const char *text)
+{
+	(void)ctx;
+	(void)path;
+	(void)ike;
+	assert(!strchr(text, '\n'));
+}
+
+/* ---- setting up */
+
+static void agree(struct world_end *end, uint8_t options)
+{
+	struct ike_conn *c = &end->conn;
+	struct ike_proposals *p = &c->proposals;
+
+	c->rule = 1;
+	c->give_up_ms = 10000;
+	c->mode = options & WORLD_TUNNEL ? POLICY_TUNNEL : POLICY_TRANSPORT;
+	c->force_encap = (options & WORLD_ENCAP) != 0;
+	c->mobike = (options & WORLD_TUNNEL) != 0;
+	p->master_pfs = (options & WORLD_MASTER) != 0;
+	p->ike[p->n_ike++] = (struct ike_suite){
+		.encr = AEAD_AES128_GCM16, .prf = PRF_SHA256, .ke = KE_CURVE25519};
+	p->esp[p->n_esp++] = AEAD_AES128_GCM16;
+	if (options & WORLD_SUITES) {
+		p->ike[p->n_ike++] = (struct ike_suite){.encr = AEAD_CHACHA20_POLY1305,
+			.prf = PRF_SHA384,
+			.ke = KE_ECP_256};
+		p->esp[p->n_esp++] = AEAD_CHACHA20_POLY1305;
+		p->esn = true;
+	}
+	if (options & WORLD_PFS)
+		p->pfs[p->n_pfs++] = KE_CURVE25519;
+	if (!secret_set(&c->psk, span_text("a key that the fuzzer knows, too")))
+		abort();
+}
+
+static void set_up(struct world *w, unsigned number)
+{
+	struct world_end *end = &w->end[number];
+	struct ike_host host = {.ctx = end,
+		.accept = on_accept,
+		.is_friend = on_is_friend,
+		.authenticate = on_authenticate,
+		.narrow = on_narrow,
+		.new_spi = on_new_spi,
+		.send = on_send,
+		.established = on_info,
+		.child_up = on_child_up,
+		.child_down = on_child_down,
+		.child_refused = on_child_refused,
+		.rekeyed = on_rekeyed,
+		.closed = on_closed,
+		.moved = on_info,
+		.note = on_note};
+	struct addr us = addr_v4(192, 0, 2, (uint8_t)(1 + number));
+	struct addr them = addr_v4(192, 0, 2, (uint8_t)(2 - number));
+
+	end->world = w;
+	end->limits = (struct ike_limits){.half_open = 64,
+		.half_open_per_addr = 8,
+		.cookie_above = 16,
+		.established = 64,
+		.children = 16,
+		.creates = 50,
+		.creates_per_second = 2};
+	if (w->options & WORLD_TIGHT)
+		end->limits = (struct ike_limits){.half_open = 3,
+			.half_open_per_addr = 1,
+			.cookie_above = 1,
+			.established = 4,
+			.children = 2,
+			.creates = 4,
+			.creates_per_second = 1};
+	struct ike_params params = {.entropy = entropy_seeded(&end->seed, 1 + number),
+		.limits = end->limits,
+		.member = (uint8_t)(1 + number)};
+	end->engine = ike_new(&params, &host);
+	if (w->options & WORLD_FRAGMENTS)
+		ike_set_fragment_size(end->engine, IKE_FRAGMENT_SIZE_MIN);
+	end->next_spi = 0x1000U * (1 + number);
+	end->conn.path.local = (struct endpoint){us, IKE_PORT};
+	end->conn.path.remote = (struct endpoint){them, IKE_PORT};
+	end->conn.local_id = identity_from_addr(&us);
+	end->conn.remote_id = identity_from_addr(&them);
+	end->conn.local_ts = (struct ts_list){.n = 1, .at = {ts_host(&us)}};
+	end->conn.remote_ts = (struct ts_list){.n = 1, .at = {ts_host(&them)}};
+	agree(end, w->options);
+}
+
+struct world *world_new(uint8_t options)
+{
+	struct world *w = mem_new(1, sizeof(*w));
+
+	w->now_ms = 1000;
+	w->options = options;
+	set_up(w, 0);
+	set_up(w, 1);
+	return w;
+}
+
+void world_free(struct world *w)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct ike_engine *e = w->end[i].engine;
+
+		ike_forget_scope(e, w->now_ms, 0);
+		world_check(w, i);
+		assert(w->end[i].up == w->end[i].down);
+		assert(list_empty(&e->sas) && ike_count_half_open(e) == 0);
+		assert(ike_next_due_ms(e) == IKE_NEVER);
+		ike_free(e);
+	}
+	free(w);
+}
+
+/* ---- what must hold */
+
+/* By rows of the table, as many as one call may take. */
+static bool may_become(enum ike_state from, enum ike_state to, unsigned rows)
+{
+	size_t n;
+	const struct ike_rule *rule = ike_rules(&n);
+
+	/* Any SA may be forgotten, or its deadline may come. */
+	if (from == to || to == STATE_GONE)
+		return true;
+	for (size_t i = 0; rows > 0 && i < n; i++)
+		if (rule[i].state == from && rule[i].then != from &&
+			may_become(rule[i].then, to, rows - 1))
+			return true;
+	return false;
+}
+
+static void check_state(struct world_end *end, const struct ike_sa *sa)
+{
+	enum ike_state *was = &end->seen[sa->id % SEEN_MAX].state;
+	uint32_t *id = &end->seen[sa->id % SEEN_MAX].id;
+
+	/* One that is new is called, answered, or the heir of another. */
+	if (*id != sa->id)
+		*was = sa->state == STATE_UP || sa->state == STATE_DELETING
+			       ? sa->state
+			       : STATE_LARVAL;
+	assert(may_become(*was, sa->state, 3));
+	*id = sa->id;
+	*was = sa->state;
+}
+
+void world_check(struct world *w, unsigned number)
+{
+	struct world_end *end = &w->end[number];
+	const struct ike_engine *e = end->engine;
+	unsigned half_open = 0, up = 0, gone = 0;
+
+	list_each(item, &e->sas)
+	{
+		const struct ike_sa *sa = list_entry(item, struct ike_sa, all);
+
+		check_state(end, sa);
+		half_open += sa->state == STATE_HALF_OPEN;
+		up += sa->state == STATE_UP;
+		gone += sa->state == STATE_GONE;
+		/* While both ends rekey at once each child may have a twin. */
+		assert(sa->n_children <= 2 * end->limits.children + 2);
+		assert(sa->timer != 0 || sa->state == STATE_UP);
+	}
+	assert(half_open == ike_count_half_open(e));
+	assert(half_open <= 2 * end->limits.half_open);
+	assert(up == e->n_established);
+	assert(gone <= end->limits.half_open);
+	for (int i = 0; i < 2; i++)
+		assert(e->pieces[i] <= e->pieces_max[i]);
+}
+
+struct ike_sa *world_sa_of(struct world *w, unsigned end, struct span datagram)
+{
+	const struct ike_engine *e = w->end[end].engine;
+	struct ike_header h;
+	struct reader payloads;
+
+	if (ike_header_read(datagram, &h, &payloads) != WIRE_OK)
+		return NULL;
+	struct ike_sa *sa = ike_sa_by_spi(e, h.spi_i);
+	return sa ? sa : ike_sa_by_spi(e, h.spi_r);
+}
+
+struct ike_sa *world_last_sa(struct world *w, unsigned end)
+{
+	const struct list *l = &w->end[end].engine->sas;
+
+	return list_empty(l) ? NULL : list_entry(l->prev, struct ike_sa, all);
+}
+
+/* ---- what may happen */
+
+void world_call(struct world *w, unsigned by)
+{
+	enum { CALLS_MAX = 6 };
+	struct world_end *end = &w->end[by];
+
+	if (end->calls++ < CALLS_MAX)
+		ike_initiate(end->engine, w->now_ms, &end->conn);
+	world_check(w, by);
+}
+
+/* In memory of its own size, so that a sanitizer sees an octet read too far. */
+static void receive(struct world *w, unsigned to, const struct ike_path *seen,
+	const uint8_t *at, size_t len)
+{
+	uint8_t *exact = mem_new(1, len > 0 ? len : 1);
+
+	memcpy(exact, at, len);
+	ike_receive(w->end[to].engine, ++w->now_ms, seen, span_of(exact, len));
+	free(exact);
+	world_check(w, to);
+}
+
+void world_lose(struct world *w, unsigned n)
+{
+	if (n >= w->n)
+		return;
+	memmove(&w->wire[n], &w->wire[n + 1], (w->n - n - 1) * sizeof(w->wire[0]));
+	w->n--;
+}
+
+void world_repeat(struct world *w, unsigned n)
+{
+	if (n < w->n && w->n < WIRE_MAX)
+		w->wire[w->n++] = w->wire[n];
+}
+
+void world_deliver(struct world *w, unsigned n)
+{
+	static struct world_datagram d;
+
+	if (n >= w->n)
+		return;
+	d = w->wire[n];
+	world_lose(w, n);
+	struct ike_path seen = d.path;
+	seen.local = d.path.remote;
+	seen.remote = d.path.local;
+	receive(w, 1U - d.from, &seen, d.at, d.len);
+}
+
+void world_stranger(struct world *w, unsigned to, uint8_t host, struct span datagram)
+{
+	struct ike_path seen = w->end[to].conn.path;
+	unsigned up = w->end[to].up, down = w->end[to].down;
+	size_t established = w->end[to].engine->n_established;
+
+	if (host != 0)
+		seen.remote.addr = addr_v4(203, 0, 113, host);
+	receive(w, to, &seen, datagram.at, datagram.len);
+	assert(w->end[to].up == up && w->end[to].down == down);
+	assert(w->end[to].engine->n_established == established);
+}
+
+void world_wait(struct world *w, uint64_t ms)
+{
+	enum { TICKS_MAX = 200 };
+	uint64_t until = w->now_ms + ms;
+
+	for (unsigned i = 0; i < TICKS_MAX; i++) {
+		uint64_t a = ike_next_due_ms(w->end[0].engine);
+		uint64_t b = ike_next_due_ms(w->end[1].engine);
+		unsigned first = a <= b ? 0 : 1;
+		uint64_t due = first == 0 ? a : b;
+
+		if (due > until)
+			break;
+		if (due > w->now_ms)
+			w->now_ms = due;
+		ike_tick(w->end[first].engine, w->now_ms);
+		world_check(w, first);
+		/* Nothing that is due stays due. */
+		assert(ike_next_due_ms(w->end[first].engine) > w->now_ms);
+	}
+	if (w->now_ms < until)
+		w->now_ms = until;
+}

@@ -24,6 +24,7 @@ SLOW_TESTS = tests/unit/test_node_dial
 
 # Overridable on the command line: make sim SEEDS=10000 FROM=1; make fuzz SECONDS=60.
 SEEDS = 10000
+REKEYS = 0
 FROM = 1
 SECONDS = 20
 CHECK_SEEDS = 2000
@@ -91,7 +92,7 @@ check-cluster: all check-programs
 		`cd $(srcdir) && ls tests/cluster/t-*.py tests/cluster/t-*.sh 2>/dev/null`
 
 sim: $(SIM)
-	$(AM_V_at)./$(SIM) --seeds $(SEEDS) --from $(FROM) $(sim_args)
+	$(AM_V_at)./$(SIM) --seeds $(SEEDS) --from $(FROM) --rekeys $(REKEYS) $(sim_args)
 
 # Every target for SECONDS seconds. What is found stays in fuzz/found/; the corpus grows in
 # fuzz/corpus/, never in the source tree.

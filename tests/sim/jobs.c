@@ -134,7 +134,7 @@ static void work(const struct jobs *j, int fd, uint64_t first)
 		struct report r = {.begun = true, .index = i};
 		tell(fd, &r);
 		r.begun = false;
-		run_seed(seed_at(j, i), j->sabotage, false, &r.outcome);
+		run_seed(seed_at(j, i), j->sabotage, j->rekeys, false, &r.outcome);
 		tell(fd, &r);
 	}
 	exit(0); /* a sanitizer has its say then */
@@ -246,7 +246,7 @@ int jobs_run(struct jobs *j)
 
 	if (j->tracing) {
 		setvbuf(stdout, NULL, _IOLBF, 0);
-		run_seed(seed_at(j, 0), j->sabotage, true, &o);
+		run_seed(seed_at(j, 0), j->sabotage, j->rekeys, true, &o);
 		take_outcome(j, &o);
 	} else {
 		run_forked(j);

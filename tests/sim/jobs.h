@@ -19,6 +19,7 @@ struct jobs {
 	unsigned n_listed;
 	unsigned n_jobs;
 	enum sabotage sabotage;
+	unsigned rekeys; /* percent of the seeds */
 	bool tracing, first_only;
 
 	struct job at[JOBS_MAX];

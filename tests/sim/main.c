@@ -16,9 +16,10 @@ static int usage(void)
 {
 	fprintf(stderr,
 		"usage: vipsec-sim [--seeds N] [--from S] [--list FILE] [--jobs J]\n"
-		"                  [--trace] [--first] [--break "
-		"gate|quorum|claim|replay]\n"
+		"                  [--rekeys PERCENT] [--trace] [--first]\n"
+		"                  [--break gate|quorum|claim|replay]\n"
 		"  --list FILE  the seeds that stand at the beginning of its lines\n"
+		"  --rekeys P   how many of a hundred seeds rekey (none)\n"
 		"  --trace      what happens, readable (one seed)\n"
 		"  --first      end with the first failure\n"
 		"  --break X    take a safeguard out: it must be noticed\n");
@@ -90,6 +91,8 @@ static bool read_option(struct jobs *j, const char *word, const char *value)
 		j->seeds = n;
 	else if (strcmp(word, "--from") == 0)
 		j->from = n;
+	else if (strcmp(word, "--rekeys") == 0 && n <= 100)
+		j->rekeys = (unsigned)n;
 	else if (strcmp(word, "--jobs") == 0 && n > 0 && n <= JOBS_MAX)
 		j->n_jobs = (unsigned)n;
 	else

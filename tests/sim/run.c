@@ -96,12 +96,13 @@ static void live(struct sim *s)
 		check_end(s);
 }
 
-void run_seed(uint64_t seed, enum sabotage sabotage, bool tracing, struct outcome *out)
+void run_seed(uint64_t seed, enum sabotage sabotage, unsigned rekeys, bool tracing,
+	struct outcome *out)
 {
 	struct sim *s = mem_new(1, sizeof(*s));
 
 	world_init(s, seed, tracing);
-	scenario_draw(&s->sc, seed, sabotage);
+	scenario_draw(&s->sc, seed, sabotage, rekeys);
 	build(s);
 	live(s);
 	for (unsigned i = 0; i < s->n_machines; i++)

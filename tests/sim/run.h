@@ -13,6 +13,8 @@ struct outcome {
 	struct counts counts;
 };
 
-void run_seed(uint64_t seed, enum sabotage sabotage, bool tracing, struct outcome *out);
+/* rekeys: as for scenario_draw(). */
+void run_seed(uint64_t seed, enum sabotage sabotage, unsigned rekeys, bool tracing,
+	struct outcome *out);
 
 #endif

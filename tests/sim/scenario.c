@@ -139,12 +139,12 @@ static void draw_peer_ages(struct scenario *sc, struct stream *d, struct ages *a
 }
 
 /* From a stream of its own: runs without it are as they were. */
-static void draw_rekeys(struct scenario *sc, uint64_t seed)
+static void draw_rekeys(struct scenario *sc, uint64_t seed, unsigned percent)
 {
 	struct stream d;
 
 	stream_init(&d, seed, 9);
-	if (sc->crowd || !chance(&d, 3500))
+	if (sc->crowd || !chance(&d, percent * 100))
 		return;
 	sc->rekeys = chance(&d, 7000) ? REKEYS_BRISK : REKEYS_STEADY;
 	sc->further = chance(&d, 5000);
@@ -184,7 +184,8 @@ void scenario_shorten(const struct scenario *sc, int peer, struct config *c)
 	}
 }
 
-void scenario_draw(struct scenario *sc, uint64_t seed, enum sabotage sabotage)
+void scenario_draw(
+	struct scenario *sc, uint64_t seed, enum sabotage sabotage, unsigned rekeys)
 {
 	struct stream dice;
 
@@ -196,7 +197,7 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sabotage sabotage)
 	sc->faults_ms = roll_between(&dice, 6000, 30000);
 	sc->quiet_ms = chance(&dice, 500) ? 120000 : 0;
 	sc->many_moves = chance(&dice, 200);
-	draw_rekeys(sc, seed);
+	draw_rekeys(sc, seed, rekeys);
 }
 
 /* ---- configuration --------------------------------------------------------------------------- */

@@ -64,7 +64,9 @@ struct scenario {
 	enum sabotage sabotage;
 };
 
-void scenario_draw(struct scenario *sc, uint64_t seed, enum sabotage sabotage);
+/* rekeys: how many of a hundred seeds rekey; the others are as with 0. */
+void scenario_draw(
+	struct scenario *sc, uint64_t seed, enum sabotage sabotage, unsigned rekeys);
 /* Ages that no configuration file may ask for. */
 void scenario_shorten(const struct scenario *sc, int peer, struct config *c);
 /* The configuration file of a cluster node or of the n-th peer. Heap. An edited one says

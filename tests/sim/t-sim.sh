@@ -5,6 +5,7 @@
 set -u
 sim=./tests/sim/vipsec-sim
 seeds=${VIPSEC_SRCDIR:-.}/tests/sim/seeds
+rekeys="--rekeys 35"
 n=0
 failed=0
 
@@ -18,7 +19,7 @@ say() {
 	fi
 }
 
-echo "1..7"
+echo "1..9"
 one=$($sim --from 7 --seeds 1 | grep '^seed 7 ')
 two=$($sim --from 7 --seeds 1 | grep '^seed 7 ')
 [ -n "$one" ] && [ "$one" = "$two" ]
@@ -40,10 +41,21 @@ for safeguard in gate quorum claim replay; do
 	esac
 done
 
-if out=$($sim --list "$seeds" --jobs 2); then
-	say 0 "named seeds: $(echo "$out" | tail -1)"
-else
-	echo "$out" | grep FAILED | sed 's/^/# /'
-	say 1 "named seeds"
-fi
+# usage: clean WHAT ARGUMENTS...
+clean() {
+	what=$1
+	shift
+	if out=$($sim "$@" --jobs 2); then
+		say 0 "$what: $(echo "$out" | tail -1)"
+	else
+		echo "$out" | grep FAILED | sed 's/^/# /'
+		say 1 "$what"
+	fi
+}
+
+clean "named seeds" --list "$seeds"
+# shellcheck disable=SC2086 # two words
+clean "named seeds that rekey" $rekeys --list "$seeds-rekeys"
+# shellcheck disable=SC2086
+clean "200 seeds, a third of which rekey" $rekeys --seeds 200 --from 1
 exit $failed

@@ -223,7 +223,11 @@ static void receive_esp(struct sim *s, struct machine *m, const struct packet *p
 		.encap = p->natt,
 		.local = p->dst,
 		.remote = p->src};
-	machine_orders_now(s, m);
+	/* What was ordered before a packet came is obeyed before it is judged; that is what
+	 * rekeying counts on. Other seeds let orders wait all the same: a gate or a Delete
+	 * that is late must do no harm either. */
+	if (s->sc.rekeys != REKEYS_NONE)
+		machine_orders_now(s, m);
 	esp_dp_inbound(m->dp, &b, s->world.now_ms);
 	if (b.at[0].verdict == ESP_INJECT)
 		out_of_tun(s, m, span_of(b.at[0].at, b.at[0].len));

@@ -23,13 +23,21 @@
 
 /* ---- what a message says */
 
+/* libreswan 4 answers a rekey without a key exchange with a KE payload without a value: as
+ * good as none. */
+static bool read_ke(const struct payload *ke, struct wire_ke *out)
+{
+	return !ke || ke_payload_is_empty(ke->body) ||
+	       ke_payload_read(ke->body, out) == WIRE_OK;
+}
+
 bool ike_child_message_read(const struct exchange *x, struct child_message *out)
 {
 	const struct payload *ke = payload_set_first(&x->in, PAYLOAD_KE);
 
 	*out = (struct child_message){.ke = {.group = KE_NONE}};
 	out->transport = ike_notify_find(&x->in, N_USE_TRANSPORT_MODE, NULL);
-	return (!ke || ke_payload_read(ke->body, &out->ke) == WIRE_OK) &&
+	return read_ke(ke, &out->ke) &&
 	       sa_payload_read(payload_set_first(&x->in, PAYLOAD_SA)->body, &out->sa) ==
 		       WIRE_OK &&
 	       nonce_payload_read(payload_set_first(&x->in, PAYLOAD_NONCE)->body,

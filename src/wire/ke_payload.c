@@ -6,19 +6,22 @@
 
 #include <assert.h>
 
-#include "base/iana.h"
-
-/* libreswan 4 confirms that there is no key exchange (group NONE) with a payload for it. */
 enum wire_err ke_payload_read(struct reader body, struct wire_ke *out)
 {
 	uint16_t group = rd_u16(&body);
 	rd_skip(&body, 2);
 	struct span public = rd_rest(&body);
 
-	if (!rd_ok(&body) || (public.len == 0 && group != KE_NONE))
+	if (!rd_ok(&body) || public.len == 0)
 		return WIRE_MALFORMED;
 	*out = (struct wire_ke){.group = group, .public = public};
 	return WIRE_OK;
+}
+
+bool ke_payload_is_empty(struct reader body)
+{
+	rd_skip(&body, 4);
+	return rd_done(&body);
 }
 
 void ke_payload_write(struct writer *w, const struct wire_ke *ke)

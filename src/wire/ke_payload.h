@@ -13,10 +13,12 @@ enum { NONCE_MIN = 16, NONCE_MAX = 256 };
 
 struct wire_ke {
 	uint16_t group; /* enum ke_id */
-	struct span public; /* may be empty for KE_NONE; its length is judged by crypto/ */
+	struct span public; /* never empty; its length is judged by crypto/ */
 };
 
 enum wire_err ke_payload_read(struct reader body, struct wire_ke *out) WIRE_CHECKED;
+/* A group and no value. */
+bool ke_payload_is_empty(struct reader body);
 void ke_payload_write(struct writer *w, const struct wire_ke *ke);
 
 /* 16 to 256 octets. */

@@ -43,8 +43,9 @@ static void ke_round_trips(void **state)
 	unit_assert_span_equal(got.public, ke.public);
 	assert_int_equal(ke_payload_read(over("001f 0000"), &got), WIRE_MALFORMED);
 	assert_int_equal(ke_payload_read(over("001f 00"), &got), WIRE_MALFORMED);
-	assert_int_equal(ke_payload_read(over("0000 0000"), &got), WIRE_OK);
-	assert_int_equal(got.group, KE_NONE);
+	assert_true(ke_payload_is_empty(over("000e 0000")));
+	assert_false(ke_payload_is_empty(over("000e 0000 aa")));
+	assert_false(ke_payload_is_empty(over("000e 00")));
 }
 
 static void nonce_is_16_to_256_octets(void **state)

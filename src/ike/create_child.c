@@ -67,13 +67,23 @@ static void write_message(struct message *m, const struct wire_sa *sa,
 
 /* ---- initiator: the request */
 
+/* The group that both have agreed on for the IKE SA is the best guess: another one may cost
+ * INVALID_KE_PAYLOAD and a second request, and libreswan 4 answers it with INVALID_SYNTAX. */
+static uint16_t guess_group(const struct ike_sa *sa, const struct ike_proposals *p)
+{
+	for (unsigned i = 0; i < p->n_pfs; i++)
+		if (p->pfs[i] == sa->suite.ke)
+			return p->pfs[i];
+	return p->pfs[0];
+}
+
 bool ike_child_ask(struct ike_engine *e, struct ike_sa *sa, struct task *t,
 	struct child *c, const struct child *old)
 {
 	const struct ike_proposals *p = &c->proposals;
 	struct wire_sa offer = {.n = 0};
 
-	if (p->n_pfs > 0 && !ike_task_kex(e, t, p->pfs[0]))
+	if (p->n_pfs > 0 && !ike_task_kex(e, t, guess_group(sa, p)))
 		return false;
 	nonce_draw(&t->nonce, &e->entropy);
 	ike_suites_offer_esp(p, c->is.spi_in, false, &offer);

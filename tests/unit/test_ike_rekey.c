@@ -678,6 +678,25 @@ static void the_new_ike_sa_does_all_that_the_old_one_did(void **state)
 	lab_free(lab);
 }
 
+/* What both use for the IKE SA is tried first: one request, and not two. */
+static void the_ike_sa_s_group_is_the_first_guess(void **state)
+{
+	struct lab *lab = lab_new(35);
+
+	(void)state;
+	set_pfs(&lab->side[A], KE_ECP_256, KE_CURVE25519, true);
+	set_pfs(&lab->side[B], KE_CURVE25519, KE_NONE, true);
+	lab_up(lab);
+	uint32_t before = lab_sa(lab, A)->next_out;
+	assert_int_equal(
+		ike_rekey_child(engine(lab, A), lab->now_ms, first_child(lab, A)),
+		IKE_OK);
+	lab_run(lab, 5000);
+	assert_int_equal(lab->side[A].up[1].pfs, KE_CURVE25519);
+	assert_int_equal(lab_sa(lab, A)->next_out, before + 2); /* and the Delete */
+	lab_free(lab);
+}
+
 static void another_group_and_prf_for_the_new_ike_sa(void **state)
 {
 	struct lab *lab = lab_new(32);
@@ -817,6 +836,7 @@ int main(void)
 		cmocka_unit_test(the_first_child_is_rekeyed_by_its_responder),
 		cmocka_unit_test(either_side_rekeys_the_ike_sa),
 		cmocka_unit_test(the_new_ike_sa_does_all_that_the_old_one_did),
+		cmocka_unit_test(the_ike_sa_s_group_is_the_first_guess),
 		cmocka_unit_test(another_group_and_prf_for_the_new_ike_sa),
 		cmocka_unit_test(the_prf_stays_with_other_makes),
 		cmocka_unit_test(rekeying_the_ike_sa_that_is_refused),

@@ -10,9 +10,10 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from vlab import vipsec
+from vlab import pki, vipsec
 from vlab.core import SOURCE, Lab, now_ms
-from vlab.pair import CLIENT4, PROTECTED, VIP4, Pair
+from vlab.pair import CLIENT4, PROTECTED, VIP4, Pair, server_conf
+from vlab.pki import Node
 from vlab.probes import Prober, Stream
 from vlab.tap import check, main
 
@@ -44,6 +45,7 @@ def objects(ctl):
     yield "status", status
     for name in ("cluster", "tuning", "dataplane", "config"):
         yield name, status[name]
+    yield "identity", status["identities"][0]
     yield "drops", status["dataplane"]["drops"]
     yield "ike counters", status["ike"]
     yield "vip", ctl.json("vip", "status", "web")["data"]
@@ -64,7 +66,9 @@ def body(tap):
     tables = documented()
     with Lab() as lab:
         pair = Pair(lab)
-        pair.start_server()
+        root = Node("Lab Root", ca=True)
+        pki.give(pair.s, Node("web", issuer=root, names=[vipsec.VIP_ID]), root)
+        pair.start_server(server_conf() + pki.identity())
         pair.add_vip(families=(4,))
         pair.wait_bound()
         pair.start_client()

@@ -169,6 +169,7 @@ def guard_goes_for_good(world, command):
 COMMANDS = {
     "vipsec status": says(r"mail", CLIENT, r"aes|AES", r"octets|bytes|B\b"),
     "vipsec show child": says(r"mail", CLIENT),
+    "vipsec show ike": says(CLIENT),
     f"vipsec explain {CLIENT} {VIP} tcp {PORT}": says(r"negotiate", r"mail"),
     "nft list table inet vipsec": says(r"table inet vipsec", re.escape(VIP), r"drop"),
     f"tcpdump -ni eth0 'host {VIP} and tcp port {PORT}'": shows_nothing,
@@ -197,6 +198,8 @@ VERBS = {
     "vip unbind name": [["vip", "unbind", "mail"], ["vip", "bind", "mail"]],
     "vip status name": [["vip", "status", "mail"]],
     "up vip rule peer": [["up"], ["up", "mail"], ["up", "mail", "mail", CLIENT]],
+    "rekey ike | child vip rule peer": [
+        ["rekey", "ike"], ["rekey", "child", "mail"], ["rekey", "child", "mail", "mail", CLIENT]],
     "down vip rule peer": [["down", "mail", "mail", CLIENT], ["down"]],
     "tune setting value": [["tune", "idle-lifetime", "2h"], ["tune", "idle-lifetime", "default"]],
     "reload": [["reload"]],

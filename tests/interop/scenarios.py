@@ -134,6 +134,7 @@ def delete(end):
         talk.until(lambda: not any(was & now for before, after in zip(old, talk.both())
                                    for was, now in zip(before, after)),
                    "the SAs to be gone at both ends")
+        talk.reset()  # whoever has called anew
     return run
 
 

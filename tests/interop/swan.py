@@ -4,7 +4,6 @@ With kernel ESP, or with its userspace ESP (kernel-libipsec: tunnel mode, always
 Proposals, timers, MOBIKE, fragmentation and uniqueness are left at their defaults.
 """
 
-import os
 import re
 import subprocess
 
@@ -70,11 +69,17 @@ class Swan:
     def _session(self, timeout=60):
         return vici.Session(f"/proc/{self.host.pid}/root/run/charon.vici", timeout)
 
+    def _answers(self):
+        try:
+            with self._session() as session:
+                return session.call("version")
+        except OSError:
+            return None  # its socket is there before it listens
+
     def start(self, connections):
         self.process = self.host.spawn(["/usr/sbin/charon-systemd"], "charon.out")
-        path = f"/proc/{self.host.pid}/root/run/charon.vici"
-        wait_until(lambda: os.path.exists(path) or self.process.poll() is not None, 60,
-                   "charon's socket")
+        wait_until(lambda: self._answers() or self.process.poll() is not None, 60,
+                   "charon to answer")
         if self.process.poll() is not None:
             raise LabError("charon ended: " + self.host.log("charon.out")[-1000:])
         kinds = sorted({c.auth for c in connections} - {"psk"})

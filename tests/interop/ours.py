@@ -150,7 +150,7 @@ class Ours:
 
     @staticmethod
     def version(build, source):
-        done = subprocess.run([find_program(build, "vipsecd"), "--version"],
+        done = subprocess.run([find_program(build, "vipsecd"), "-V"],
                               capture_output=True, text=True, timeout=20,
                               stdin=subprocess.DEVNULL)
         commit = subprocess.run(["git", "-C", source, "describe", "--always", "--dirty"],

@@ -61,7 +61,14 @@ class Talk:
         caller = self.ours if self.role == "initiator" else self.peer
         caller.initiate(self.connection)
 
+    def settled(self):
+        return self.none() or self.one_pair()
+
     def establish(self):
+        try:  # an old child may still be on its way out
+            wait_until(self.settled, self.patience / 4, "what is there to settle", step=0.05)
+        except LabTimeout:
+            self.reset()
         if self.one_pair():
             return
         before = self.watch.of(self.connection)

@@ -22,10 +22,11 @@ TOOL_TESTS += tests/tools/t-check-floors.py tests/tools/t-check-state.sh tests/t
 # A day of calling, second by second.
 SLOW_TESTS = tests/unit/test_node_dial
 
-# Overridable on the command line: make sim SEEDS=10000 FROM=1; make fuzz SECONDS=60.
+# Overridable on the command line: make sim SEEDS=10000 FROM=1; make soak DAYS=30; make fuzz SECONDS=60.
 SEEDS = 10000
 REKEYS = 0
 FROM = 1
+DAYS = 30
 SECONDS = 20
 CHECK_SEEDS = 2000
 SAN_SEEDS = 200
@@ -91,6 +92,9 @@ check-cluster: all check-programs
 		--require 'root corosync pacemakerd' \
 		`cd $(srcdir) && ls tests/cluster/t-*.py tests/cluster/t-*.sh 2>/dev/null`
 
+soak: $(SIM)
+	$(AM_V_at)./$(SIM) --soak $(DAYS) --from $(FROM)
+
 sim: $(SIM)
 	$(AM_V_at)./$(SIM) --seeds $(SEEDS) --from $(FROM) --rekeys $(REKEYS) $(sim_args)
 
@@ -112,7 +116,7 @@ bench: all check-programs
 	for b in $(BENCH_LABS); do echo "== $$b"; \
 		VIPSEC_BUILDDIR=$(abs_top_builddir) $(PYTHON3) $(srcdir)/$$b || exit 1; done
 
-.PHONY: check-san check-lab check-cluster sim fuzz bench interop
+.PHONY: check-san check-lab check-cluster sim soak fuzz bench interop
 
 clean-local:
 	rm -rf san-asan san-tsan fuzz key-log test-logs interop vm

@@ -7,58 +7,17 @@
 #include "sim/sim.h"
 
 #include "base/iana.h"
-#include "base/mem.h"
 #include "wire/ike_header.h"
 
-#include <stdlib.h>
-
-enum { LOOK_MS = 200, RELEASE_MS = 1000, TABLE_FIRST = 4096 };
+enum { LOOK_MS = 200, RELEASE_MS = 1000 };
 enum { SK_GENERIC_LEN = 4, SK_IV_LEN = 8 };
 
-/* ---- sets of hashes ------------------------------------------------------------------- */
-
-static size_t slot_of(const struct table *t, uint64_t key)
-{
-	size_t i = (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (t->cap - 1);
-
-	while (t->keys[i] != 0 && t->keys[i] != key)
-		i = (i + 1) & (t->cap - 1);
-	return i;
-}
-
-static void table_grow(struct table *t)
-{
-	struct table old = *t;
-
-	t->cap = old.cap ? 2 * old.cap : TABLE_FIRST;
-	t->keys = mem_new(t->cap, sizeof(uint64_t));
-	t->values = mem_new(t->cap, sizeof(uint64_t));
-	for (size_t i = 0; i < old.cap; i++) {
-		if (old.keys[i] == 0)
-			continue;
-		size_t k = slot_of(t, old.keys[i]);
-		t->keys[k] = old.keys[i];
-		t->values[k] = old.values[i];
-	}
-	free(old.keys);
-	free(old.values);
-}
-
-/* What stood there before; 0: nothing, and now value does. */
-static uint64_t table_put(struct table *t, uint64_t key, uint64_t value)
-{
-	if (2 * t->n >= t->cap)
-		table_grow(t);
-	size_t i = slot_of(t, key);
-	if (t->keys[i] == key)
-		return t->values[i];
-	t->keys[i] = key;
-	t->values[i] = value;
-	t->n++;
-	return 0;
-}
-
 /* ---- 1, 2: keys, IVs and numbers --------------------------------------------------------- */
+
+static uint64_t seen(struct sim *s, struct hashes *h, uint64_t key, uint64_t value)
+{
+	return hashes_put(h, s->world.now_ms, key, value);
+}
 
 void check_sealed(struct sim *s, struct machine *m, uint16_t scope, struct span esp,
 	const struct addr *to)
@@ -73,10 +32,9 @@ void check_sealed(struct sim *s, struct machine *m, uint16_t scope, struct span 
 		return;
 	}
 	const uint64_t by_iv[] = {sa->key_out, iv}, by_seq[] = {sa->key_out, seq};
-	if (table_put(&s->check.ivs, hash_bytes(1, span_of(by_iv, sizeof(by_iv))), 1))
+	if (seen(s, &s->check.ivs, hash_bytes(1, span_of(by_iv, sizeof(by_iv))), 1))
 		violation(s, "1: %s uses a key and an IV twice (ESP)", m->name);
-	if (table_put(
-		    &s->check.numbers, hash_bytes(2, span_of(by_seq, sizeof(by_seq))), 1))
+	if (seen(s, &s->check.numbers, hash_bytes(2, span_of(by_seq, sizeof(by_seq))), 1))
 		violation(s, "2: %s sends number %u of an SA twice", m->name, seq);
 	if (sim_is_node(s, m) && scope < VIPS_MAX && s->check.shut[m->index][scope])
 		violation(s, "3: %s sends through a gate that it was told to close",
@@ -95,7 +53,7 @@ static void check_sk(struct sim *s, const struct machine *m, const struct packet
 	const uint64_t what[] = {h.spi_i, h.spi_r, h.initiator, rd_u64(&r)};
 	uint64_t key = hash_bytes(3, span_of(what, sizeof(what)));
 	uint64_t value = hash_bytes(4, span_of(p->bytes, p->len)) | 1;
-	uint64_t before = table_put(&s->check.messages, key, value);
+	uint64_t before = seen(s, &s->check.messages, key, value);
 	if (rd_ok(&r) && before != 0 && before != value)
 		violation(s, "1: %s uses a key and an IV twice (IKE)", m->name);
 }
@@ -253,10 +211,7 @@ void check_init(struct sim *s)
 
 void check_free(struct sim *s)
 {
-	struct table *all[] = {&s->check.ivs, &s->check.numbers, &s->check.messages};
-
-	for (unsigned i = 0; i < 3; i++) {
-		free(all[i]->keys);
-		free(all[i]->values);
-	}
+	hashes_free(&s->check.ivs);
+	hashes_free(&s->check.numbers);
+	hashes_free(&s->check.messages);
 }

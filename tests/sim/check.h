@@ -5,14 +5,10 @@
 #ifndef VIPSEC_SIM_CHECK_H
 #define VIPSEC_SIM_CHECK_H
 
+#include "sim/hashes.h"
 #include "sim/net.h"
 
 struct machine;
-
-struct table { /* of hashes; a value for each */
-	uint64_t *keys, *values;
-	size_t n, cap;
-};
 
 struct voice { /* one address of a VIP */
 	struct addr addr;
@@ -21,7 +17,7 @@ struct voice { /* one address of a VIP */
 };
 
 struct check {
-	struct table ivs, numbers, messages;
+	struct hashes ivs, numbers, messages;
 	struct voice voices[2 * VIPS_MAX];
 	unsigned n_voices;
 	bool shut[MACHINES_MAX][VIPS_MAX]; /* told to close the gate */

@@ -6,6 +6,7 @@
  */
 #include "sim/jobs.h"
 #include "sim/run.h"
+#include "sim/soak.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,11 +19,14 @@ static int usage(void)
 		"usage: vipsec-sim [--seeds N] [--from S] [--list FILE] [--jobs J]\n"
 		"                  [--rekeys PERCENT] [--trace] [--first]\n"
 		"                  [--break gate|quorum|claim|replay]\n"
+		"       vipsec-sim --soak DAYS [--from S]\n"
 		"  --list FILE  the seeds that stand at the beginning of its lines\n"
 		"  --rekeys P   how many of a hundred seeds rekey (none)\n"
 		"  --trace      what happens, readable (one seed)\n"
 		"  --first      end with the first failure\n"
-		"  --break X    take a safeguard out: it must be noticed\n");
+		"  --break X    take a safeguard out: it must be noticed\n"
+		"  --soak DAYS  one run of so many ordinary days, all of them "
+		"rekeying\n");
 	return 2;
 }
 
@@ -75,7 +79,8 @@ static bool read_list(const char *name, struct jobs *j)
 	return true;
 }
 
-static bool read_option(struct jobs *j, const char *word, const char *value)
+static bool read_option(
+	struct jobs *j, uint64_t *days, const char *word, const char *value)
 {
 	uint64_t n = 0;
 
@@ -91,6 +96,8 @@ static bool read_option(struct jobs *j, const char *word, const char *value)
 		j->seeds = n;
 	else if (strcmp(word, "--from") == 0)
 		j->from = n;
+	else if (strcmp(word, "--soak") == 0)
+		*days = n;
 	else if (strcmp(word, "--rekeys") == 0 && n <= 100)
 		j->rekeys = (unsigned)n;
 	else if (strcmp(word, "--jobs") == 0 && n > 0 && n <= JOBS_MAX)
@@ -103,16 +110,17 @@ static bool read_option(struct jobs *j, const char *word, const char *value)
 int main(int argc, char **argv)
 {
 	struct jobs j = {.seeds = 1, .from = 1, .n_jobs = 1};
+	uint64_t days = 0;
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--trace") == 0)
 			j.tracing = true;
 		else if (strcmp(argv[i], "--first") == 0)
 			j.first_only = true;
-		else if (!read_option(&j, argv[i], argv[i + 1]))
+		else if (!read_option(&j, &days, argv[i], argv[i + 1]))
 			return usage();
 		else
 			i++;
 	}
-	return jobs_run(&j);
+	return days > 0 ? soak_run(days, j.from) : jobs_run(&j);
 }

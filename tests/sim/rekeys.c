@@ -235,7 +235,7 @@ void rekeys_answered(struct sim *s, unsigned peer, unsigned port, uint64_t sent_
 		*whole = sent_ms;
 }
 
-static void judge(struct sim *s, const struct app *app)
+void rekeys_judge(struct sim *s, const struct app *app)
 {
 	const struct tie *t = &s->rekeys.ties[app->peer];
 
@@ -259,8 +259,11 @@ void rekeys_end(struct sim *s)
 {
 	if (s->sc.rekeys == REKEYS_NONE)
 		return;
-	for (size_t i = 0; i < s->traffic.n && !s->world.failed; i++)
-		judge(s, &s->traffic.apps[i]);
+
+	size_t kept = s->traffic.n < s->traffic.cap ? s->traffic.n : s->traffic.cap;
+
+	for (size_t i = 0; i < kept && !s->world.failed; i++)
+		rekeys_judge(s, &s->traffic.apps[i]);
 	for (unsigned i = 0; i < s->sc.n_peers && !s->world.failed; i++) {
 		const struct tie *t = &s->rekeys.ties[i];
 		if (t->settled_ms + SETTLED_MS < s->world.now_ms)

@@ -6,6 +6,7 @@
 #include "node/effects.h"
 #include "sim/scenario.h"
 
+struct app;
 struct machine;
 struct sim;
 
@@ -26,6 +27,8 @@ struct rekeys_watch {
 
 void rekeys_begin(struct sim *s);
 void rekeys_answered(struct sim *s, unsigned peer, unsigned port, uint64_t sent_ms);
+/* Nothing more will come of this question. */
+void rekeys_judge(struct sim *s, const struct app *app);
 void rekeys_note(struct sim *s, const struct effect *event);
 void rekeys_end(struct sim *s);
 /* What a daemon counted, before it goes. */

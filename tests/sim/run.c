@@ -8,13 +8,12 @@
 #include <stdlib.h>
 
 enum {
-	START_MS = 2500, /* until the first SAs are there */
 	SETTLE_MS = 100,
 	MEND_MS = 20000, /* until the cluster has all its nodes and VIPs */
 	AFTER_MS = 8000 /* watched after the last peer is back */
 };
 
-static void build(struct sim *s)
+void run_build(struct sim *s)
 {
 	char name[16];
 
@@ -63,7 +62,7 @@ static bool all_well(struct sim *s)
 	return pm_all_started(s);
 }
 
-static bool all_back(struct sim *s)
+bool run_all_back(struct sim *s)
 {
 	for (unsigned i = 0; i < s->sc.n_peers; i++)
 		if (s->traffic.talks[i].back_ms == 0)
@@ -71,7 +70,7 @@ static bool all_back(struct sim *s)
 	return true;
 }
 
-static void step_until(struct sim *s, bool (*done)(struct sim *), uint64_t ms)
+void run_until(struct sim *s, bool (*done)(struct sim *), uint64_t ms)
 {
 	uint64_t until = world_later(&s->world, ms);
 
@@ -81,19 +80,30 @@ static void step_until(struct sim *s, bool (*done)(struct sim *), uint64_t ms)
 
 static void live(struct sim *s)
 {
-	world_run(s, world_later(&s->world, START_MS));
+	world_run(s, world_later(&s->world, RUN_START_MS));
 	faults_plan(s);
 	world_run(s, s->faults.until_ms);
 	faults_end(s);
-	step_until(s, all_well, MEND_MS);
+	run_until(s, all_well, MEND_MS);
 	if (!s->world.failed && !all_well(s))
 		violation(s, "the cluster does not come back");
 	check_begin_quiet(s);
-	step_until(s, all_back, check_longest_ms(s));
+	run_until(s, run_all_back, check_longest_ms(s));
 	rekeys_begin(s);
 	world_run(s, world_later(&s->world, AFTER_MS + s->sc.idle_ms + s->sc.quiet_ms));
 	if (!s->world.failed)
 		check_end(s);
+}
+
+void run_end(struct sim *s)
+{
+	for (unsigned i = 0; i < s->n_machines; i++)
+		machine_free(&s->machines[i]);
+	bus_free(s);
+	traffic_free(s);
+	check_free(s);
+	world_free(s);
+	free(s);
 }
 
 void run_seed(uint64_t seed, enum sabotage sabotage, unsigned rekeys, bool tracing,
@@ -103,7 +113,7 @@ void run_seed(uint64_t seed, enum sabotage sabotage, unsigned rekeys, bool traci
 
 	world_init(s, seed, tracing);
 	scenario_draw(&s->sc, seed, sabotage, rekeys);
-	build(s);
+	run_build(s);
 	live(s);
 	for (unsigned i = 0; i < s->n_machines; i++)
 		rekeys_count(s, &s->machines[i]);
@@ -114,11 +124,5 @@ void run_seed(uint64_t seed, enum sabotage sabotage, unsigned rekeys, bool traci
 		.failed_ms = s->world.failed_ms,
 		.counts = s->counts};
 	snprintf(out->why, sizeof(out->why), "%s", s->world.why);
-	for (unsigned i = 0; i < s->n_machines; i++)
-		machine_free(&s->machines[i]);
-	bus_free(s);
-	traffic_free(s);
-	check_free(s);
-	world_free(s);
-	free(s);
+	run_end(s);
 }

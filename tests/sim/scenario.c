@@ -200,6 +200,30 @@ void scenario_draw(
 	draw_rekeys(sc, seed, rekeys);
 }
 
+void scenario_soak(struct scenario *sc)
+{
+	enum { MINUTE = 60000, HOUR = 60 * MINUTE };
+
+	*sc = (struct scenario){.rekeys = REKEYS_STEADY,
+		.further = true,
+		.rough = 200,
+		.n_nodes = 2,
+		.n_peers = 4,
+		.n_vips = 1,
+		.kind = {PEER_TRANSPORT_V4, PEER_TRANSPORT_V6, PEER_TUNNEL, PEER_NAT},
+		.peer_ages = {{.child_ms = 0},
+			{.child_ms = 10 * MINUTE, .ike_ms = HOUR, .pfs = "yes"},
+			{.packets = 20000, .reauth_ms = 24 * HOUR},
+			{.bytes = 10 * 1000 * 1000, .child_ms = 45 * MINUTE}},
+		.idle_ms = 5 * MINUTE,
+		.idle_failover_ms = MINUTE,
+		.token_ms = 1000,
+		.fencing = true,
+		.delay_lo_ms = 5,
+		.delay_hi_ms = 40,
+		.order_delay_ms = 4};
+}
+
 /* ---- configuration --------------------------------------------------------------------------- */
 
 struct text {

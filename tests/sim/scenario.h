@@ -67,6 +67,9 @@ struct scenario {
 /* rekeys: how many of a hundred seeds rekey; the others are as with 0. */
 void scenario_draw(
 	struct scenario *sc, uint64_t seed, enum sabotage sabotage, unsigned rekeys);
+/* A month of ordinary days: some rekey as it comes, some more often, some prove
+ * themselves anew each day, and IKE messages are lost now and then. */
+void scenario_soak(struct scenario *sc);
 /* Ages that no configuration file may ask for. */
 void scenario_shorten(const struct scenario *sc, int peer, struct config *c);
 /* The configuration file of a cluster node or of the n-th peer. Heap. An edited one says

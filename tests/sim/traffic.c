@@ -28,22 +28,40 @@ void traffic_free(struct sim *s)
 	free(s->traffic.apps);
 }
 
+static void apps_grow(struct traffic *t)
+{
+	size_t cap = t->cap ? 2 * t->cap : APPS_FIRST;
+	struct app *more = mem_new(cap, sizeof(*more));
+
+	if (t->n > 0)
+		memcpy(more, t->apps, t->n * sizeof(*more));
+	free(t->apps);
+	t->apps = more;
+	t->cap = cap;
+}
+
+void traffic_forget(struct sim *s, size_t kept)
+{
+	s->traffic.apps = mem_new(kept, sizeof(struct app));
+	s->traffic.cap = kept;
+	s->traffic.forgets = true;
+}
+
 static uint32_t new_app(struct sim *s, unsigned peer, enum app_kind kind)
 {
 	struct traffic *t = &s->traffic;
 
-	if (t->n == t->cap) {
-		size_t cap = t->cap ? 2 * t->cap : APPS_FIRST;
-		struct app *more = mem_new(cap, sizeof(*more));
-		if (t->n > 0)
-			memcpy(more, t->apps, t->n * sizeof(*more));
-		free(t->apps);
-		t->apps = more;
-		t->cap = cap;
-	}
-	t->apps[t->n++] = (struct app){
-		.sent_ms = s->world.now_ms, .peer = (uint8_t)peer, .kind = (uint8_t)kind};
-	return (uint32_t)t->n;
+	if (t->n == t->cap && !t->forgets)
+		apps_grow(t);
+	struct app *app = &t->apps[t->n % t->cap];
+	if (t->n >= t->cap)
+		rekeys_judge(s, app);
+	t->n++;
+	*app = (struct app){.id = (uint32_t)t->n,
+		.sent_ms = s->world.now_ms,
+		.peer = (uint8_t)peer,
+		.kind = (uint8_t)kind};
+	return app->id;
 }
 
 static struct app *app_of(struct sim *s, struct span data)
@@ -53,7 +71,8 @@ static struct app *app_of(struct sim *s, struct span data)
 
 	if (!rd_ok(&r) || mark != MARK || id == 0 || id > s->traffic.n)
 		return NULL;
-	return &s->traffic.apps[id - 1];
+	struct app *app = &s->traffic.apps[(id - 1) % s->traffic.cap];
+	return app->id == id ? app : NULL;
 }
 
 static struct span write_data(uint8_t *at, size_t len, uint32_t id)
@@ -110,9 +129,10 @@ static void ask(struct sim *s, unsigned peer, enum app_kind kind)
 	size_t len = kind == APP_OPEN ? some_len(s) : draw_len(s, peer);
 	uint32_t id = new_app(s, peer, kind);
 	struct span data = write_data(room, len, id);
+	struct app *app = app_of(s, data);
 
-	s->traffic.apps[id - 1].port = dst.port == MORE_PORT;
-	s->traffic.apps[id - 1].large = len > DATA_MAX;
+	app->port = dst.port == MORE_PORT;
+	app->large = len > DATA_MAX;
 	if (kind == APP_OPEN)
 		s->counts.clear_sent++;
 	else

@@ -13,6 +13,7 @@ struct machine;
 enum app_kind { APP_SECURED = 1, APP_OPEN, APP_SPOOF };
 
 struct app { /* one question; ids count from 1 */
+	uint32_t id;
 	uint64_t sent_ms;
 	uint8_t peer, kind, port; /* of APP_PORT, MORE_PORT */
 	bool large; /* it may be told that it is too large */
@@ -30,7 +31,8 @@ struct talk { /* of one peer */
 struct traffic {
 	struct stream dice;
 	struct app *apps;
-	size_t n, cap;
+	size_t n, cap; /* asked so far, kept */
+	bool forgets; /* the oldest is judged, and makes room */
 	struct talk talks[PEERS_PER_RUN];
 	uint64_t mark_ms;
 	bool quiet; /* no spoofing any more */
@@ -38,6 +40,8 @@ struct traffic {
 
 void traffic_init(struct sim *s);
 void traffic_free(struct sim *s);
+/* Only the last so many questions are kept. */
+void traffic_forget(struct sim *s, size_t kept);
 /* The faults are over: from now on it counts how long everybody needs. */
 void traffic_mark(struct sim *s);
 uint64_t traffic_longest_pause_ms(

@@ -17,10 +17,21 @@ struct pki_node {
 
 static long serial = 1000;
 
+static EVP_PKEY *read_spki(const char *hex)
+{
+	uint8_t room[200];
+	struct span der = unit_hex(hex, room, sizeof(room));
+	const unsigned char *at = der.at;
+
+	return d2i_PUBKEY(NULL, &at, (long)der.len);
+}
+
 static EVP_PKEY *make_key(const char *kind)
 {
 	if (!kind)
 		kind = "P-256";
+	if (strncmp(kind, "spki:", 5) == 0)
+		return read_spki(kind + 5);
 	if (strncmp(kind, "RSA:", 4) == 0)
 		return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)atoi(kind + 4));
 	if (strncmp(kind, "P-", 2) == 0)

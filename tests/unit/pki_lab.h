@@ -17,7 +17,9 @@ enum { PKI_DAY = 24 * 3600 };
 struct pki_node;
 
 struct pki_spec {
-	const char *key; /* "P-256" (if NULL), "P-384", "ED25519", "RSA:2048", ... */
+	/* "P-256" (if NULL), "P-384", "ED25519", "RSA:2048", ...; "spki:HEX" is a public key
+	 * alone, and wants an issuer. */
+	const char *key;
 	const char *subject; /* "CN=...", RFC 4514, one RDN */
 	const char *san; /* "DNS:mail.example,IP:192.0.2.10"; NULL: none */
 	const struct pki_node *issuer; /* NULL: itself */

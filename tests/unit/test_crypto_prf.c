@@ -44,6 +44,23 @@ static void empty_key_and_empty_data(void **state)
 	assert_memory_equal(got, want.b, 32);
 }
 
+static void prf_plus_vectors_hold(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof prf_plus_vectors / sizeof prf_plus_vectors[0];
+		i++) {
+		const struct prf_plus_vector *v = &prf_plus_vectors[i];
+		struct hex key = hex(v->key), seed = hex(v->seed), want = hex(v->out);
+		uint8_t got[HEX_MAX];
+
+		print_message("%s\n", v->source);
+		assert_int_equal(
+			prf_plus(v->alg, hex_span(&key), hex_span(&seed), got, want.len),
+			CRYPTO_OK);
+		assert_memory_equal(got, want.b, want.len);
+	}
+}
+
 /* RFC 7296 2.13 written out a second time, block by block, over prf(). */
 static void by_hand(
 	enum prf_alg alg, struct span key, struct span seed, uint8_t *out, size_t blocks)
@@ -114,6 +131,7 @@ int main(void)
 		cmocka_unit_test(hmac_vectors),
 		cmocka_unit_test(parts_are_concatenated),
 		cmocka_unit_test(empty_key_and_empty_data),
+		cmocka_unit_test(prf_plus_vectors_hold),
 		cmocka_unit_test(prf_plus_is_the_chain),
 		cmocka_unit_test(prf_plus_stops_inside_a_block),
 		cmocka_unit_test(digests_of_abc),

@@ -5,6 +5,11 @@
 
 #include "base/iana.h"
 #include "crypto/signature.h"
+#include "hex.h"
+
+#include "../vectors/signature.h"
+
+#include <stdio.h>
 
 static const char octets[] = "message 1 | nonce | prf(SK_p, ID)";
 
@@ -261,6 +266,53 @@ static void keys_in_files(void **state)
 	bench_free(&c);
 }
 
+static struct certificate *certificate_of(const char *spki)
+{
+	struct pki_node *ca = pki_new(&(struct pki_spec){.subject = "CN=CA", .ca = true});
+	char key[512];
+
+	snprintf(key, sizeof(key), "spki:%s", spki);
+	struct pki_node *n = pki_new(
+		&(struct pki_spec){.key = key, .subject = "CN=signer", .issuer = ca});
+	struct certificate *c = pki_certificate(n);
+	pki_free(n);
+	pki_free(ca);
+	return c;
+}
+
+static void published_signature(const struct signature_vector *v)
+{
+	struct certificate *c = certificate_of(v->spki);
+	struct hex message = hex(v->message), sig = hex(v->signature),
+		   name = hex(v->name);
+	struct span part = hex_span(&message);
+	uint8_t data[SIGNATURE_MAX];
+	const char *why = NULL;
+	size_t n = 0;
+
+	if (name.len > 0)
+		data[n++] = (uint8_t)name.len;
+	memcpy(data + n, name.b, name.len);
+	n += name.len;
+	memcpy(data + n, sig.b, sig.len);
+	n += sig.len;
+	print_message("%s\n", v->source);
+	assert_int_equal(signature_check(c, v->method, span_of(data, n), &part, 1, &why),
+		CRYPTO_OK);
+	data[n - 1] ^= 1;
+	assert_int_equal(signature_check(c, v->method, span_of(data, n), &part, 1, &why),
+		CRYPTO_FORGED);
+	certificate_free(c);
+}
+
+static void published_signatures(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(signature_vectors) / sizeof(signature_vectors[0]);
+		i++)
+		published_signature(&signature_vectors[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +322,7 @@ int main(void)
 		cmocka_unit_test(rsa_signs_with_pss),
 		cmocka_unit_test(the_names_of_rfc_7427_are_read),
 		cmocka_unit_test(old_methods_of_ecdsa),
+		cmocka_unit_test(published_signatures),
 		cmocka_unit_test(no_sha_1_for_old_peers),
 		cmocka_unit_test(weak_keys_do_not_count),
 		cmocka_unit_test(keys_in_files),

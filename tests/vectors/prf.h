@@ -152,3 +152,38 @@ static const struct prf_vector {
 		       "707fb92eab2536a5812258228bc96687",
 	},
 };
+
+/* HKDF-Expand is prf+ of RFC 7296 2.13 under another name: T(n) of (key, T(n-1) | seed | n). */
+static const struct prf_plus_vector {
+	const char *source;
+	enum prf_alg alg;
+	const char *key, *seed, *out;
+} prf_plus_vectors[] = {
+	{
+		.source = "RFC 5869 A.1, from PRK on",
+		.alg = PRF_SHA256,
+		.key = "077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5",
+		.seed = "f0f1f2f3f4f5f6f7f8f9",
+		.out = "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf"
+		       "34007208d5b887185865",
+	},
+	{
+		.source = "RFC 5869 A.2, from PRK on",
+		.alg = PRF_SHA256,
+		.key = "06a6b88c5853361a06104c9ceb35b45cef760014904671014a193f40c15fc244",
+		.seed = "b0b1b2b3b4b5b6b7b8b9babbbcbdbebfc0c1c2c3c4c5c6c7c8c9cacbcccdcecf"
+			"d0d1d2d3d4d5d6d7d8d9dadbdcdddedfe0e1e2e3e4e5e6e7e8e9eaebecedeeef"
+			"f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff",
+		.out = "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c"
+		       "59045a99cac7827271cb41c65e590e09da3275600c2f09b8367793a9aca3db71"
+		       "cc30c58179ec3e87c14c01d5c1f3434f1d87",
+	},
+	{
+		.source = "RFC 5869 A.3, from PRK on",
+		.alg = PRF_SHA256,
+		.key = "19ef24a32c717b167f33a91d6f648bdf96596776afdb6377ac434c1c293ccb04",
+		.seed = "",
+		.out = "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"
+		       "9d201395faa4b61a96c8",
+	},
+};

@@ -1,0 +1,68 @@
+/* tests/vectors/signature.h - published signatures: the signer's SubjectPublicKeyInfo, what
+ * was signed, and the signature as the AUTH payload carries it (RFC 4754: r | s).
+ */
+static const struct signature_vector {
+	const char *source;
+	uint8_t method; /* enum auth_method */
+	const char *spki;
+	const char *message;
+	const char *signature; /* behind the algorithm's name, where there is one */
+	const char *name; /* AlgorithmIdentifier of RFC 7427; empty: none */
+} signature_vectors[] = {
+	{
+		.source = "RFC 4754 8.1, ECDSA-256",
+		.method = AUTH_ECDSA_256,
+		.spki = "3059301306072a8648ce3d020106082a8648ce3d03010703420004"
+			"2442A5CC0ECD015FA3CA31DC8E2BBC70BF42D60CBCA20085E0822CB04235E970"
+			"6FC98BD7E50211A4A27102FA3549DF79EBCB4BF246B80945CDDFE7D509BBFD7"
+			"D",
+		.message = "616263",
+		.signature =
+			"CB28E0999B9C7715FD0A80D8E47A77079716CBBF917DD72E97566EA1C066957C"
+			"86FA3BB4E26CAD5BF90B7F81899256CE7594BB1EA0C89212748BFF3B3D5B031"
+			"5",
+		.name = "",
+	},
+	{
+		.source = "RFC 4754 8.2, ECDSA-384",
+		.method = AUTH_ECDSA_384,
+		.spki = "3076301006072a8648ce3d020106052b8104002203620004"
+			"96281BF8DD5E0525CA049C048D345D3082968D10FEDF5C5ACA0C64E6465A97EA"
+			"5CE10C9DFEC21797415710721F437922"
+			"447688BA94708EB6E2E4D59F6AB6D7EDFF9301D249FE49C33096655F5D502FAD"
+			"3D383B91C5E7EDAA2B714CC99D5743CA",
+		.message = "616263",
+		.signature =
+			"FB017B914E29149432D8BAC29A514640B46F53DDAB2C69948084E2930F1C8F7E"
+			"08E07C9C63F2D21A07DCB56A6AF56EB3"
+			"B263A1305E057F984D38726A1B46874109F417BCA112674C528262A40A629AF1"
+			"CBB9F516CE0FA7D2FF630863A00E8B9F",
+		.name = "",
+	},
+	{
+		.source = "RFC 8032 7.1, test 1",
+		.method = AUTH_DIGITAL_SIGNATURE,
+		.spki = "302a300506032b6570032100"
+			"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511"
+			"a",
+		.message = "",
+		.signature =
+			"e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155"
+			"5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100"
+			"b",
+		.name = "300506032b6570",
+	},
+	{
+		.source = "RFC 8032 7.1, test 3",
+		.method = AUTH_DIGITAL_SIGNATURE,
+		.spki = "302a300506032b6570032100"
+			"fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb91154890802"
+			"5",
+		.message = "af82",
+		.signature =
+			"6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac"
+			"18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40"
+			"a",
+		.name = "300506032b6570",
+	},
+};

@@ -119,6 +119,13 @@ enum config_pfs {
 	PFS_MASTER /* an IKE SA for each child */
 };
 
+/* May an IKE SA begin without a child (RFC 6023)? */
+enum config_childless {
+	CHILDLESS_ALLOW, /* the peer may */
+	CHILDLESS_NO,
+	CHILDLESS_FORCE /* both must */
+};
+
 #define CONFIG_PPK_MAX 64
 struct config_ppk { /* RFC 8784 */
 	struct secret key; /* len 0: none */
@@ -135,6 +142,7 @@ struct config_rule {
 	struct addr tunnel_to;
 	uint32_t proposal; /* index; always valid (a built-in default is index 0) */
 	enum config_pfs pfs;
+	enum config_childless childless;
 	struct config_auth auths[CONFIG_AUTHS]; /* in order */
 	unsigned n_auths;
 	struct config_ppk ppk;

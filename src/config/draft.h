@@ -46,6 +46,7 @@ struct draft_action {
 	struct ref proposal;
 	uint32_t proposal_index;
 	enum config_pfs pfs;
+	enum config_childless childless;
 };
 
 /* Beside config.filter_lists[i].filters[k]. */

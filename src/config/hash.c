@@ -167,6 +167,7 @@ static void mix_rule(struct config *c, const struct config_rule *r)
 	mix_addr(c, &r->tunnel_to);
 	mix_number(c, r->proposal);
 	mix_number(c, r->pfs);
+	mix_number(c, r->childless);
 	mix_text(c, r->ppk.id);
 	mix_secret(c, &r->ppk.key);
 	mix_number(c, r->ppk.required);

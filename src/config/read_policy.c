@@ -86,6 +86,21 @@ static void read_pfs(struct draft *d, const struct stmt *s, struct args *a, void
 	action->pfs = (enum config_pfs)pfs;
 }
 
+static void read_childless(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	static const char *const words[] = {[CHILDLESS_ALLOW] = "allow",
+		[CHILDLESS_NO] = "no",
+		[CHILDLESS_FORCE] = "force"};
+	struct draft_action *action = into;
+	int which = arg_choice(a, words, COUNT_OF(words));
+
+	(void)d;
+	note_negotiates(into, s);
+	if (which >= 0 && arg_end(a))
+		action->childless = (enum config_childless)which;
+}
+
 static void read_mode(struct draft *d, const struct stmt *s, struct args *a, void *into)
 {
 	static const char *const words[] = {
@@ -125,6 +140,7 @@ void read_filter_action(struct draft *d, const struct stmt *s, struct args *a, v
 		{"negotiate", .read = read_negotiate},
 		{"proposal", .read = read_action_proposal},
 		{"pfs", .read = read_pfs},
+		{"childless", .read = read_childless},
 		{"mode", .read = read_mode},
 	};
 	struct draft_action *action = &d->actions[d->n_actions];

@@ -163,6 +163,7 @@ static bool resolve_action(
 	rule->tunnel_to = action->tunnel_to;
 	rule->proposal = action->proposal_index;
 	rule->pfs = action->pfs;
+	rule->childless = action->childless;
 	return true;
 }
 
@@ -229,8 +230,8 @@ static bool same_treatment(const struct config_rule *a, const struct config_rule
 		return true;
 	if (a->mode != b->mode || !addr_equal(&a->tunnel_to, &b->tunnel_to) ||
 		a->proposal != b->proposal || a->pfs != b->pfs ||
-		a->n_auths != b->n_auths || strcmp(a->ppk.id, b->ppk.id) != 0 ||
-		a->ppk.required != b->ppk.required ||
+		a->childless != b->childless || a->n_auths != b->n_auths ||
+		strcmp(a->ppk.id, b->ppk.id) != 0 || a->ppk.required != b->ppk.required ||
 		!secret_equal(secret_span(&a->ppk.key), secret_span(&b->ppk.key)))
 		return false;
 	for (unsigned i = 0; i < a->n_auths; i++) {

@@ -10,6 +10,9 @@
  *	                                      or  <--  SK{IDr, [CERT..], AUTH, N(error)}:
  *	                                               no child
  *	                                      or  <--  SK{N(error)}
+ *	or, without a child (RFC 6023 3, 5):
+ *	SK{IDi, .., AUTH}                     -->
+ *	                                          <--  SK{IDr, .., AUTH}
  *
  * An IKE SA whose child was refused is of no use here: RFC 7296 2.21.2 lets it stand, we
  * end it politely once the peer has been told. Payloads for configuration, MOBIKE and the
@@ -77,11 +80,22 @@ static void cannot_prove(struct ike_engine *e, struct ike_sa *sa, const char *wh
 	sa->expire_ms = e->now_ms;
 }
 
+static void ask_child(struct ike_engine *e, struct ike_sa *sa, struct message *m)
+{
+	const struct ike_conn *c = sa->conn;
+	struct child *child = ike_child_new(e, sa, c, true);
+	struct wire_sa offer = {.n = 0};
+
+	if (c->mode == POLICY_TRANSPORT)
+		ike_notify_write(m, N_USE_TRANSPORT_MODE, span_of(NULL, 0));
+	ike_suites_offer_esp(&c->proposals, child->is.spi_in, true, &offer);
+	sa_payload_write(message_payload(m, PAYLOAD_SA), &offer);
+	write_selectors(m, &c->local_ts, &c->remote_ts);
+}
+
 void ike_auth_ask(struct ike_engine *e, struct ike_sa *sa)
 {
 	struct ike_conn *c = sa->conn;
-	struct child *child = ike_child_new(e, sa, c, true);
-	struct wire_sa offer = {.n = 0};
 	uint8_t store[ID_PAYLOAD_MAX];
 	const char *why;
 
@@ -97,11 +111,9 @@ void ike_auth_ask(struct ike_engine *e, struct ike_sa *sa)
 		cannot_prove(e, sa, why);
 		return;
 	}
-	if (c->mode == POLICY_TRANSPORT)
-		ike_notify_write(&m, N_USE_TRANSPORT_MODE, span_of(NULL, 0));
-	ike_suites_offer_esp(&c->proposals, child->is.spi_in, true, &offer);
-	sa_payload_write(message_payload(&m, PAYLOAD_SA), &offer);
-	write_selectors(&m, &c->local_ts, &c->remote_ts);
+	sa->childless = c->childless == IKE_CHILDLESS_FORCE;
+	if (!sa->childless)
+		ask_child(e, sa, &m);
 	ike_mobike_offer(&m, c);
 	ike_request_send(e, sa, &m, IKE_AUTH, c->urgent);
 }
@@ -203,6 +215,9 @@ enum ike_verdict ike_on_auth_response(struct exchange *x)
 
 	if (belief != BELIEVED)
 		return disbelieve(x, belief, text);
+	if (!child) /* RFC 6023 3: MUST NOT */
+		return refuse(x, IKE_WHY_SYNTAX, 0,
+			"the peer answers with a child SA that was not asked for");
 	/* RFC 7296 1.3.1: the responder may decline transport mode; we do not accept. */
 	if (transport != (sa->conn->mode == POLICY_TRANSPORT))
 		return refuse(x, IKE_WHY_MODE, 0,
@@ -225,13 +240,32 @@ enum ike_verdict ike_on_auth_response(struct exchange *x)
 	return VERDICT_THEN;
 }
 
+/* Its first child is asked for at once, with a key exchange of its own where there is PFS. */
+enum ike_verdict ike_on_auth_response_childless(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	char text[IKE_DOUBT_MAX];
+	enum ike_belief belief = believe(x, text);
+
+	if (belief != BELIEVED)
+		return disbelieve(x, belief, text);
+	if (!sa->childless)
+		return refuse(x, IKE_WHY_SYNTAX, 0,
+			"the peer answers without the child SA that was asked for");
+	ike_mobike_agree(x);
+	ike_keys_forget_init(sa);
+	struct child *first = ike_child_new(x->e, sa, sa->conn, true);
+	(void)ike_task_add(x->e, sa, TASK_CREATE_CHILD, first->is.id);
+	return VERDICT_THEN;
+}
+
 static void note_refusal(struct exchange *x, uint16_t error)
 {
 	ike_note(x->e, x->from, x->sa->id, "%s: the peer refuses: %s",
 		ike_notify_name(error), ike_notify_advice(error));
 }
 
-enum ike_verdict ike_on_auth_childless(struct exchange *x)
+enum ike_verdict ike_on_auth_child_refused(struct exchange *x)
 {
 	char text[IKE_DOUBT_MAX];
 	enum ike_belief belief = believe(x, text);
@@ -265,15 +299,19 @@ struct auth_request {
 	bool transport;
 };
 
-static bool read_request(struct exchange *x, struct auth_request *q)
+static bool read_proof(struct exchange *x, struct auth_request *q)
 {
 	q->idr = (struct identity){.type = ID_ANY};
 	if (payload_set_has(&x->in, PAYLOAD_IDR) && !read_id(x, PAYLOAD_IDR, &q->idr))
 		return false;
-	q->transport = ike_notify_find(&x->in, N_USE_TRANSPORT_MODE, NULL);
 	return read_id(x, PAYLOAD_IDI, &q->idi) &&
-	       auth_payload_read(body_of(x, PAYLOAD_AUTH), &q->auth) == WIRE_OK &&
-	       sa_payload_read(body_of(x, PAYLOAD_SA), &q->offer) == WIRE_OK &&
+	       auth_payload_read(body_of(x, PAYLOAD_AUTH), &q->auth) == WIRE_OK;
+}
+
+static bool read_child(struct exchange *x, struct auth_request *q)
+{
+	q->transport = ike_notify_find(&x->in, N_USE_TRANSPORT_MODE, NULL);
+	return sa_payload_read(body_of(x, PAYLOAD_SA), &q->offer) == WIRE_OK &&
 	       ts_payload_read(body_of(x, PAYLOAD_TSI), &q->tsi) == WIRE_OK &&
 	       ts_payload_read(body_of(x, PAYLOAD_TSR), &q->tsr) == WIRE_OK;
 }
@@ -381,6 +419,13 @@ static enum ike_verdict answer_child(struct exchange *x, const struct auth_reque
 		ike_selectors_choose(x, sa->conn, &q->tsi, &q->tsr, q->transport);
 	if (why != IKE_WHY_NONE)
 		return refuse_selectors(x, q, why);
+	if (sa->conn->childless == IKE_CHILDLESS_FORCE)
+		return refuse_child(x, IKE_WHY_CHILDLESS, N_NO_ADDITIONAL_SAS,
+			"NO_ADDITIONAL_SAS: the rule has 'childless force', and the "
+			"caller "
+			"asks for a child in IKE_AUTH: have its side begin without, or "
+			"ours "
+			"allow it");
 	struct child *child = ike_child_new(x->e, sa, sa->conn, false);
 	if (!ike_suites_choose_esp(&child->proposals, &q->offer, KE_NONE, true,
 		    child->is.spi_in, &choice, &answer))
@@ -396,23 +441,24 @@ static enum ike_verdict answer_child(struct exchange *x, const struct auth_reque
 	return VERDICT_THEN;
 }
 
-enum ike_verdict ike_on_auth_request(struct exchange *x)
+static enum ike_verdict refuse_malformed(struct exchange *x, const char *text)
+{
+	ike_note(x->e, x->from, x->sa->id, "INVALID_SYNTAX: %s", text);
+	ike_reply_error(x, N_INVALID_SYNTAX, span_of(NULL, 0));
+	ike_fail(x->sa, IKE_CLOSE_WE_REFUSED, IKE_WHY_SYNTAX, N_INVALID_SYNTAX);
+	return VERDICT_CLOSE;
+}
+
+/* The caller's proof, and ours in the answer; the child comes after it. */
+static enum ike_verdict prove(struct exchange *x, const struct auth_request *q)
 {
 	struct ike_sa *sa = x->sa;
-	struct auth_request q;
 	uint8_t store[ID_PAYLOAD_MAX];
 	char text[IKE_DOUBT_MAX];
 	const char *why;
 
-	if (!read_request(x, &q)) {
-		ike_note(x->e, x->from, sa->id,
-			"INVALID_SYNTAX: the caller's IKE_AUTH is malformed");
-		ike_reply_error(x, N_INVALID_SYNTAX, span_of(NULL, 0));
-		ike_fail(sa, IKE_CLOSE_WE_REFUSED, IKE_WHY_SYNTAX, N_INVALID_SYNTAX);
-		return VERDICT_CLOSE;
-	}
-	sa->claimed = q.idi;
-	enum ike_belief belief = find_believer(x, &q, text);
+	sa->claimed = q->idi;
+	enum ike_belief belief = find_believer(x, q, text);
 	if (belief == UNDECIDED)
 		return VERDICT_LATER;
 	if (belief == DOUBTED)
@@ -422,9 +468,42 @@ enum ike_verdict ike_on_auth_request(struct exchange *x)
 	if (!ike_proof_write_auth(&x->out, sa, idr, &why))
 		return fail_auth(x, why);
 	ike_ppk_confirm(x);
-	enum ike_verdict verdict = answer_child(x, &q);
-	ike_keys_forget_init(sa);
+	return VERDICT_THEN;
+}
+
+enum ike_verdict ike_on_auth_request(struct exchange *x)
+{
+	struct auth_request q;
+
+	if (!read_proof(x, &q) || !read_child(x, &q))
+		return refuse_malformed(x, "the caller's IKE_AUTH is malformed");
+	enum ike_verdict verdict = prove(x, &q);
+	if (verdict != VERDICT_THEN)
+		return verdict;
+	verdict = answer_child(x, &q);
+	ike_keys_forget_init(x->sa);
 	return verdict;
+}
+
+/* RFC 6023 3: MUST be taken by who has offered it; INVALID_SYNTAX from who has not. */
+enum ike_verdict ike_on_auth_request_childless(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+	struct auth_request q;
+
+	if (!sa->may_childless)
+		return refuse_malformed(x,
+			"the caller wants an IKE SA without a child, which a rule here "
+			"forbids (childless no)");
+	if (!read_proof(x, &q))
+		return refuse_malformed(x, "the caller's IKE_AUTH is malformed");
+	enum ike_verdict verdict = prove(x, &q);
+	if (verdict != VERDICT_THEN)
+		return verdict;
+	sa->childless = true;
+	ike_mobike_agree(x);
+	ike_keys_forget_init(sa);
+	return VERDICT_THEN;
 }
 
 /* RFC 7296 2.16: without AUTH the caller wants EAP, which we do not have. */

@@ -112,7 +112,7 @@ void ike_child_up(struct ike_engine *e, struct child *c)
 {
 	assert(c->is.alg != AEAD_NONE && !c->known);
 	enter(c, CHILD_UP);
-	c->known = true;
+	c->known = c->sa->had_child = true;
 	c->born_ms = e->now_ms;
 	c->born_in = c->is.initiator ? NO_REQUEST : c->sa->next_in;
 	c->sa->n_known++;
@@ -121,13 +121,15 @@ void ike_child_up(struct ike_engine *e, struct child *c)
 	secret_wipe(&c->is.key_out);
 }
 
-/* An SA without a child is of no use for long; somebody may still want one. */
+/* An SA without a child is of no use for long; somebody may still want one. One that the
+ * peer began so it means to keep; of ours the first child was refused. */
 static void check_childless(
 	const struct ike_engine *e, struct ike_sa *sa, enum ike_close why)
 {
-	if (sa->state != STATE_UP || sa->n_children > 0)
+	if (sa->state != STATE_UP || sa->n_children > 0 ||
+		(sa->childless && !sa->mobike.ours))
 		return;
-	sa->childless_ms = e->now_ms + CHILDLESS_MS;
+	sa->childless_ms = e->now_ms + (sa->had_child ? CHILDLESS_MS : 0);
 	sa->childless_why = why;
 }
 
@@ -217,13 +219,15 @@ bool ike_child_is_shared(
 	return has_answer(c->sa, c->born_in) || e->now_ms - since_ms >= silent_ms;
 }
 
-/* The first child comes with the IKE SA, and whoever has that has both. */
+/* The first child comes with the IKE SA, unless that began without; and whoever has that
+ * has both. */
 bool ike_peer_has_child(const struct ike_engine *e, uint32_t child)
 {
 	const struct child *c = ike_child_by_id(e, child);
 
 	return !c || ike_child_is_shared(e, c, SHARED_SURELY_MS) ||
-	       (c == ike_child_first(c->sa) && !c->sa->is_heir && c->sa->confirmed);
+	       (c == ike_child_first(c->sa) && !c->sa->is_heir && !c->sa->childless &&
+		       c->sa->confirmed);
 }
 
 void ike_children_due(struct ike_engine *e, struct ike_sa *sa)

@@ -358,7 +358,8 @@ enum ike_verdict ike_on_create_child_request(struct exchange *x)
 
 	if (ike_child_busy(x))
 		return VERDICT_THEN;
-	if (sa->conn->proposals.master_pfs || sa->n_children >= x->e->limits.children) {
+	if ((sa->conn->proposals.master_pfs && sa->had_child) ||
+		sa->n_children >= x->e->limits.children) {
 		ike_reply_notify(x, N_NO_ADDITIONAL_SAS, span_of(NULL, 0));
 		return VERDICT_THEN;
 	}

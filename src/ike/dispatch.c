@@ -67,19 +67,31 @@ static void set_state(struct ike_engine *e, struct ike_sa *sa, enum ike_state st
 /* The host hears of the new SA first and of what it replaces afterwards: no gap. */
 static void announce(struct ike_engine *e, struct ike_sa *sa, bool contact)
 {
+	struct child *first = ike_child_first(sa);
 	struct ike_info info;
 
 	e->counters.established++;
 	sa->known = sa->announced = true;
 	ike_sa_info(sa, &info);
+	info.asks = sa->childless && first ? first->is.id : 0;
 	e->host.established(e->host.ctx, &info);
 	if (sa->peer_is_new) /* worth a line only from somebody who is known */
 		ike_note(e, &sa->path, sa->id,
 			"the peer says that it holds no SA with us "
 			"(Vid-Initial-Contact)");
-	ike_child_up(e, ike_child_first(sa));
+	if (!sa->childless)
+		ike_child_up(e, first);
 	if (contact)
 		ike_crossing_contact(e, sa);
+}
+
+/* Once, when it carries something. */
+static void settle(struct ike_engine *e, struct ike_sa *sa)
+{
+	if (sa->settled || sa->state != STATE_UP || sa->n_known == 0)
+		return;
+	sa->settled = true;
+	ike_crossing_settle(e, sa);
 }
 
 /* A stranger whom nobody has believed leaves without closed(), and so does an SA that was
@@ -244,8 +256,8 @@ void ike_dispatch_answer(struct exchange *x, const struct ike_rule *rule)
 		if (is_new) {
 			sa->confirmed = true;
 			announce(e, sa, false);
-			ike_crossing_settle(e, sa);
 		}
+		settle(e, sa);
 		break;
 	case VERDICT_LATER:
 	case VERDICT_STAY:
@@ -282,8 +294,7 @@ static void finish_request(struct exchange *x, const struct ike_rule *rule)
 	if (is_new)
 		announce(e, sa, contact);
 	ike_reply_send(x);
-	if (is_new)
-		ike_crossing_settle(e, sa);
+	settle(e, sa);
 	if (verdict == VERDICT_DELETE)
 		tell_and_delete(e, sa);
 	ike_timer_update(e, sa);

@@ -64,6 +64,13 @@ struct ike_ppk {
 	uint8_t key[IKE_PPK_MAX], id[IKE_PPK_MAX];
 };
 
+/* May an IKE SA begin without a child (RFC 6023)? */
+enum ike_childless {
+	IKE_CHILDLESS_NO,
+	IKE_CHILDLESS_ALLOW, /* the peer may */
+	IKE_CHILDLESS_FORCE /* both must: the first child is asked for by CREATE_CHILD_SA */
+};
+
 /* One peer relation: a rule of a scope, with one peer. */
 struct ike_conn {
 	struct ike_path path;
@@ -82,6 +89,7 @@ struct ike_conn {
 	uint32_t auth; /* the host's own: which of the rule's ways that proof was */
 	struct ike_proposals proposals;
 	enum policy_mode mode;
+	enum ike_childless childless;
 	struct ts_list local_ts, remote_ts;
 	bool force_encap; /* udp-encap force */
 	bool mobike; /* in tunnel mode: the peer may change its address (RFC 4555) */
@@ -115,6 +123,7 @@ enum ike_why { /* of REFUSED and WE_REFUSED */
 	IKE_WHY_MODE, /* transport against tunnel */
 	IKE_WHY_SYNTAX,
 	IKE_WHY_BUSY, /* TEMPORARY_FAILURE, NO_ADDITIONAL_SAS */
+	IKE_WHY_CHILDLESS, /* one of the two must begin without a child, the other may not */
 	IKE_WHY_OTHER /* notify in .notify */
 };
 
@@ -151,6 +160,7 @@ struct ike_info { /* a view; valid during the call that hands it out */
 	struct identity local_id, remote_id;
 	struct ike_suite suite;
 	bool ppk; /* a PPK is in its keys */
+	bool childless; /* begun without a child */
 	bool nat_local, nat_remote, encap;
 	bool peer_nlbs; /* authenticated, and it sent NLBS_PRESENT */
 	bool peer_is_vipsec; /* authenticated, and it sent our vendor ID */
@@ -158,6 +168,8 @@ struct ike_info { /* a view; valid during the call that hands it out */
 	uint64_t last_in_ms; /* last authenticated message from the peer; 0: none */
 	uint64_t unanswered_since_ms; /* oldest request of ours without answer; 0: none */
 	unsigned n_children; /* that child_up() told of */
+	uint32_t asks; /* established(): the child that comes by itself, or is refused;
+			  0: the first one is the peer's to ask for, or the host's */
 };
 
 struct ike_failure {
@@ -175,6 +187,7 @@ struct ike_answer {
 	bool nlbs;
 	bool ppk; /* some rule of the scope has a PPK */
 	bool signatures; /* some rule has certificates: RFC 7427 is offered */
+	bool childless; /* no rule forbids it: RFC 6023 is offered */
 	/* Whose certificates are believed, as in a CERTREQ; whole hashes only. */
 	uint8_t ca[IKE_CA_OCTETS];
 	size_t ca_len;
@@ -217,7 +230,8 @@ struct ike_host {
 	 * child_down(): both are to be received on (RFC 7296 2.8). */
 	void (*child_up)(void *ctx, const struct ike_child *child);
 	/* REPLACED: packets of the peer may still be under way to it. The SA is not over
-	 * when its last child goes: for 10 s it waits for another, then it is deleted. */
+	 * when its last child goes: for 10 s it waits for another, then it is deleted,
+	 * unless the peer began it without a child. */
 	void (*child_down)(void *ctx, uint32_t ike, uint32_t child, enum ike_close why);
 	/* What was asked for by ike_create_child() (child: the one that will not come), by
 	 * ike_rekey_child() (child: the old one, which stays up) or by ike_rekey() (0) was

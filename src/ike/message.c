@@ -135,6 +135,13 @@ void ike_notify_write(struct message *m, uint16_t type, struct span data)
 	notify_payload_write(message_payload(m, PAYLOAD_NOTIFY), &n);
 }
 
+void ike_notify_write_ike(struct message *m, uint16_t type)
+{
+	struct wire_notify n = {.protocol = PROTO_IKE, .type = type};
+
+	notify_payload_write(message_payload(m, PAYLOAD_NOTIFY), &n);
+}
+
 void ike_notify_write_esp(struct message *m, uint16_t type, uint32_t spi)
 {
 	const uint8_t octets[] = {(uint8_t)(spi >> 24), (uint8_t)(spi >> 16),

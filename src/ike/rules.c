@@ -19,6 +19,7 @@
 /* CREATE_CHILD_SA whose contents do not matter. */
 #define ANYTHING (EXTRAS | P(SA) | P(KE) | P(NONCE) | P(TSI) | P(TSR) | P(CP))
 #define A_CHILD (P(SA) | P(NONCE) | P(TSI) | P(TSR))
+#define A_FIRST_CHILD (P(SA) | P(TSI) | P(TSR))
 #define AN_IKE_SA (P(SA) | P(NONCE) | P(KE))
 
 static const struct ike_rule rules[] = {
@@ -37,6 +38,9 @@ static const struct ike_rule rules[] = {
 	{"believe the caller", STATE_HALF_OPEN, IKE_AUTH, ON_REQUEST,
 		P(IDI) | P(AUTH) | P(SA) | P(TSI) | P(TSR), AUTH_EXTRAS,
 		ike_on_auth_request, STATE_UP},
+	{"believe the caller, who asks for no child yet", STATE_HALF_OPEN, IKE_AUTH,
+		ON_REQUEST, P(IDI) | P(AUTH), AUTH_EXTRAS & ~A_FIRST_CHILD,
+		ike_on_auth_request_childless, STATE_UP},
 	{"refuse a caller without proof (EAP)", STATE_HALF_OPEN, IKE_AUTH, ON_REQUEST,
 		P(IDI), AUTH_EXTRAS & ~P(AUTH), ike_on_auth_without_proof, STATE_GONE},
 	{"let go of a caller whose child cannot be", STATE_HALF_OPEN, COMMAND_DELETE,
@@ -46,10 +50,13 @@ static const struct ike_rule rules[] = {
 		P(IDR) | P(AUTH) | P(SA) | P(TSI) | P(TSR), AUTH_EXTRAS,
 		ike_on_auth_response, STATE_UP},
 	{"be refused the child", STATE_AUTH_SENT, IKE_AUTH, ON_RESPONSE,
-		P(IDR) | P(AUTH) | RULE_ERROR, AUTH_EXTRAS, ike_on_auth_childless,
+		P(IDR) | P(AUTH) | RULE_ERROR, AUTH_EXTRAS, ike_on_auth_child_refused,
 		STATE_DELETING},
 	{"be refused", STATE_AUTH_SENT, IKE_AUTH, ON_RESPONSE, RULE_ERROR, AUTH_EXTRAS,
 		ike_on_auth_refusal, STATE_GONE},
+	{"believe the peer, and ask for the child then", STATE_AUTH_SENT, IKE_AUTH,
+		ON_RESPONSE, P(IDR) | P(AUTH), AUTH_EXTRAS & ~A_FIRST_CHILD,
+		ike_on_auth_response_childless, STATE_UP},
 
 	{"take it back", STATE_AUTH_SENT, COMMAND_DELETE, ON_COMMAND, 0, 0, ike_on_delete,
 		STATE_DELETING},

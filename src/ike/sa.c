@@ -87,6 +87,9 @@ struct ike_sa *ike_sa_new_heir(
 	sa->nat_remote = old->nat_remote;
 	sa->forced = old->forced;
 	sa->mobike = old->mobike;
+	sa->childless = old->childless;
+	sa->had_child = old->had_child;
+	sa->settled = old->settled;
 	sa->fragments = old->fragments;
 	sa->fragment_size = old->fragment_size;
 	sa->peer_nlbs = old->peer_nlbs;
@@ -186,6 +189,7 @@ void ike_sa_info(const struct ike_sa *sa, struct ike_info *out)
 		.path = sa->path,
 		.suite = sa->suite,
 		.ppk = sa->announced && sa->ppk,
+		.childless = sa->childless,
 		.nat_local = sa->nat_local,
 		.nat_remote = sa->nat_remote,
 		.encap = ike_natd_encap(sa),

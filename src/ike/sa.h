@@ -99,6 +99,9 @@ struct ike_sa {
 	bool first; /* initiator: no other SA with this peer when we called */
 	bool is_heir; /* born by rekeying another one */
 	bool heard; /* a message has come over it */
+	bool childless; /* begun without a child (RFC 6023) */
+	bool had_child; /* some child has come up in it, or in one that it was rekeyed from */
+	bool settled; /* it has been judged against others with the same traffic */
 	uint64_t own_spi; /* one of the two below */
 	uint64_t spi_i, spi_r;
 	struct ike_path path;
@@ -120,6 +123,7 @@ struct ike_sa {
 	bool waits; /* what the peer showed is judged when something was fetched */
 	unsigned cookies, groups; /* how often each made us start again */
 	struct ike_mobike mobike;
+	bool may_childless; /* the responder has said CHILDLESS_IKEV2_SUPPORTED */
 	bool natd; /* both sides sent NAT detection */
 	bool nat_local, nat_remote, forced;
 	bool peer_nlbs, peer_is_vipsec;
@@ -293,6 +297,8 @@ void ike_request_send(struct ike_engine *e, struct ike_sa *sa, struct message *m
 void ike_answer_stateless(struct exchange *x, uint16_t type, struct span data);
 /* A Notify without SPI. */
 void ike_notify_write(struct message *m, uint16_t type, struct span data);
+/* One about the IKE SA. */
+void ike_notify_write_ike(struct message *m, uint16_t type);
 /* One about an ESP SA. */
 void ike_notify_write_esp(struct message *m, uint16_t type, uint32_t spi);
 /* The SPI of the first such Notify; false: none, or not of an ESP SA. */

@@ -126,6 +126,23 @@ static bool take_answer(struct exchange *x)
 	return false;
 }
 
+/* RFC 6023 3: MUST NOT without the peer's word. Not believed at once, as any refusal here. */
+static bool lacks_childless(struct exchange *x)
+{
+	struct ike_sa *sa = x->sa;
+
+	if (sa->conn->childless != IKE_CHILDLESS_FORCE ||
+		ike_notify_find(&x->in, N_CHILDLESS_IKEV2_SUPPORTED, NULL))
+		return false;
+	if (sa->failure.why != IKE_WHY_CHILDLESS)
+		ike_note(x->e, x->from, sa->id,
+			"the peer does not take an IKE SA without a child, and our rule "
+			"has "
+			"'childless force': have its side allow it, or ours");
+	ike_fail(sa, IKE_CLOSE_WE_REFUSED, IKE_WHY_CHILDLESS, 0);
+	return true;
+}
+
 enum ike_verdict ike_on_init_response(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
@@ -139,6 +156,8 @@ enum ike_verdict ike_on_init_response(struct exchange *x)
 		ike_fail(sa, IKE_CLOSE_WE_REFUSED, IKE_WHY_AUTH, 0);
 		return give_up_at_once(x);
 	}
+	if (lacks_childless(x))
+		return VERDICT_STAY;
 	if (!take_answer(x)) {
 		x->e->counters.malformed++;
 		ike_note(x->e, x->from, sa->id,
@@ -150,6 +169,7 @@ enum ike_verdict ike_on_init_response(struct exchange *x)
 	ike_natd_read(x);
 	ike_vendor_read(x);
 	sa->fragments = ike_notify_find(&x->in, N_IKEV2_FRAGMENTATION_SUPPORTED, NULL);
+	sa->may_childless = ike_notify_find(&x->in, N_CHILDLESS_IKEV2_SUPPORTED, NULL);
 	ike_cert_read_hashes(x);
 	ike_retransmit_stop(sa);
 	ike_fail(sa, IKE_CLOSE_TIMEOUT, IKE_WHY_NONE, 0);
@@ -292,6 +312,8 @@ static void answer_request(struct exchange *x, const struct wire_sa *answer)
 		ike_natd_write(&m, sa->spi_i, sa->spi_r, x->from, sa->forced);
 	if (sa->fragments) /* RFC 7383 2.3: only to one that knows them */
 		ike_notify_write(&m, N_IKEV2_FRAGMENTATION_SUPPORTED, span_of(NULL, 0));
+	if (sa->may_childless) /* RFC 6023 3, 4 */
+		ike_notify_write_ike(&m, N_CHILDLESS_IKEV2_SUPPORTED);
 	ike_cert_answer(x, &m);
 	ike_ppk_answer(x, &m);
 	ike_vendor_write(&m, x->answer.nlbs, false);
@@ -324,6 +346,7 @@ enum ike_verdict ike_on_init_request(struct exchange *x)
 	}
 	sa->next_in = 1;
 	sa->forced = x->answer.force_encap;
+	sa->may_childless = x->answer.childless;
 	octets_set(&sa->init_request, x->datagram);
 	ike_natd_read(x);
 	ike_vendor_read(x);

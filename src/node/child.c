@@ -16,7 +16,7 @@
 
 #include <stdlib.h>
 
-enum { ACTIVATE_AFTER_MS = 500, KEEPALIVE_MS = 20000, GRACE_MS = 2000 };
+enum { ACTIVATE_AFTER_MS = 500, GRACE_MS = 2000 };
 
 /* Where SEQ_SOFT tells us to rekey: three quarters of what the number (32 bits) or, with
  * ESN, the IV's counter (40 bits) can count. */
@@ -137,8 +137,8 @@ static void learn(
 {
 	s->had_child = true;
 	p->moved = false;
-	if (sa->nat_local && sa->encap && s->keepalive_ms == 0)
-		s->keepalive_ms = n->now_ms + KEEPALIVE_MS;
+	if (sa->nat_local && sa->encap)
+		idle_keep_alive(n, s);
 	p->mode = sa->mode;
 	p->local_ts = sa->local_ts;
 	p->remote_ts = sa->remote_ts;
@@ -437,15 +437,19 @@ void child_rekey(struct node *n, struct child_sa *c)
 }
 
 /* Refused: a further child gets an IKE SA of its own; one that may not be rekeyed, too. */
-void child_refused(struct node *n, uint32_t id, const struct ike_failure *why)
+void child_refused(
+	struct node *n, uint32_t ike, uint32_t id, const struct ike_failure *why)
 {
 	struct peer *asked = map_take(n->by_ask, id_span(&id));
 	struct child_sa *old = child_by_id(n, id);
+	struct session *s = session_by_ike(n, ike);
 
 	if (asked) {
 		list_del(&asked->waits);
 		asked->ask = asked->ask_ike = 0;
 		asked->alone = true;
+		if (s) /* its end is not told once more */
+			s->had_child = true;
 		dial_failed(n, asked, why);
 	} else if (old && child_lives(old)) {
 		dial_renew(n, old->peer);

@@ -77,6 +77,17 @@ void ppk_of(const struct config *c, uint32_t rule, struct ike_ppk *out)
 	memcpy(out->id, p->id, out->id_len);
 }
 
+enum ike_childless childless_of(const struct config *c, uint32_t rule)
+{
+	static const enum ike_childless words[] = {
+		[CHILDLESS_ALLOW] = IKE_CHILDLESS_ALLOW,
+		[CHILDLESS_NO] = IKE_CHILDLESS_NO,
+		[CHILDLESS_FORCE] = IKE_CHILDLESS_FORCE,
+	};
+
+	return words[c->rules[rule].childless];
+}
+
 /* INITIAL_CONTACT is per identity pair, over all addresses: a peer whose SA may live on
  * another member, with another address of this VIP, must not be told to drop it. */
 bool contact_elsewhere(const struct node *n, const struct scope *s)
@@ -107,6 +118,7 @@ static void conn_of(const struct node *n, const struct peer *p, struct ike_conn 
 	c->auth = p->auth % n->config->rules[p->rule].n_auths;
 	proposals_of(n->config, p->rule, &c->proposals);
 	c->mode = p->mode;
+	c->childless = childless_of(n->config, p->rule);
 	c->local_ts = p->local_ts;
 	c->remote_ts = p->remote_ts;
 	c->force_encap = n->config->dataplane.encap == ENCAP_FORCE;
@@ -132,18 +144,25 @@ static void forget(struct node *n, struct peer *p)
 	directory_forget(n, p);
 }
 
+void dial_asks(struct node *n, struct peer *p, uint32_t ike, uint32_t child)
+{
+	p->ask = child;
+	p->ask_ike = ike;
+	map_put(n->by_ask, id_span(&p->ask), p);
+	list_add(&n->calls, &p->waits);
+}
+
 /* A further child of an IKE SA that stands. False: there is none for it. */
 static bool ask(struct node *n, struct peer *p, const struct ike_conn *c)
 {
 	struct session *s =
 		p->alone || (p->want & WANT_RENEW) ? NULL : sibling_session(n, p);
+	uint32_t child;
 
 	if (!s || sibling_has_child_in(p, s) ||
-		ike_create_child(n->ike, n->now_ms, s->ike, c, &p->ask) != IKE_OK)
+		ike_create_child(n->ike, n->now_ms, s->ike, c, &child) != IKE_OK)
 		return false;
-	p->ask_ike = s->ike;
-	map_put(n->by_ask, id_span(&p->ask), p);
-	list_add(&n->calls, &p->waits);
+	dial_asks(n, p, s->ike, child);
 	return true;
 }
 
@@ -340,6 +359,9 @@ static const char *why_text(const struct ike_failure *f)
 		[IKE_WHY_MODE] = "transport here, tunnel there: compare the modes",
 		[IKE_WHY_SYNTAX] = "the peer found our message malformed, or we its",
 		[IKE_WHY_BUSY] = "the peer is busy",
+		[IKE_WHY_CHILDLESS] =
+			"childless force here, and the peer does not allow it: "
+			"compare the two sides",
 		[IKE_WHY_OTHER] = "the peer refuses for a reason of its own",
 	};
 

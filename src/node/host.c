@@ -70,7 +70,7 @@ static bool host_accept(void *ctx, const struct ike_path *path, struct ike_answe
 	const struct scope *s = scope_of(n, path);
 	const struct place *p = s ? scope_place(s, &path->local.addr) : NULL;
 
-	*out = (struct ike_answer){0};
+	*out = (struct ike_answer){.childless = true};
 	if (!p || p->state != VIP_BOUND || p->leaving || n->closing || s->n_uses == 0)
 		return false;
 	for (unsigned i = 0; i < s->n_uses; i++) {
@@ -78,6 +78,8 @@ static bool host_accept(void *ctx, const struct ike_path *path, struct ike_answe
 		proposals_of(n->config, s->uses[i].rule, &more);
 		merge_suites(&out->proposals, &more);
 		out->ppk |= n->config->rules[s->uses[i].rule].ppk.key.len > 0;
+		out->childless &=
+			n->config->rules[s->uses[i].rule].childless != CHILDLESS_NO;
 	}
 	out->proposals.esn = true;
 	out->force_encap = n->config->dataplane.encap == ENCAP_FORCE;
@@ -181,6 +183,7 @@ static bool host_authenticate(void *ctx, const struct ike_path *path,
 			ppk_of(n->config, out->rule, &out->ppk);
 			proposals_of(n->config, out->rule, &out->proposals);
 			out->mode = r->mode;
+			out->childless = childless_of(n->config, out->rule);
 			out->mobike = n->config->tuning.mobike;
 			out->nlbs = cluster_says_nlbs(n, s);
 			out->no_contact = contact_elsewhere(n, s);
@@ -250,6 +253,7 @@ static void take_rule(const struct node *n, uint32_t rule, uint32_t auth,
 	conn->rule = rule;
 	conn->auth = auth;
 	conn->mode = mode;
+	conn->childless = childless_of(n->config, rule);
 	proposals_of(n->config, rule, &conn->proposals);
 }
 
@@ -344,7 +348,7 @@ static void host_child_refused(
 	struct session *s = session_by_ike(n, ike);
 
 	if (child != 0)
-		child_refused(n, child, why);
+		child_refused(n, ike, child, why);
 	else if (s)
 		dial_renew(n, s->peer);
 }

@@ -292,10 +292,27 @@ static bool judge_children(struct node *n, struct session *s)
 	return false;
 }
 
-/* True: the session is going. */
-static bool judge_age(struct node *n, struct session *s)
+/* RFC 6023: nobody needs it, and the peer does not even ask whether we are alive. */
+static bool judge_childless(
+	struct node *n, struct session *s, const struct ike_info *info)
 {
-	if (judge_children(n, s))
+	uint64_t ends =
+		larger(s->since_ms, info->last_in_ms) + n->tuning.idle_lifetime_ms;
+
+	if (!info->childless || !list_empty(&s->children))
+		return false;
+	if (ends <= n->now_ms) {
+		session_delete(n, s, END_IDLE);
+		return true;
+	}
+	again(n, s, ends);
+	return false;
+}
+
+/* True: the session is going. */
+static bool judge_age(struct node *n, struct session *s, const struct ike_info *info)
+{
+	if (judge_children(n, s) || judge_childless(n, s, info))
 		return true;
 	if (s->expires_ms <= n->now_ms) {
 		session_delete(n, s, END_RENEW);
@@ -312,6 +329,12 @@ static bool judge_age(struct node *n, struct session *s)
 	}
 	again(n, s, smaller(s->expires_ms, smaller(s->rekey_ms, s->reauth_ms)));
 	return false;
+}
+
+void idle_keep_alive(struct node *n, struct session *s)
+{
+	if (s->keepalive_ms == 0)
+		s->keepalive_ms = n->now_ms + KEEPALIVE_EVERY_MS;
 }
 
 static void keep_alive(struct node *n, struct session *s, const struct ike_info *info)
@@ -340,7 +363,7 @@ static void look(struct node *n, struct session *s)
 			larger(session_last_in_ms(s), session_last_out_ms(s)));
 		idle_query_soon(n, REPLACED_PERIOD_MS);
 	}
-	if (judge_age(n, s) || judge_life(n, s, &info))
+	if (judge_age(n, s, &info) || judge_life(n, s, &info))
 		return;
 	keep_alive(n, s, &info);
 }

@@ -80,7 +80,8 @@ struct session {
 	struct peer *peer; /* that it was begun for */
 	uint32_t ike; /* another one after rekeying */
 	struct list children; /* child_sa.of_session, oldest first */
-	bool initiator, peer_nlbs, had_child;
+	bool initiator, peer_nlbs;
+	bool had_child; /* or none is missed */
 	enum session_end end; /* why we delete it */
 	uint64_t since_ms; /* when both proved who they are */
 	uint64_t rekey_ms, expires_ms, reauth_ms; /* UINT64_MAX: never */
@@ -166,6 +167,9 @@ void dial_stop(
 void dial_settle(struct node *n);
 void proposals_of(const struct config *c, uint32_t rule, struct ike_proposals *out);
 void ppk_of(const struct config *c, uint32_t rule, struct ike_ppk *out);
+enum ike_childless childless_of(const struct config *c, uint32_t rule);
+/* A child of p is asked for in that IKE SA. */
+void dial_asks(struct node *n, struct peer *p, uint32_t ike, uint32_t child);
 /* An SA of the same identity pair may live on another member. */
 bool contact_elsewhere(const struct node *n, const struct scope *s);
 uint64_t dial_due_ms(const struct node *n);
@@ -218,7 +222,8 @@ struct child_sa *child_by_id(const struct node *n, uint32_t id); /* NULL: none *
 bool child_lives(const struct child_sa *c);
 void child_up(struct node *n, const struct ike_child *sa);
 void child_down(struct node *n, uint32_t id, enum ike_close why);
-void child_refused(struct node *n, uint32_t id, const struct ike_failure *why);
+void child_refused(
+	struct node *n, uint32_t ike, uint32_t id, const struct ike_failure *why);
 /* Sent on from now on. */
 void child_activate(struct node *n, struct child_sa *c);
 /* Alone, if its session has others; else the session is deleted. */
@@ -240,6 +245,8 @@ void children_leave(struct node *n, uint16_t scope, const struct addr *local);
 
 /* ---- idle.c: who is dead, and when ------------------------------------------------ */
 
+/* We are behind a NAT: its mapping is kept. */
+void idle_keep_alive(struct node *n, struct session *s);
 void idle_touch(struct node *n, struct session *s); /* something changed: look again */
 void idle_report(struct node *n, struct session *s); /* usage is fresh; s may go */
 /* Of all its children. */

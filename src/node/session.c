@@ -84,6 +84,21 @@ static void begin_reauth(struct node *n, struct session *s)
 		age_renews(n, n->config->proposals[r->proposal].reauth_ms, s->initiator);
 }
 
+/* RFC 6023: the first child is on its way, or the peer, or traffic, will ask for it. */
+static void begin_childless(struct node *n, struct session *s, const struct ike_info *sa)
+{
+	if (sa->asks != 0)
+		dial_asks(n, s->peer, sa->id, sa->asks);
+	s->had_child = sa->asks == 0;
+	if (sa->nat_local && sa->encap)
+		idle_keep_alive(n, s);
+	idle_touch(n, s);
+	node_tell(n, EVENT_INFO, "ike-up", &n->scopes[s->peer->scope], &s->peer->remote,
+		s->ike, "rule %s: an IKE SA without a child (%s)",
+		n->config->rules[s->peer->rule].name,
+		sa->initiator ? "we called" : "the peer called");
+}
+
 void session_established(struct node *n, const struct ike_info *sa)
 {
 	struct peer *p = owner_of(n, sa);
@@ -104,6 +119,8 @@ void session_established(struct node *n, const struct ike_info *sa)
 	n->n_sessions++;
 	begin_ages(n, s);
 	begin_reauth(n, s);
+	if (sa->childless)
+		begin_childless(n, s, sa);
 	sibling_follow(n, p);
 }
 

@@ -51,6 +51,7 @@ EXTRA_DIST += \
 	tests/lab/t-refusals.py \
 	tests/lab/t-strongswan.py \
 	tests/lab/t-strongswan-cbc.py \
+	tests/lab/t-strongswan-childless.py \
 	tests/lab/t-strongswan-ppk.py \
 	tests/lab/t-unit.py \
 	tests/lab/t-vm.py \

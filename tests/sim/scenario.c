@@ -164,6 +164,19 @@ static void draw_rekeys(struct scenario *sc, uint64_t seed, unsigned percent)
 	sc->quiet_ms = sc->rekeys == REKEYS_STEADY ? 250000 : 60000;
 }
 
+/* Everybody begins without a child, and asks for it then. */
+static void draw_childless(struct scenario *sc, uint64_t seed)
+{
+	struct stream d;
+
+	stream_init(&d, seed, 10);
+	if (!chance(&d, 600))
+		return;
+	sc->node_ages.childless = true;
+	for (unsigned i = 0; i < sc->n_peers; i++)
+		sc->peer_ages[i].childless = true;
+}
+
 static void shorten(uint64_t *at, uint64_t to)
 {
 	if (to != 0)
@@ -198,6 +211,7 @@ void scenario_draw(
 	sc->quiet_ms = chance(&dice, 500) ? 120000 : 0;
 	sc->many_moves = chance(&dice, 200);
 	draw_rekeys(sc, seed, rekeys);
+	draw_childless(sc, seed);
 }
 
 void scenario_soak(struct scenario *sc)
@@ -250,6 +264,8 @@ static void say_action(
 		name, mode);
 	if (ages->pfs)
 		say(t, "pfs %s; ", ages->pfs);
+	if (ages->childless)
+		say(t, "childless force; ");
 	say(t, "}\n");
 }
 

@@ -29,6 +29,7 @@ enum peer_kind {
 struct ages {
 	uint64_t child_ms, ike_ms, reauth_ms, packets, bytes;
 	const char *pfs; /* of config; NULL: as it comes */
+	bool childless; /* force */
 };
 
 enum rekeys {

@@ -18,7 +18,8 @@ static bool on_accept(void *ctx, const struct ike_path *path, struct ike_answer 
 		.nlbs = s->conn.nlbs,
 		.ppk = s->conn.ppk.len > 0,
 		.signatures =
-			s->conn.own == IKE_PROOF_CERT || s->conn.peer == IKE_PROOF_CERT};
+			s->conn.own == IKE_PROOF_CERT || s->conn.peer == IKE_PROOF_CERT,
+		.childless = s->conn.childless != IKE_CHILDLESS_NO};
 	if (s->conn.trust)
 		out->ca_len = trust_request(s->conn.trust, out->ca, sizeof(out->ca));
 	return s->bound;

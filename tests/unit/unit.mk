@@ -183,6 +183,10 @@ tests_unit_test_ike_cert_SOURCES = tests/unit/test_ike_cert.c tests/unit/ike_lab
 	tests/unit/pki_lab.c
 tests_unit_test_ike_cert_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_ike_childless
+tests_unit_test_ike_childless_SOURCES = tests/unit/test_ike_childless.c tests/unit/ike_lab.c
+tests_unit_test_ike_childless_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_ike_collision
 tests_unit_test_ike_collision_SOURCES = tests/unit/test_ike_collision.c tests/unit/ike_lab.c
 tests_unit_test_ike_collision_LDADD = $(unit_ldadd)
@@ -283,6 +287,10 @@ EXTRA_DIST += tests/unit/node_conf.h
 UNIT_TESTS += tests/unit/test_node_basic
 tests_unit_test_node_basic_SOURCES = tests/unit/test_node_basic.c $(node_lab)
 tests_unit_test_node_basic_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_node_childless
+tests_unit_test_node_childless_SOURCES = tests/unit/test_node_childless.c $(node_lab)
+tests_unit_test_node_childless_LDADD = $(unit_ldadd)
 
 UNIT_TESTS += tests/unit/test_node_claims
 tests_unit_test_node_claims_SOURCES = tests/unit/test_node_claims.c

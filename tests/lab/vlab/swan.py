@@ -61,7 +61,7 @@ SWANCTL_CONF = """connections {{
 		remote_addrs = {remote}
 		encap = yes
 		proposals = {ike}
-{ppk}		local {{
+{more}		local {{
 			auth = psk
 			id = {local_id}
 		}}
@@ -99,14 +99,15 @@ class StrongSwan:
 
     def __init__(self, host, local, remote, local_ts, remote_ts, psk, local_id=None,
                  remote_id=None, start_action="none", esp="default",
-                 ike="default", ppk=None):
+                 ike="default", ppk=None, childless=None):
         self.host, self.start_action = host, start_action
         with open(f"{host.dir}/swanctl/swanctl.conf", "w") as file:
             file.write(SWANCTL_CONF.format(
                 local=local, remote=remote, local_id=local_id or local,
                 remote_id=remote_id or remote, local_ts=local_ts, remote_ts=remote_ts, psk=psk,
                 start_action=start_action, esp=esp, ike=ike,
-                ppk=PPK_CONF.format(id=ppk[0]) if ppk else "",
+                more=(PPK_CONF.format(id=ppk[0]) if ppk else "") +
+                (f"\t\tchildless = {childless}\n" if childless else ""),
                 ppk_secret=PPK_SECRET.format(id=ppk[0], key=ppk[1]) if ppk else ""))
         with open(f"{host.dir}/strongswan.conf", "w") as file:
             file.write(STRONGSWAN_CONF)

@@ -30,6 +30,7 @@ struct esp_dp *esp_dp_new(const struct entropy *e)
 	dp->generation = 1;
 	reassembly_init(&dp->reassembly);
 	hold_init(&dp->hold);
+	early_init(&dp->early);
 	return dp;
 }
 
@@ -87,6 +88,7 @@ void esp_dp_free(struct esp_dp *dp)
 	map_free(dp->by_spi);
 	reassembly_wipe(&dp->reassembly);
 	hold_wipe(&dp->hold);
+	early_wipe(&dp->early);
 	free(dp);
 }
 
@@ -167,6 +169,7 @@ enum esp_err esp_dp_add(struct esp_dp *dp, const struct esp_child *c)
 	map_put(dp->by_spi, key_of(&sa->spi_in), sa);
 	list_add(&dp->scopes[sa->scope].sas, &sa->in_scope);
 	changed(dp);
+	dp->early.due = dp->early.n > 0;
 	if (c->outbound_ready)
 		activate(dp, sa);
 	return ESP_OK;
@@ -244,11 +247,12 @@ void esp_dp_counters(const struct esp_dp *dp, struct esp_counters *out)
 	*out = dp->count;
 	out->drop_reassembly = dp->reassembly.abandoned;
 	out->drop_no_sa += dp->hold.dropped;
+	out->drop_unknown_spi += dp->early.dropped;
 }
 
 size_t esp_dp_held(const struct esp_dp *dp)
 {
-	return dp->hold.n;
+	return dp->hold.n + dp->early.n;
 }
 
 /* ---- notices -------------------------------------------------------------- */

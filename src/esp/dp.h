@@ -3,6 +3,7 @@
 #define VIPSEC_ESP_DP_H
 
 #include "base/map.h"
+#include "esp/early.h"
 #include "esp/hold.h"
 #include "esp/notices.h"
 #include "esp/reassembly.h"
@@ -39,7 +40,8 @@ struct esp_dp {
 	struct esp_counters count;
 	struct notices notices;
 	struct reassembly reassembly;
-	struct hold hold;
+	struct hold hold; /* on their way out */
+	struct early early; /* and in */
 };
 
 /* The scope that has this address, or the host's; SCOPE_MAX: none. */
@@ -60,6 +62,11 @@ enum selected select_outbound(struct esp_dp *dp, const struct flow *f, struct es
 	const struct spd_entry **entry, uint16_t *scope);
 /* May this flow have come out of this SA? RFC 4301 5.2 */
 bool select_inbound(struct esp_dp *dp, const struct flow *f, struct esp_sa *sa);
+
+/* ---- inbound.c ---- */
+
+/* Packets that came before their SA, opened now: appended to b. */
+void inbound_release(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms);
 
 /* ---- path_mtu.c ---- */
 

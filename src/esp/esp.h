@@ -68,9 +68,10 @@ struct esp_counters {
 	uint64_t drop_unknown_spi, drop_forged, drop_replayed, drop_selector;
 	uint64_t drop_too_big, drop_reassembly, drop_seq_exhausted;
 	uint64_t drop_refused; /* the library did not seal */
-	/* Packets that waited for an SA, and those of them that left; the others are in
-	 * drop_no_sa and elsewhere, as any. */
+	/* Packets that waited for an SA on their way out, and those of them that left; the
+	 * others are in drop_no_sa and elsewhere, as any. */
 	uint64_t held, released;
+	uint64_t early; /* inbound packets that waited for their SA and got it */
 	uint64_t icmp_too_big_made, dummy_packets, reassembled, keepalives_in;
 	uint64_t notices_lost;
 };
@@ -90,7 +91,7 @@ enum esp_verdict {
 	ESP_SEND, /* at..len is ESP (from the SPI on): to remote, from local */
 	ESP_INJECT, /* at..len is an IP packet: into the TUN */
 	ESP_HELD /* copied: a fragment, until its datagram is whole, or a packet, until
-		    there is an SA (esp_dp_release) */
+		    there is an SA for it (esp_dp_release) */
 };
 
 struct esp_packet {
@@ -168,14 +169,14 @@ bool esp_dp_notice(struct esp_dp *dp, struct esp_notice *out);
 /* Packets read from the TUN, each with the room above around it. Sets each verdict:
  * ESP_SEND, ESP_DROP, ESP_HELD, or ESP_INJECT for an ICMP error that goes back. */
 void esp_dp_outbound(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms);
-/* Packets that waited for an SA and need not any more, as esp_dp_outbound() leaves them;
- * b is filled from empty. To be called after SAs or rules were changed and before the next
- * packets go out, again and again until b stays empty, so that those keep their order; and
+/* Packets that waited for an SA and need not any more, as esp_dp_inbound() and
+ * esp_dp_outbound() leave them; b is filled from empty. To be called after SAs or rules were changed and before the next
+ * packets go either way, again and again until b stays empty, so that those keep their order; and
  * now and then while some wait, so that old ones are dropped. */
 void esp_dp_release(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms);
 size_t esp_dp_held(const struct esp_dp *dp); /* how many wait for an SA */
-/* ESP from the network: at..len from the SPI on, addresses filled in. Sets ESP_INJECT or
- * ESP_DROP. Selectors are checked on what was decrypted (RFC 4301 5.2). */
+/* ESP from the network: at..len from the SPI on, addresses filled in. Sets ESP_INJECT,
+ * ESP_DROP or ESP_HELD. Selectors are checked on what was decrypted (RFC 4301 5.2). */
 void esp_dp_inbound(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms);
 
 /* What the policy says of a packet that comes or goes in clear, beside any SA: used by

@@ -1,7 +1,7 @@
 /* esp/inbound.c - from the network to the TUN.
  *
  * Obeys RFC 4303 2.6, 3.4, 3.4.2 to 3.4.4, 3.4.4.1 and 3.4.4.2; RFC 4301 4.4.1.1 and 5.2; of NAT
- * RFC 3948 2.2, 2.3, 3.1.1, 3.1.2 and 4; RFC 7296 2.24 and RFC 6040 3.2 in what RFC 4301
+ * RFC 3948 2.2, 2.3, 3.1.1, 3.1.2 and 4; RFC 7296 2.8, 2.24 and RFC 6040 3.2 in what RFC 4301
  * 5.1.2 asks of it (a congestion mark of the outer header reaches the inner one). ESP is taken with and without UDP, whatever the SA sends
  * (RFC 7296 2.23). Outer fragments have been put together by the kernel.
  */
@@ -49,8 +49,10 @@ static bool divide(
 	return true;
 }
 
+/* RFC 7296 2.8: its SA may be about to be made. It waits, and the node is told, who
+ * repeats a request that is not answered yet. */
 static void unknown_spi(
-	struct esp_dp *dp, const struct esp_packet *p, uint32_t spi, uint64_t now_ms)
+	struct esp_dp *dp, struct esp_packet *p, uint32_t spi, uint64_t now_ms)
 {
 	unsigned scope = dp_scope_of(dp, &p->local.addr);
 	const struct esp_notice n = {
@@ -61,9 +63,12 @@ static void unknown_spi(
 		.remote = p->remote,
 	};
 
-	dp->count.drop_unknown_spi++;
 	if (scope != SCOPE_MAX)
 		(void)notice_unknown_spi(&dp->notices, &n, now_ms);
+	if (scope != SCOPE_MAX && early_put(&dp->early, p, spi, now_ms))
+		p->verdict = ESP_HELD;
+	else
+		dp->count.drop_unknown_spi++;
 }
 
 /* ---- opening ------------------------------------------------------------------ */
@@ -230,10 +235,35 @@ static void deliver(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,
 	p->verdict = ESP_INJECT;
 }
 
+/* RFC 4301 4.1: the SPI means something together with its address only. */
+static struct esp_sa *sa_for(
+	const struct esp_dp *dp, const struct esp_packet *p, uint32_t spi)
+{
+	struct esp_sa *sa = dp_by_spi(dp, spi);
+
+	return sa != NULL && addr_equal(&sa->local.addr, &p->local.addr) ? sa : NULL;
+}
+
+static void inbound_on(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,
+	struct esp_parts *parts, uint64_t now_ms)
+{
+	uint64_t seq;
+
+	p->verdict = ESP_DROP;
+	p->scope = sa->scope;
+	if (!divide(p, sa, parts)) {
+		dp->count.drop_malformed++;
+		return;
+	}
+	if (!open_sealed(dp, sa, p, parts, &seq))
+		return;
+	authentic(dp, sa, p, seq, now_ms);
+	deliver(dp, sa, p, parts);
+}
+
 static void inbound_one(struct esp_dp *dp, struct esp_packet *p, uint64_t now_ms)
 {
 	struct esp_parts parts;
-	uint64_t seq;
 
 	p->verdict = ESP_DROP;
 	if (p->encap && p->len == 1 && p->at[0] == KEEPALIVE) {
@@ -244,26 +274,48 @@ static void inbound_one(struct esp_dp *dp, struct esp_packet *p, uint64_t now_ms
 		dp->count.drop_malformed++;
 		return;
 	}
-	struct esp_sa *sa = dp_by_spi(dp, parts.spi);
-	/* RFC 4301 4.1: the SPI means something together with its address only. */
-	if (sa == NULL || !addr_equal(&sa->local.addr, &p->local.addr)) {
+	struct esp_sa *sa = sa_for(dp, p, parts.spi);
+	if (sa == NULL)
 		unknown_spi(dp, p, parts.spi, now_ms);
+	else
+		inbound_on(dp, sa, p, &parts, now_ms);
+}
+
+static void release_one(
+	struct esp_dp *dp, struct early_packet *e, struct esp_packet *p, uint64_t now_ms)
+{
+	struct esp_parts parts;
+	struct esp_sa *sa = sa_for(dp, &e->packet, e->spi);
+	bool whole = parse(&e->packet, &parts);
+
+	assert(sa != NULL && whole); /* as when it was put away */
+	(void)whole;
+	early_take(&dp->early, e);
+	*p = e->packet;
+	inbound_on(dp, sa, p, &parts, now_ms);
+	dp->count.early++;
+}
+
+void inbound_release(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms)
+{
+	early_begin(&dp->early, now_ms);
+	if (!dp->early.due)
 		return;
+	list_each_safe(item, &dp->early.waiting)
+	{
+		struct early_packet *e = list_entry(item, struct early_packet, link);
+		if (b->n == ESP_BATCH_MAX)
+			break;
+		if (sa_for(dp, &e->packet, e->spi) != NULL)
+			release_one(dp, e, &b->at[b->n++], now_ms);
 	}
-	p->scope = sa->scope;
-	if (!divide(p, sa, &parts)) {
-		dp->count.drop_malformed++;
-		return;
-	}
-	if (!open_sealed(dp, sa, p, &parts, &seq))
-		return;
-	authentic(dp, sa, p, seq, now_ms);
-	deliver(dp, sa, p, &parts);
+	dp->early.due = b->n == ESP_BATCH_MAX;
 }
 
 void esp_dp_inbound(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms)
 {
 	assert(b->n <= ESP_BATCH_MAX && now_ms != 0);
+	early_begin(&dp->early, now_ms);
 	for (unsigned i = 0; i < b->n; i++)
 		inbound_one(dp, &b->at[i], now_ms);
 }

@@ -292,6 +292,7 @@ void esp_dp_release(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms)
 
 	assert(now_ms != 0);
 	b->n = 0;
+	inbound_release(dp, b, now_ms);
 	hold_begin(&dp->hold, now_ms);
 	if (!dp->hold.due)
 		return;

@@ -5,6 +5,7 @@ src_esp_libvipsec_esp_a_SOURCES = \
 	src/esp/reassembly.c \
 	src/esp/sa.c \
 	src/esp/notices.c \
+	src/esp/early.c \
 	src/esp/hold.c \
 	src/esp/dp.c \
 	src/esp/select.c \

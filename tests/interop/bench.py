@@ -12,15 +12,17 @@ from collections import Counter, deque
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lab"))
 
 from links import PORT, ROUTER_PEER, ROUTER_VIPSEC
+from traffic import clock
 from vlab.net import Switch
 
 ESP, UDP = 50, 17
 SKF = 53
+LAST = 400  # of what is told of one pair
 
 
 class Watch:
     """Counts, for each pair of addresses, packets of ESP, packets in clear and fragments of
-    IKE messages; keeps the last IKE messages as text."""
+    IKE messages; keeps the last of these as text."""
 
     def __init__(self, host, devices):
         self.counts = {}
@@ -59,7 +61,7 @@ class Watch:
         pair = frozenset((source, target))
         count = self.counts.setdefault(pair, Counter())
         if proto == ESP:
-            count["esp"] += 1
+            self._esp(pair, count, source, rest)
         elif proto == UDP:
             self._datagram(pair, count, source, rest)
 
@@ -71,21 +73,30 @@ class Watch:
             return
         if 4500 in ports:
             if data[:4] != bytes(4):
-                count["esp"] += len(data) > 1
+                if len(data) > 1:
+                    self._esp(pair, count, source, data)
                 return
             data = data[4:]
         elif 500 not in ports:
             return
         count["skf"] += data[16] == SKF
         message_id = struct.unpack(">I", data[20:24])[0]
-        self.told.setdefault(pair, deque(maxlen=60)).append(
-            f"{time.strftime('%H:%M:%S')} {source} exchange {data[18]} id {message_id} "
-            f"flags {data[19]:#x} next {data[16]} {len(data)} octets")
+        self._tell(pair, f"{source} exchange {data[18]} id {message_id} "
+                         f"flags {data[19]:#x} next {data[16]} {len(data)} octets")
+
+    def _esp(self, pair, count, source, data):
+        count["esp"] += 1
+        spi, number = struct.unpack(">II", data[:8])
+        self._tell(pair, f"{source} ESP {spi:08x} number {number} {len(data)} octets")
+
+    def _tell(self, pair, text):
+        told = self.told.setdefault(pair, deque(maxlen=LAST))
+        told.append(f"{clock(time.time())} {text}")
 
     def of(self, connection):
         return Counter(self.counts.get(connection.on_the_wire(), {}))
 
-    def ike_log(self, connection):
+    def log(self, connection):
         return "\n".join(self.told.get(connection.on_the_wire(), []))
 
 

@@ -14,7 +14,7 @@ TROUBLE = (LabError, vici.ViciError, Lost, OSError, subprocess.SubprocessError)
 
 
 class Failed(Exception):
-    """The cell's one-line reason."""
+    """The cell's one-line reason, and what else the log is to say."""
 
 
 class Talk:
@@ -127,7 +127,7 @@ def rekey(end, what):
                 talk.until(changed, f"a new {what} SA at both ends, and only that")
                 time.sleep(0.1)  # some probes more, by the new SAs
         except Lost as lost:
-            raise Failed(str(lost)) from None
+            raise Failed(*lost.args) from None
         talk.answered()
     return run
 

@@ -19,14 +19,15 @@ def _socket(host, family, address, port):
 
 
 class Echo:
-    """At the peer's end of every connection: sends back what comes."""
+    """At the peer's end of every connection: sends back what comes, and knows what came."""
 
     def __init__(self, host, connections):
         self.selector = selectors.DefaultSelector()
+        self.came = {c: set() for c in connections}
         for c in connections:
             opened = _socket(host, c.family, c.theirs, PORT)
             opened.setblocking(False)
-            self.selector.register(opened, selectors.EVENT_READ)
+            self.selector.register(opened, selectors.EVENT_READ, self.came[c])
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self):
@@ -34,24 +35,33 @@ class Echo:
             for key, _ in self.selector.select():
                 try:
                     data, sender = key.fileobj.recvfrom(2048)
+                    key.data.add(int(data))
                     key.fileobj.sendto(data, sender)
-                except OSError:
+                except (OSError, ValueError):
                     continue
 
 
 class Lost(Exception):
-    """Probes that were not answered."""
+    """Probes that were not answered: how many; which, for the log."""
+
+
+def clock(seconds):
+    """As in the daemons' logs."""
+    whole = time.strftime("%H:%M:%S", time.localtime(seconds))
+    return f"{whole}.{int(seconds * 1000) % 1000:03d}"
 
 
 class Flow:
     """At our end of one connection."""
 
-    def __init__(self, host, connection):
+    def __init__(self, host, connection, echo):
         self.connection = connection
+        self.came = echo.came[connection]
         self.socket = _socket(host, connection.family, connection.ours, connection.sport)
         self.socket.settimeout(0.1)
         self.target = (connection.rule_to, PORT)
         self.number = 0
+        self.sent_at = {}
         self.answered = set()
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -68,6 +78,7 @@ class Flow:
 
     def send(self):
         self.number += 1
+        self.sent_at[self.number] = time.time()
         try:
             self.socket.sendto(str(self.number).encode(), self.target)
         except OSError:
@@ -109,7 +120,12 @@ class Flow:
             time.sleep(STEP)
         missing = wanted - self.answered
         if missing:
-            raise Lost(f"{len(missing)} of {len(wanted)} probes lost")
+            raise Lost(f"{len(missing)} of {len(wanted)} probes lost",
+                       "\n".join(map(self._fate, sorted(missing))))
+
+    def _fate(self, number):
+        way = "back" if number in self.came else "there"
+        return f"{clock(self.sent_at[number])} probe {number} was sent, and lost on the way {way}"
 
     def close(self):
         self.socket.close()

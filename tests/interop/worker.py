@@ -79,7 +79,7 @@ class Bench:
             self.peer.start(usable)
             self.ours.start(self.connections)
             self.echo = Echo(self.peer.host, self.connections)
-            self.flows = {c: Flow(self.ours.host, c) for c in self.connections}
+            self.flows = {c: Flow(self.ours.host, c, self.echo) for c in self.connections}
             with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
                 list(pool.map(self.one_connection, self.connections))
             if "dead-peer" in self.wanted.scenario:
@@ -136,7 +136,7 @@ class Bench:
             self.emit(cell, PASS, ms=self._ms(start))
             return True
         except Failed as why:
-            reason, more = str(why), ""
+            reason, more = why.args[0], "\n".join(why.args[1:])
         except TROUBLE as why:
             reason, more = f"{type(why).__name__}: {why}".splitlines()[0], traceback.format_exc()
         if not self.ours.alive():
@@ -154,7 +154,7 @@ class Bench:
     def logs(self, talk):
         c = talk.connection
         return (f"--- vipsec\n{self.ours.log(c)}\n--- the peer\n{self.peer.log(c)}\n"
-                f"--- IKE messages on the peer's link\n{self.watch.ike_log(c)}\n"
+                f"--- on the peer's link\n{self.watch.log(c)}\n"
                 f"--- {dict(self.watch.of(c))}\n")
 
     def dead_peer(self, role):

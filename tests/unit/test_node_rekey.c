@@ -139,6 +139,44 @@ static void a_child_is_rekeyed_before_its_time(void **state)
 	lab_free(l);
 }
 
+static bool from_the_client(struct lab *l, unsigned from, const struct ike_path *path)
+{
+	(void)l, (void)path;
+	return from == CLIENT;
+}
+
+/* RFC 7296 2.8: the peer sends on a child whose making it has not answered, as it seems.
+ *
+ *	client                                   server
+ *	CREATE_CHILD_SA  -->
+ *	                   x--  CREATE_CHILD_SA
+ *	                 <--  ESP on the new child
+ *	CREATE_CHILD_SA  -->                     the same, at once
+ */
+static void a_packet_before_the_answer_repeats_the_request(void **state)
+{
+	struct lab *l = one_rule(ACTION("lifetime child 100s;", ""));
+	struct node_event ev = {.kind = NODE_NOTICE};
+
+	(void)state;
+	l->filter = from_the_client;
+	for (unsigned i = 0; i < 900 && lab_count(l, CLIENT, "exchange 36") == 0; i++)
+		send_for(l, 100, 100);
+	l->filter = NULL;
+	const unsigned asked = lab_count(l, CLIENT, "exchange 36");
+	assert_int_not_equal(asked, 0);
+	assert_int_equal(l->node[SERVER].n_child, 2);
+	ev.u.notice = (struct esp_notice){.kind = ESP_UNKNOWN_SPI,
+		.spi = l->node[SERVER].child[1].c.spi_out,
+		.local = l->node[CLIENT].child[0].c.local,
+		.remote = l->node[CLIENT].child[0].c.remote};
+	lab_step(l, CLIENT, &ev);
+	assert_int_equal(lab_count(l, CLIENT, "exchange 36"), asked + 1);
+	lab_run(l, 10);
+	assert_true(receives(&l->node[CLIENT], ev.u.notice.spi));
+	lab_free(l);
+}
+
 static void the_ike_sa_is_rekeyed_and_the_child_stays(void **state)
 {
 	struct lab *l = one_rule(ACTION("lifetime ike 100s child 30d;", ""));
@@ -393,6 +431,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_child_is_rekeyed_before_its_time),
+		cmocka_unit_test(a_packet_before_the_answer_repeats_the_request),
 		cmocka_unit_test(the_ike_sa_is_rekeyed_and_the_child_stays),
 		cmocka_unit_test(both_kinds_for_a_day),
 		cmocka_unit_test(what_nobody_uses_is_not_rekeyed),

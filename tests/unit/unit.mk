@@ -228,6 +228,10 @@ UNIT_TESTS += tests/unit/test_esp_dp
 tests_unit_test_esp_dp_SOURCES = tests/unit/test_esp_dp.c
 tests_unit_test_esp_dp_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_esp_early
+tests_unit_test_esp_early_SOURCES = tests/unit/test_esp_early.c
+tests_unit_test_esp_early_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_esp_gate
 THREAD_TESTS += tests/unit/test_esp_gate
 tests_unit_test_esp_gate_SOURCES = tests/unit/test_esp_gate.c

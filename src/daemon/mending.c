@@ -182,8 +182,9 @@ bool mending_open(struct daemon *d)
 	rate_init(&m->often, MENDS_BURST, MENDS_PER_SECOND, clock_now_ms());
 	if (m->timer_fd < 0)
 		return false;
-	qb_loop_poll_add(
-		d->loop, QB_LOOP_HIGH, plane_touched_fd(d->plane), POLLIN, d, on_touched);
+	if (plane_touched_fd(d->plane) >= 0)
+		qb_loop_poll_add(d->loop, QB_LOOP_HIGH, plane_touched_fd(d->plane),
+			POLLIN, d, on_touched);
 	qb_loop_poll_add(d->loop, QB_LOOP_MED, m->timer_fd, POLLIN, d, on_timer);
 	return true;
 }

@@ -1,7 +1,7 @@
 /* plane/plane.h - what carries the packets: one interface, two planes.
  *
- * tun.c is the userspace plane (a persistent TUN, esp/ on its own thread); xfrm.c, the
- * kernel's ESP, comes behind the same functions. The loop's thread calls everything here;
+ * tun.c is the userspace plane (a persistent TUN, esp/ on its own thread); ops.h is for
+ * another. The loop's thread calls everything here;
  * orders are carried out by the data thread in the order given. Reports come back through
  * a descriptor that the loop polls. Times in reports are CLOCK_BOOTTIME milliseconds.
  *
@@ -90,7 +90,8 @@ void plane_policy(struct plane *p, uint16_t scope, struct spd *spd,
  * each of a thousand: once a drained batch of events. */
 void plane_refresh(struct plane *p);
 /* Others may change our routing rules, routes and device, too (routing/steering.h). */
-int plane_touched_fd(const struct plane *p); /* readable: ask plane_touched() */
+/* Readable: ask plane_touched(). -1: this plane has none of them. */
+int plane_touched_fd(const struct plane *p);
 bool plane_touched(struct plane *p); /* true: plane_mend() is to look */
 void plane_mend(struct plane *p, struct steering_found *found);
 /* Raw ESP and UDP 4500 sockets of an address. 0, or an errno. */

@@ -11,7 +11,7 @@ src_plane_libvipsec_plane_a_SOURCES = \
 	src/plane/obey.c src/plane/obey.h \
 	src/plane/order.c src/plane/order.h \
 	src/plane/path.c src/plane/path.h \
-	src/plane/plane.h \
+	src/plane/ops.h src/plane/plane.c src/plane/plane.h \
 	src/plane/report.c src/plane/report.h \
 	src/plane/reporting.c src/plane/reporting.h \
 	src/plane/size_errors.c src/plane/size_errors.h \

@@ -9,7 +9,7 @@
  */
 #include "config.h"
 
-#include "plane/plane.h"
+#include "plane/ops.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -22,8 +22,6 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "plane/locals.h"
-#include "plane/natt.h"
 #include "plane/thread.h"
 #include "routing/device.h"
 #include "routing/sources.h"
@@ -31,13 +29,11 @@
 
 enum { THREAD_STACK = 512 * 1024 };
 
-struct plane {
-	uint32_t mark;
+struct tun {
+	struct plane base;
 	struct device device;
 	struct steering *steering;
 	struct esp_gate *gates[SCOPE_MAX];
-	struct locals locals;
-	int epoll;
 	uint8_t *ike_bytes; /* of the report handed out last */
 	struct plane_report unsteered; /* a steering that failed, to be reported */
 	bool has_unsteered;
@@ -46,37 +42,42 @@ struct plane {
 	struct data data; /* the data thread's, but for orders and reports */
 };
 
+static struct tun *tun_of(struct plane *plane)
+{
+	return (struct tun *)plane;
+}
+
 /* ---- opening and closing ---------------------------------------------------------- */
 
-static bool watch(const struct plane *p, int fd)
+static bool watch(const struct tun *p, int fd)
 {
 	struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
 
-	return epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &ev) == 0;
+	return epoll_ctl(p->base.epoll, EPOLL_CTL_ADD, fd, &ev) == 0;
 }
 
-static bool make_channels(struct plane *p)
+static bool make_channels(struct tun *p)
 {
 	p->data.orders = order_queue_new();
 	p->data.reports = report_new();
-	p->epoll = epoll_create1(EPOLL_CLOEXEC);
-	return locals_init(&p->locals) && p->data.orders && p->data.reports &&
-	       p->epoll >= 0 && watch(p, report_fd(p->data.reports)) &&
-	       watch(p, p->locals.timer);
+	p->base.epoll = epoll_create1(EPOLL_CLOEXEC);
+	return locals_init(&p->base.locals) && p->data.orders && p->data.reports &&
+	       p->base.epoll >= 0 && watch(p, report_fd(p->data.reports)) &&
+	       watch(p, p->base.locals.timer);
 }
 
-static void free_channels(struct plane *p)
+static void free_channels(struct tun *p)
 {
 	if (p->data.orders)
 		order_queue_free(p->data.orders);
 	if (p->data.reports)
 		report_free(p->data.reports);
-	if (p->epoll >= 0)
-		close(p->epoll);
+	if (p->base.epoll >= 0)
+		close(p->base.epoll);
 }
 
 /* Signals are the loop's business: the data thread takes none. */
-static int start_thread(struct plane *p)
+static int start_thread(struct tun *p)
 {
 	pthread_attr_t attr;
 	sigset_t all, before;
@@ -91,7 +92,7 @@ static int start_thread(struct plane *p)
 	return err;
 }
 
-static int make_data(struct plane *p, const struct entropy *e)
+static int make_data(struct tun *p, const struct entropy *e)
 {
 	struct data *d = &p->data;
 
@@ -112,7 +113,7 @@ static int make_data(struct plane *p, const struct entropy *e)
 	return err;
 }
 
-static bool start(struct plane *p, const struct plane_params *params)
+static bool start(struct tun *p, const struct plane_params *params)
 {
 	int err = make_channels(p) ? make_data(p, &params->entropy) : errno;
 
@@ -120,40 +121,21 @@ static bool start(struct plane *p, const struct plane_params *params)
 		return true;
 	snprintf(params->why, params->why_cap, "cannot start the data path: %s",
 		strerror(err));
-	locals_wipe(&p->locals);
+	locals_wipe(&p->base.locals);
 	free_channels(p);
 	return false;
 }
 
-struct plane *plane_open_tun(const struct plane_params *params)
+static void tun_close(struct plane *plane, bool keep)
 {
-	struct plane *p = mem_new(1, sizeof(*p));
+	struct tun *p = tun_of(plane);
 
-	p->mark = params->mark;
-	p->epoll = -1;
-	if (!device_open(&p->device, params->tun_name, params->why, params->why_cap)) {
-		free(p);
-		return NULL;
-	}
-	p->steering =
-		steering_open(&p->device, params->mark, params->why, params->why_cap);
-	if (p->steering && start(p, params))
-		return p;
-	if (p->steering)
-		steering_close(p->steering, false);
-	device_close(&p->device, false);
-	free(p);
-	return NULL;
-}
-
-void plane_close(struct plane *p, bool keep)
-{
 	order_give(p->data.orders, order_new(ORDER_STOP));
 	pthread_join(p->thread, NULL);
 	data_wipe(&p->data);
 	esp_dp_free(p->data.dp);
 	pthread_mutex_destroy(&p->snapshot.lock);
-	locals_wipe(&p->locals);
+	locals_wipe(&p->base.locals);
 	free_channels(p);
 	steering_close(p->steering, keep);
 	device_close(&p->device, keep);
@@ -163,12 +145,7 @@ void plane_close(struct plane *p, bool keep)
 
 /* ---- reports ---------------------------------------------------------------------- */
 
-int plane_fd(const struct plane *p)
-{
-	return p->epoll;
-}
-
-static bool next_report(struct plane *p, struct plane_report *out)
+static bool take_report(struct tun *p, struct plane_report *out)
 {
 	if (!p->has_unsteered)
 		return report_next(p->data.reports, out);
@@ -177,12 +154,14 @@ static bool next_report(struct plane *p, struct plane_report *out)
 	return true;
 }
 
-bool plane_next_report(struct plane *p, struct plane_report *out)
+static bool tun_next_report(struct plane *plane, struct plane_report *out)
 {
+	struct tun *p = tun_of(plane);
+
 	free(p->ike_bytes);
 	p->ike_bytes = NULL;
-	locals_end_lingering(&p->locals);
-	if (!next_report(p, out))
+	locals_end_lingering(&p->base.locals);
+	if (!take_report(p, out))
 		return false;
 	if (out->kind == PLANE_IKE)
 		p->ike_bytes = out->u.ike.bytes;
@@ -191,7 +170,7 @@ bool plane_next_report(struct plane *p, struct plane_report *out)
 
 /* ---- policy and addresses ------------------------------------------------------------ */
 
-static void steer(struct plane *p, uint16_t scope, const struct spd *spd,
+static void steer(struct tun *p, uint16_t scope, const struct spd *spd,
 	const struct addr *addrs, size_t n_addrs)
 {
 	struct plane_report r = {.kind = PLANE_UNSTEERED};
@@ -206,9 +185,10 @@ static void steer(struct plane *p, uint16_t scope, const struct spd *spd,
 	report_wake(p->data.reports);
 }
 
-void plane_policy(struct plane *p, uint16_t scope, struct spd *spd,
+static void tun_policy(struct plane *plane, uint16_t scope, struct spd *spd,
 	const struct addr *addrs, size_t n_addrs)
 {
+	struct tun *p = tun_of(plane);
 	struct order *o = order_new(ORDER_POLICY);
 
 	assert(scope < SCOPE_MAX && n_addrs <= ORDER_ADDRS_MAX);
@@ -221,27 +201,28 @@ void plane_policy(struct plane *p, uint16_t scope, struct spd *spd,
 	order_give(p->data.orders, o);
 }
 
-void plane_refresh(struct plane *p)
+static void tun_refresh(struct plane *plane)
 {
+	struct tun *p = tun_of(plane);
+
 	steering_refresh(p->steering);
 }
 
-int plane_touched_fd(const struct plane *p)
+static bool tun_touched(struct plane *plane)
 {
-	return steering_fd(p->steering);
-}
+	struct tun *p = tun_of(plane);
 
-bool plane_touched(struct plane *p)
-{
 	return steering_touched(p->steering);
 }
 
-void plane_mend(struct plane *p, struct steering_found *found)
+static void tun_mend(struct plane *plane, struct steering_found *found)
 {
+	struct tun *p = tun_of(plane);
+
 	steering_mend(p->steering, found);
 }
 
-static void give_local(struct plane *p, enum order_kind kind, struct local *l)
+static void give_local(struct tun *p, enum order_kind kind, struct local *l)
 {
 	struct order *o = order_new(kind);
 
@@ -249,14 +230,15 @@ static void give_local(struct plane *p, enum order_kind kind, struct local *l)
 	order_give(p->data.orders, o);
 }
 
-int plane_bind(struct plane *p, uint16_t scope, const struct addr *addr)
+static int tun_bind(struct plane *plane, uint16_t scope, const struct addr *addr)
 {
-	struct local *l = locals_find(&p->locals, addr);
+	struct tun *p = tun_of(plane);
+	struct local *l = locals_find(&p->base.locals, addr);
 
 	assert(scope < SCOPE_MAX);
 	if (l && l->gone_ms == 0)
 		return 0;
-	l = locals_bind(&p->locals, scope, addr, p->mark);
+	l = locals_bind(&p->base.locals, scope, addr, p->base.mark);
 	if (!l)
 		return errno;
 	steering_refill(p->steering, scope);
@@ -265,9 +247,10 @@ int plane_bind(struct plane *p, uint16_t scope, const struct addr *addr)
 	return 0;
 }
 
-void plane_unbind(struct plane *p, const struct addr *addr)
+static void tun_unbind(struct plane *plane, const struct addr *addr)
 {
-	struct local *l = locals_unbind(&p->locals, addr);
+	struct tun *p = tun_of(plane);
+	struct local *l = locals_unbind(&p->base.locals, addr);
 
 	if (l)
 		give_local(p, ORDER_UNBIND, l);
@@ -275,14 +258,17 @@ void plane_unbind(struct plane *p, const struct addr *addr)
 
 /* ---- gates ---------------------------------------------------------------------------- */
 
-void plane_gate_open(struct plane *p, uint16_t scope, uint16_t activation)
+static void tun_gate_open(struct plane *plane, uint16_t scope, uint16_t activation)
 {
+	struct tun *p = tun_of(plane);
+
 	assert(scope < SCOPE_MAX);
 	esp_gate_open(p->gates[scope], activation);
 }
 
-uint32_t plane_gate_close(struct plane *p, uint16_t scope)
+static uint32_t tun_gate_close(struct plane *plane, uint16_t scope)
 {
+	struct tun *p = tun_of(plane);
 	struct order *o = order_new(ORDER_GATE_CLOSED);
 
 	assert(scope < SCOPE_MAX);
@@ -295,17 +281,18 @@ uint32_t plane_gate_close(struct plane *p, uint16_t scope)
 
 /* ---- SAs ------------------------------------------------------------------------------ */
 
-void plane_sa_add(struct plane *p, const struct esp_child *c)
+static void tun_sa_add(struct plane *plane, const struct esp_child *c)
 {
+	struct tun *p = tun_of(plane);
 	struct order *o = order_new(ORDER_SA_ADD);
 
 	o->u.add.child = mem_new(1, sizeof(*c));
 	*o->u.add.child = *c;
-	o->u.add.path_mtu = sources_path_mtu(p->mark, &c->local, &c->remote);
+	o->u.add.path_mtu = sources_path_mtu(p->base.mark, &c->local, &c->remote);
 	order_give(p->data.orders, o);
 }
 
-static void give_id(struct plane *p, enum order_kind kind, uint32_t id)
+static void give_id(struct tun *p, enum order_kind kind, uint32_t id)
 {
 	struct order *o = order_new(kind);
 
@@ -313,19 +300,24 @@ static void give_id(struct plane *p, enum order_kind kind, uint32_t id)
 	order_give(p->data.orders, o);
 }
 
-void plane_sa_activate(struct plane *p, uint32_t id)
+static void tun_sa_activate(struct plane *plane, uint32_t id)
 {
+	struct tun *p = tun_of(plane);
+
 	give_id(p, ORDER_SA_ACTIVATE, id);
 }
 
-void plane_sa_delete(struct plane *p, uint32_t id)
+static void tun_sa_delete(struct plane *plane, uint32_t id)
 {
+	struct tun *p = tun_of(plane);
+
 	give_id(p, ORDER_SA_DELETE, id);
 }
 
-void plane_sa_move(
-	struct plane *p, uint32_t id, const struct endpoint *remote, bool encap)
+static void tun_sa_move(
+	struct plane *plane, uint32_t id, const struct endpoint *remote, bool encap)
 {
+	struct tun *p = tun_of(plane);
 	struct order *o = order_new(ORDER_SA_MOVE);
 
 	o->id = id;
@@ -334,32 +326,63 @@ void plane_sa_move(
 	order_give(p->data.orders, o);
 }
 
-void plane_usage_query(struct plane *p)
+static void tun_usage_query(struct plane *plane)
 {
+	struct tun *p = tun_of(plane);
+
 	give_id(p, ORDER_USAGE, 0);
 }
 
-/* ---- IKE on port 4500 ------------------------------------------------------------------- */
-
-int plane_send_ike(struct plane *p, const struct endpoint *local,
-	const struct endpoint *remote, struct span bytes)
+static void tun_totals(struct plane *plane, struct plane_totals *out)
 {
-	struct local *l = locals_find(&p->locals, &local->addr);
+	struct tun *p = tun_of(plane);
 
-	return l ? natt_send_ike(l, remote, bytes) : ENOTCONN;
-}
-
-int plane_send_keepalive(
-	struct plane *p, const struct endpoint *local, const struct endpoint *remote)
-{
-	struct local *l = locals_find(&p->locals, &local->addr);
-
-	return l ? natt_send_keepalive(l, remote) : ENOTCONN;
-}
-
-void plane_totals(struct plane *p, struct plane_totals *out)
-{
 	pthread_mutex_lock(&p->snapshot.lock);
 	*out = p->snapshot.totals;
 	pthread_mutex_unlock(&p->snapshot.lock);
+}
+
+/* ---- opening --------------------------------------------------------------------------- */
+
+static const struct plane_ops ops = {
+	.close = tun_close,
+	.next_report = tun_next_report,
+	.policy = tun_policy,
+	.refresh = tun_refresh,
+	.touched = tun_touched,
+	.mend = tun_mend,
+	.bind = tun_bind,
+	.unbind = tun_unbind,
+	.gate_open = tun_gate_open,
+	.gate_close = tun_gate_close,
+	.sa_add = tun_sa_add,
+	.sa_activate = tun_sa_activate,
+	.sa_delete = tun_sa_delete,
+	.sa_move = tun_sa_move,
+	.usage_query = tun_usage_query,
+	.totals = tun_totals,
+};
+
+struct plane *plane_open_tun(const struct plane_params *params)
+{
+	struct tun *p = mem_new(1, sizeof(*p));
+
+	p->base.mark = params->mark;
+	p->base.epoll = -1;
+	p->base.ops = &ops;
+	if (!device_open(&p->device, params->tun_name, params->why, params->why_cap)) {
+		free(p);
+		return NULL;
+	}
+	p->steering =
+		steering_open(&p->device, params->mark, params->why, params->why_cap);
+	if (p->steering && start(p, params)) {
+		p->base.touched_fd = steering_fd(p->steering);
+		return &p->base;
+	}
+	if (p->steering)
+		steering_close(p->steering, false);
+	device_close(&p->device, false);
+	free(p);
+	return NULL;
 }

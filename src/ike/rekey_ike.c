@@ -130,11 +130,9 @@ static void with_same_prf(const struct ike_sa *sa, struct ike_proposals *out)
 	const struct ike_proposals *all = &sa->conn->proposals;
 
 	*out = *all;
-	if (sa->peer_is_vipsec)
-		return;
 	out->n_ike = 0;
 	for (unsigned i = 0; i < all->n_ike; i++)
-		if (all->ike[i].prf == sa->suite.prf)
+		if (sa->peer_is_vipsec || all->ike[i].prf == sa->suite.prf)
 			out->ike[out->n_ike++] = all->ike[i];
 	if (out->n_ike == 0)
 		*out = *all;
@@ -153,6 +151,8 @@ enum task_begun ike_begin_rekey_ike(
 	t->spi = ike_sa_draw_spi(e);
 	nonce_draw(&t->nonce, &e->entropy);
 	with_same_prf(sa, &ours);
+	/* What both have agreed on before, or the peer has asked for just now. */
+	ike_suites_put_first(&ours, kex_group(t->kex));
 	ike_suites_offer(&ours, t->spi, &offer);
 	struct message m = ike_request_begin(e, sa, CREATE_CHILD_SA);
 	write_message(&m, &offer, t->kex, &t->nonce);

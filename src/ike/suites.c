@@ -2,13 +2,18 @@
  * 5; RFC 5282 7.3, 8; RFC 7634).
  *
  * With an AEAD cipher a proposal has no integrity transform, or NONE; with another it has one
- * (RFC 7296 3.3.3), so never NULL twice: RFC 4301 4.2, RFC 4303 5. Suites that differ in their
- * key exchange alone are offered as one proposal: what is chosen is always one that stands in
- * the configuration, not a mixture. Leaves the octets to wire/sa_payload.h.
+ * (RFC 7296 3.3.3), so never NULL twice: RFC 4301 4.2, RFC 4303 5. An offer has two parts. In
+ * front stand, one by one, the suites of the group that comes first: it is the one of the KE
+ * payload, and a peer that takes the first proposal it can use needs no other. Where all
+ * groups of a suite stand in one proposal, libreswan takes the one that it likes best itself,
+ * and asks for a second exchange with that. The others follow, those that differ in their
+ * group alone as one proposal: what is chosen is always one that stands in the configuration,
+ * not a mixture. Leaves the octets to wire/sa_payload.h.
  */
 #include "ike/suites.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "wire/ike_header.h"
 
@@ -130,26 +135,61 @@ static bool differ_in_group_alone(const struct ike_suite *a, const struct ike_su
 	return a->encr == b->encr && a->prf == b->prf;
 }
 
-static bool is_offered_before(const struct ike_proposals *ours, unsigned n)
+/* The suite at n, or one that differs in its group alone, stands between from and n. */
+static bool is_offered_before(const struct ike_proposals *ours, unsigned from, unsigned n)
 {
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = from; i < n; i++)
 		if (differ_in_group_alone(&ours->ike[i], &ours->ike[n]))
 			return true;
 	return false;
 }
 
+/* How many suites stand in front that have the first one's group. */
+static unsigned count_in_front(const struct ike_proposals *ours)
+{
+	unsigned n = 1;
+
+	while (n < ours->n_ike && ours->ike[n].ke == ours->ike[0].ke)
+		n++;
+	return n;
+}
+
+/* The suite at i, with the groups of those behind it that differ in nothing else. */
+static void offer_with_groups(
+	struct wire_proposal *p, const struct ike_proposals *ours, unsigned i)
+{
+	add_suite(p, &ours->ike[i]);
+	for (unsigned k = i + 1; k < ours->n_ike; k++)
+		if (differ_in_group_alone(&ours->ike[i], &ours->ike[k]) &&
+			!has(p, TRANSFORM_KE, ours->ike[k].ke, 0))
+			wire_proposal_add(p, TRANSFORM_KE, ours->ike[k].ke, 0);
+}
+
+/* RFC 7296 3.3: the most preferred first. */
 void ike_suites_offer(const struct ike_proposals *ours, uint64_t spi, struct wire_sa *out)
 {
 	assert(ours->n_ike > 0 && ours->n_ike <= IKE_SUITES_MAX);
+	const unsigned front = count_in_front(ours);
+
+	for (unsigned i = 0; i < front && out->n < WIRE_PROPOSALS_MAX; i++)
+		if (!is_offered_before(ours, 0, i))
+			add_suite(add_proposal(out, spi), &ours->ike[i]);
+	for (unsigned i = front; i < ours->n_ike && out->n < WIRE_PROPOSALS_MAX; i++)
+		if (!is_offered_before(ours, front, i))
+			offer_with_groups(add_proposal(out, spi), ours, i);
+}
+
+void ike_suites_put_first(struct ike_proposals *ours, uint16_t group)
+{
+	unsigned n = 0;
+
 	for (unsigned i = 0; i < ours->n_ike; i++) {
-		if (is_offered_before(ours, i))
+		const struct ike_suite s = ours->ike[i];
+
+		if (s.ke != group)
 			continue;
-		struct wire_proposal *p = add_proposal(out, spi);
-		add_suite(p, &ours->ike[i]);
-		for (unsigned k = i + 1; k < ours->n_ike; k++)
-			if (differ_in_group_alone(&ours->ike[i], &ours->ike[k]) &&
-				!has(p, TRANSFORM_KE, ours->ike[k].ke, 0))
-				wire_proposal_add(p, TRANSFORM_KE, ours->ike[k].ke, 0);
+		memmove(&ours->ike[n + 1], &ours->ike[n], (i - n) * sizeof(ours->ike[0]));
+		ours->ike[n++] = s;
 	}
 }
 

@@ -5,9 +5,12 @@
 #include "ike/ike.h"
 #include "wire/sa_payload.h"
 
-/* spi: of the SA to come, when an IKE SA is rekeyed (RFC 7296 2.18); 0 in IKE_SA_INIT. */
+/* spi: of the SA to come, when an IKE SA is rekeyed (RFC 7296 2.18); 0 in IKE_SA_INIT. The KE
+ * payload beside it has the first suite's group. */
 void ike_suites_offer(
 	const struct ike_proposals *ours, uint64_t spi, struct wire_sa *out);
+/* Suites of this group come before the others; else the order stays. */
+void ike_suites_put_first(struct ike_proposals *ours, uint16_t group);
 /* Our own preference decides, after suites of the group that the peer has sent a KE for
  * (0: none). *answer is the SA payload of the response. With spi 0 (IKE_SA_INIT) peer_spi
  * is not looked at. False: nothing is common. */

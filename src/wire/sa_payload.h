@@ -14,7 +14,7 @@
 #include "wire/wire.h"
 #include "wire/writer.h"
 
-#define WIRE_PROPOSALS_MAX 16
+#define WIRE_PROPOSALS_MAX 24
 #define WIRE_TRANSFORMS_MAX 32
 
 /* Takes the place of the id of a transform with an attribute that we do not know: such

@@ -147,6 +147,10 @@ UNIT_TESTS += tests/unit/test_ike_letter
 tests_unit_test_ike_letter_SOURCES = tests/unit/test_ike_letter.c tests/unit/ike_lab.c
 tests_unit_test_ike_letter_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_ike_offer
+tests_unit_test_ike_offer_SOURCES = tests/unit/test_ike_offer.c tests/unit/ike_lab.c
+tests_unit_test_ike_offer_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_ike_misfit
 tests_unit_test_ike_misfit_SOURCES = tests/unit/test_ike_misfit.c tests/unit/ike_lab.c
 tests_unit_test_ike_misfit_LDADD = $(unit_ldadd)

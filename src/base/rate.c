@@ -39,3 +39,17 @@ bool rate_allow(struct rate *r, uint64_t now_ms)
 	r->milli -= 1000;
 	return true;
 }
+
+bool rate_has(struct rate *r, uint32_t tokens, uint64_t now_ms)
+{
+	refill(r, now_ms);
+	return r->milli >= (uint64_t)tokens * 1000;
+}
+
+void rate_charge(struct rate *r, uint32_t tokens, uint64_t now_ms)
+{
+	uint64_t milli = (uint64_t)tokens * 1000;
+
+	refill(r, now_ms);
+	r->milli -= milli < r->milli ? milli : r->milli;
+}

@@ -18,5 +18,9 @@ struct rate {
 
 void rate_init(struct rate *r, uint32_t burst, uint32_t per_second, uint64_t now_ms);
 bool rate_allow(struct rate *r, uint64_t now_ms);
+/* Whether so many tokens are at hand; none is taken. */
+bool rate_has(struct rate *r, uint32_t tokens, uint64_t now_ms);
+/* For what is done anyway: takes so many, or all that there are. */
+void rate_charge(struct rate *r, uint32_t tokens, uint64_t now_ms);
 
 #endif

@@ -39,6 +39,13 @@ size_t kex_public_len(uint16_t group)
 	return g == NULL ? 0 : g->public_len;
 }
 
+unsigned kex_work(uint16_t group)
+{
+	const struct kex_group *g = find(group);
+
+	return g == NULL || g->work == 0 ? 1 : g->work;
+}
+
 const char *kex_name(uint16_t group)
 {
 	const struct kex_group *g = find(group);

@@ -21,6 +21,8 @@ struct kex;
 
 bool kex_supported(uint16_t group); /* enum ke_id */
 size_t kex_public_len(uint16_t group); /* 0: not supported */
+/* What making a key pair and agreeing costs, in those of X25519; 1 or more. */
+unsigned kex_work(uint16_t group);
 const char *kex_name(uint16_t group); /* "x25519", "ecp384", ... */
 
 /* NULL when the group is not supported or the library refuses. */

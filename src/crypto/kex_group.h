@@ -12,6 +12,7 @@ struct kex_group {
 	const char *name;
 	size_t public_len;
 	size_t secret_len;
+	uint16_t work; /* making and agreeing, in those of X25519; 0: as much */
 	/* Draws a private key, writes public_len octets. NULL: the library refuses. */
 	void *(*make)(const struct entropy *e, uint8_t *public);
 	/* peer has public_len octets, out takes secret_len. */

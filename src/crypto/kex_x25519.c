@@ -85,6 +85,7 @@ const struct kex_group kex_group_x25519 = {
 const struct kex_group kex_group_x448 = {
 	.id = KE_CURVE448,
 	.name = "x448",
+	.work = 6,
 	.public_len = X448_LEN,
 	.secret_len = X448_LEN,
 	.make = x448_make,

@@ -449,6 +449,16 @@ static enum ike_verdict refuse_malformed(struct exchange *x, const char *text)
 	return VERDICT_CLOSE;
 }
 
+/* Before anything is verified; what is not done now may be asked for again. */
+static bool may_cost(struct exchange *x)
+{
+	enum { BY_KEY = 2, BY_CERTIFICATE = 10 }; /* as many key exchanges */
+
+	return !x->sa->stranger ||
+	       ike_work_charge(x->e, x->sa,
+		       payload_set_has(&x->in, PAYLOAD_CERT) ? BY_CERTIFICATE : BY_KEY);
+}
+
 /* The caller's proof, and ours in the answer; the child comes after it. */
 static enum ike_verdict prove(struct exchange *x, const struct auth_request *q)
 {
@@ -457,6 +467,8 @@ static enum ike_verdict prove(struct exchange *x, const struct auth_request *q)
 	char text[IKE_DOUBT_MAX];
 	const char *why;
 
+	if (!may_cost(x))
+		return VERDICT_LATER;
 	sa->claimed = q->idi;
 	enum ike_belief belief = find_believer(x, q, text);
 	if (belief == UNDECIDED)

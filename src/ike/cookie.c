@@ -4,8 +4,9 @@
  *
  * The version is a stretch of time; this one and the one before are accepted. Members of
  * a cluster share the secret; where their clocks differ, a takeover in mid exchange costs
- * one more cookie. Of IPv6 a /64 counts as one address. A known peer's address is no proof either, so friends have a pool of
- * their own that strangers cannot fill, and are asked for a cookie when it is half full.
+ * one more cookie. A known peer's address is no proof either, so friends have a pool of their own
+ * that strangers cannot fill, and are asked for a cookie when it is half full, or when they
+ * cause much work. Neither strangers nor friends of one address can have all of a pool.
  */
 #include "ike/sa.h"
 
@@ -15,7 +16,6 @@ enum {
 	STRETCH_MS = 60000,
 	VERSION_LEN = 4,
 	COOKIE_LEN = VERSION_LEN + SHA256_LEN,
-	IPV6_PLACE_LEN = 8, /* octets of the prefix that one stranger has */
 	/* With a cookie the address is real; still, one address is not everybody. */
 	PROVED_FACTOR = 8
 };
@@ -66,49 +66,37 @@ void ike_cookie_ask(struct exchange *x, struct span nonce)
 	ike_answer_stateless(x, N_COOKIE, span_of(cookie, sizeof(cookie)));
 }
 
-/* Who has one IPv6 address has the 2^64 beside it, too. */
-static bool same_place(const struct addr *a, const struct addr *b)
+static unsigned half_open_at(const struct exchange *x, bool strangers)
 {
-	if (a->family == ADDR_V6 && b->family == ADDR_V6)
-		return memcmp(a->b, b->b, IPV6_PLACE_LEN) == 0;
-	return addr_equal(a, b);
-}
+	const struct ike_origin *o = ike_origin_find(x->e, &x->from->remote.addr);
 
-static unsigned strangers_at(const struct ike_engine *e, const struct addr *a)
-{
-	unsigned n = 0;
-
-	list_each(item, &e->half_open)
-	{
-		const struct ike_sa *sa = list_entry(item, struct ike_sa, half);
-
-		n += sa->stranger && same_place(&sa->path.remote.addr, a);
-	}
-	return n;
+	return o ? o->half_open[strangers] : 0;
 }
 
 static enum ike_gate gate_friend(const struct exchange *x, struct span nonce)
 {
-	const struct ike_engine *e = x->e;
-	size_t friends = e->n_half_open - e->n_strangers;
+	struct ike_engine *e = x->e;
+	size_t half = e->limits.half_open / 2, friends = e->n_half_open - e->n_strangers;
 
-	if (friends >= e->limits.half_open)
+	if (friends >= e->limits.half_open || half_open_at(x, false) > half)
 		return GATE_REFUSE;
-	if (friends < e->limits.half_open / 2 || is_valid(x, nonce))
+	if (friends < half && rate_has(&e->work[false], 1, e->now_ms))
 		return GATE_PASS;
-	return GATE_COOKIE;
+	return is_valid(x, nonce) ? GATE_PASS : GATE_COOKIE;
 }
 
+/* Who may be anywhere leaves at least half of the work to those with a cookie. */
 static enum ike_gate gate_stranger(const struct exchange *x, struct span nonce)
 {
-	const struct ike_engine *e = x->e;
+	struct ike_engine *e = x->e;
 	const struct ike_limits *l = &e->limits;
-	unsigned here = strangers_at(e, &x->from->remote.addr);
+	unsigned here = half_open_at(x, true);
 
 	if (e->n_strangers >= l->half_open ||
 		here >= l->half_open_per_addr * PROVED_FACTOR)
 		return GATE_REFUSE;
-	if (e->n_strangers < l->cookie_above && here < l->half_open_per_addr)
+	if (e->n_strangers < l->cookie_above && here < l->half_open_per_addr &&
+		rate_has(&e->work[true], l->work_per_second / 2, e->now_ms))
 		return GATE_PASS;
 	return is_valid(x, nonce) ? GATE_PASS : GATE_COOKIE;
 }

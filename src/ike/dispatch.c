@@ -25,11 +25,24 @@ void ike_fail(struct ike_sa *sa, enum ike_close close, enum ike_why why, uint16_
 
 /* ---- states */
 
+static void enter_half_open(struct ike_engine *e, struct ike_sa *sa)
+{
+	list_add(&e->half_open, &sa->half);
+	e->n_half_open++;
+	e->n_strangers += sa->stranger;
+	if (sa->origin)
+		sa->origin->half_open[sa->stranger]++;
+	sa->expire_ms = e->now_ms + HALF_OPEN_MS;
+}
+
 static void leave_half_open(struct ike_engine *e, struct ike_sa *sa)
 {
+	ike_pieces_free(e, &sa->pieces[false]);
 	list_del(&sa->half);
 	e->n_half_open--;
 	e->n_strangers -= sa->stranger;
+	if (sa->origin)
+		sa->origin->half_open[sa->stranger]--;
 	sa->stranger = false;
 }
 
@@ -45,15 +58,12 @@ static void set_state(struct ike_engine *e, struct ike_sa *sa, enum ike_state st
 		ike_rival_gives_up(sa);
 	}
 	sa->state = state;
-	if (state == STATE_HALF_OPEN) {
-		list_add(&e->half_open, &sa->half);
-		e->n_half_open++;
-		e->n_strangers += sa->stranger;
-		sa->expire_ms = e->now_ms + HALF_OPEN_MS;
-	}
+	if (state == STATE_HALF_OPEN)
+		enter_half_open(e, sa);
 	if (state == STATE_AUTH_SENT && sa->expire_ms > e->now_ms + PROVING_MS)
 		sa->expire_ms = e->now_ms + PROVING_MS;
 	if (state == STATE_UP) {
+		ike_origin_leave(e, sa);
 		e->n_established++;
 		sa->established_ms = e->now_ms;
 		if (!sa->is_heir)

@@ -15,7 +15,9 @@ enum {
 	DEFAULT_GIVE_UP_MS = 30000,
 	GOODBYE_WAIT_MS = 2000, /* of an IKE SA without children */
 	PIECES_OCTETS = 32 << 20,
-	PIECES_OCTETS_STRANGERS = 4 << 20
+	PIECES_OCTETS_UNPROVED = 8 << 20, /* of strangers, and as much of friends */
+	PIECES_OCTETS_OF_ORIGIN = 1 << 20,
+	FRIENDS_WORK = 4 /* times that of strangers, before they are asked for cookies */
 };
 
 static const struct ike_limits default_limits = {.half_open = 1000,
@@ -24,7 +26,8 @@ static const struct ike_limits default_limits = {.half_open = 1000,
 	.established = 20000,
 	.children = 64,
 	.creates = 200,
-	.creates_per_second = 2};
+	.creates_per_second = 2,
+	.work_per_second = 4000};
 
 static bool limits_unset(const struct ike_limits *l)
 {
@@ -41,6 +44,28 @@ static void set_limits(struct ike_limits *out, const struct ike_limits *asked)
 		out->creates = default_limits.creates;
 		out->creates_per_second = default_limits.creates_per_second;
 	}
+	if (out->work_per_second == 0)
+		out->work_per_second = default_limits.work_per_second;
+}
+
+/* Keyed by the cookie secret, which no stranger knows either: nothing is drawn for it, so a
+ * seed of the simulator stays the run that it was. */
+static struct map *map_of_origins(const struct ike_engine *e)
+{
+	struct reader r = rd_over(secret_span(&e->cookie_secret));
+	struct seeded_entropy seed;
+	struct entropy from = entropy_seeded(&seed, rd_u64(&r));
+
+	return map_new(&from);
+}
+
+static void start_rates(struct ike_engine *e)
+{
+	unsigned work = e->limits.work_per_second;
+
+	rate_init(&e->stateless, ANSWERS_PER_SECOND, ANSWERS_PER_SECOND, 0);
+	rate_init(&e->work[false], FRIENDS_WORK * work, FRIENDS_WORK * work, 0);
+	rate_init(&e->work[true], work, work, 0);
 }
 
 struct ike_engine *ike_new(const struct ike_params *p, const struct ike_host *host)
@@ -52,15 +77,17 @@ struct ike_engine *ike_new(const struct ike_params *p, const struct ike_host *ho
 	set_limits(&e->limits, &p->limits);
 	e->member = p->member;
 	e->fragment_size = IKE_FRAGMENT_SIZE;
-	e->pieces_max[false] = PIECES_OCTETS;
-	e->pieces_max[true] = PIECES_OCTETS_STRANGERS;
+	e->pieces_max[SHARE_PROVED] = PIECES_OCTETS;
+	e->pieces_max[SHARE_STRANGERS] = PIECES_OCTETS_UNPROVED;
+	e->pieces_max[SHARE_FRIENDS] = PIECES_OCTETS_UNPROVED;
+	e->pieces_of_origin_max = PIECES_OCTETS_OF_ORIGIN;
 	e->cookie_secret = p->cookie_secret;
 	e->revocations = p->revocations;
 	if (e->cookie_secret.len == 0) {
 		e->cookie_secret.len = SHA256_LEN;
 		entropy_fill(&e->entropy, e->cookie_secret.b, SHA256_LEN);
 	}
-	rate_init(&e->stateless, ANSWERS_PER_SECOND, ANSWERS_PER_SECOND, 0);
+	start_rates(e);
 	list_init(&e->sas);
 	list_init(&e->half_open);
 	list_init(&e->gone);
@@ -68,6 +95,7 @@ struct ike_engine *ike_new(const struct ike_params *p, const struct ike_host *ho
 	e->by_init = map_new(&e->entropy);
 	e->by_id = map_new(&e->entropy);
 	e->by_pair = map_new(&e->entropy);
+	e->by_origin = map_of_origins(e);
 	e->by_child = map_new(&e->entropy);
 	return e;
 }
@@ -82,6 +110,7 @@ void ike_free(struct ike_engine *e)
 	map_free(e->by_init);
 	map_free(e->by_id);
 	map_free(e->by_pair);
+	map_free(e->by_origin);
 	map_free(e->by_child);
 	free(e->heap);
 	wipe(e, sizeof(*e));

@@ -268,6 +268,9 @@ struct ike_limits {
 	unsigned children; /* of one IKE SA; 64 */
 	unsigned creates, creates_per_second; /* CREATE_CHILD_SA that one peer can make us
 						 answer: at once 200, then 2 a second */
+	/* Key exchanges, and the like, that all strangers together can make us do, in those
+	 * of X25519; 4000. A quarter of it those of one address. */
+	unsigned work_per_second;
 };
 
 struct ike_params {

@@ -1,8 +1,9 @@
 /* ike/pieces.c - fragments of a message, until it is whole (RFC 7383 2.6).
  *
- * Nothing is kept that the peer's keys do not prove. A stranger has such keys after
- * IKE_SA_INIT, so what all strangers together can make us keep is limited apart from what
- * others can, and each message is limited in octets, fragments and time.
+ * Nothing is kept that the peer's keys do not prove. Anybody has such keys after
+ * IKE_SA_INIT, so what those can make us keep who have not proved who they are is limited
+ * apart from what others can: all of them together, and those of one address. Each message is
+ * limited in octets, fragments and time.
  */
 #include "ike/sa.h"
 
@@ -17,7 +18,8 @@ enum { FRAGMENTS_MAX = 128, WHOLE_WITHIN_MS = 30000 };
 struct ike_pieces {
 	uint32_t message_id;
 	uint8_t exchange, first; /* first: type of the first payload inside */
-	bool stranger; /* whose share it is in */
+	enum ike_share share;
+	struct ike_origin *origin; /* whose pieces it counts among; or NULL */
 	uint16_t total, n;
 	uint64_t due_ms; /* dropped then */
 	size_t octets; /* of text so far */
@@ -39,7 +41,9 @@ void ike_pieces_free(struct ike_engine *e, struct ike_pieces **slot)
 			wipe(p->at[i].at, p->at[i].len);
 		octets_free(&p->at[i]);
 	}
-	e->pieces[p->stranger] -= p->cost;
+	e->pieces[p->share] -= p->cost;
+	if (p->origin)
+		p->origin->pieces -= p->cost;
 	free(p);
 	*slot = NULL;
 }
@@ -62,12 +66,29 @@ void ike_pieces_expire(struct ike_engine *e, struct ike_sa *sa)
 	ike_timer_update(e, sa);
 }
 
-static bool may_cost(struct ike_engine *e, bool stranger, size_t octets)
+static enum ike_share share_of(const struct ike_sa *sa)
 {
-	if (octets <= e->pieces_max[stranger] - e->pieces[stranger])
+	if (sa->state != STATE_HALF_OPEN)
+		return SHARE_PROVED;
+	return sa->stranger ? SHARE_STRANGERS : SHARE_FRIENDS;
+}
+
+static bool may_cost(struct ike_engine *e, enum ike_share share,
+	const struct ike_origin *o, size_t octets)
+{
+	if (octets <= e->pieces_max[share] - e->pieces[share] &&
+		(!o || octets <= e->pieces_of_origin_max - o->pieces))
 		return true;
 	e->counters.fragments_refused++;
 	return false;
+}
+
+static void cost(struct ike_engine *e, struct ike_pieces *p, size_t octets)
+{
+	p->cost += octets;
+	e->pieces[p->share] += octets;
+	if (p->origin)
+		p->origin->pieces += octets;
 }
 
 static struct ike_pieces *of_this_message(const struct exchange *x)
@@ -93,23 +114,25 @@ static bool is_new(const struct exchange *x, const struct fragment *f)
 static struct ike_pieces *begin(struct exchange *x, const struct fragment *f)
 {
 	struct ike_pieces **slot = &x->sa->pieces[x->header.response];
-	size_t cost = sizeof(**slot) + f->total * sizeof((*slot)->at[0]);
+	size_t size = sizeof(**slot) + f->total * sizeof((*slot)->at[0]);
+	enum ike_share share = share_of(x->sa);
+	struct ike_origin *origin = share == SHARE_PROVED ? NULL : x->sa->origin;
 	struct ike_pieces *p = of_this_message(x);
 
 	if (p && f->total == p->total)
 		return p;
 	ike_pieces_free(x->e, slot);
 	ike_timer_update(x->e, x->sa);
-	if (!may_cost(x->e, x->sa->stranger, cost))
+	if (!may_cost(x->e, share, origin, size))
 		return NULL;
-	p = mem_new(1, cost);
+	p = mem_new(1, size);
 	p->message_id = x->header.message_id;
 	p->exchange = x->header.exchange;
-	p->stranger = x->sa->stranger;
+	p->share = share;
+	p->origin = origin;
 	p->total = f->total;
 	p->due_ms = x->e->now_ms + WHOLE_WITHIN_MS;
-	p->cost = cost;
-	x->e->pieces[p->stranger] += cost;
+	cost(x->e, p, size);
 	*slot = p;
 	ike_timer_update(x->e, x->sa);
 	return p;
@@ -123,12 +146,11 @@ static bool keep(struct exchange *x, struct ike_pieces *p, const struct fragment
 		x->e->counters.fragments_refused++;
 		return false;
 	}
-	if (!may_cost(x->e, p->stranger, text.len))
+	if (!may_cost(x->e, p->share, p->origin, text.len))
 		return false;
 	octets_set(&p->at[f->number - 1], text);
 	p->octets += text.len;
-	p->cost += text.len;
-	x->e->pieces[p->stranger] += text.len;
+	cost(x->e, p, text.len);
 	p->n++;
 	if (f->number == 1)
 		p->first = f->sealed.inner;

@@ -8,7 +8,12 @@
 
 #include <assert.h>
 
-enum { SHRINK_AT = 3 }; /* times that an answer is asked for again */
+enum {
+	SHRINK_AT = 3, /* times that an answer is asked for again */
+	/* In half a minute nobody asks so often, and an answer is longer than what asks: who
+	 * gives somebody else's address does not get more than these sent there. */
+	INIT_REPEATS_MAX = 32
+};
 
 /* ---- IKE_SA_INIT */
 
@@ -33,8 +38,10 @@ static bool is_repeated_init(struct exchange *x, const uint8_t key[SHA256_LEN])
 	if (!sa)
 		return false;
 	x->e->counters.replayed_request++;
-	if (sa->state == STATE_HALF_OPEN)
+	if (sa->state == STATE_HALF_OPEN && sa->init_repeats < INIT_REPEATS_MAX) {
+		sa->init_repeats++;
 		x->e->host.send(x->e->host.ctx, x->from, octets_span(&sa->init_response));
+	}
 	return true;
 }
 

@@ -19,6 +19,7 @@ src_ike_libvipsec_ike_a_SOURCES = \
 	src/ike/mobike.c \
 	src/ike/natd.c \
 	src/ike/nonce.c src/ike/nonce.h \
+	src/ike/origin.c \
 	src/ike/pair.c \
 	src/ike/pieces.c \
 	src/ike/ppk.c \

@@ -141,6 +141,7 @@ void ike_sa_free(struct ike_engine *e, struct ike_sa *sa)
 	ike_whole_free(&sa->response_whole);
 	ike_pieces_free(e, &sa->pieces[0]);
 	ike_pieces_free(e, &sa->pieces[1]);
+	ike_origin_leave(e, sa);
 	if (sa->conn)
 		ike_conn_wipe(sa->conn);
 	free(sa->conn);

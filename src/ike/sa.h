@@ -68,6 +68,19 @@ struct ike_pair {
 	uint8_t key[SHA256_LEN];
 };
 
+enum { IKE_ORIGIN_KEY = 17 };
+/* Where callers sit: an address, or a /64 of IPv6. */
+struct ike_origin {
+	uint8_t key[IKE_ORIGIN_KEY], key_len;
+	unsigned uses; /* SAs that point here */
+	unsigned half_open[2]; /* of friends, of strangers */
+	size_t pieces; /* octets of fragments that half-open SAs keep */
+	struct rate work; /* as struct ike_engine.work: of strangers from here */
+};
+
+/* Whose share fragments are in. */
+enum ike_share { SHARE_PROVED, SHARE_STRANGERS, SHARE_FRIENDS, IKE_SHARES };
+
 #define IKE_MOBIKE_OTHERS 4
 /* RFC 4555: a peer that moves. */
 struct ike_mobike {
@@ -85,6 +98,7 @@ struct ike_sa {
 	struct list half; /* engine.half_open or engine.gone, in those states */
 	struct list kin; /* ike_pair.members */
 	struct ike_pair *pair; /* NULL: the peer's identity is not known */
+	struct ike_origin *origin; /* of a caller who has not proved who he is; or NULL */
 	size_t timer; /* place in the engine's heap, from 1; 0: not in it */
 	uint64_t timer_ms;
 
@@ -118,6 +132,7 @@ struct ike_sa {
 	struct nonce nonce_i, nonce_r;
 	struct octets init_request, init_response; /* until AUTH has signed them */
 	uint8_t init_key[SHA256_LEN]; /* responder: digest of where and what was asked */
+	uint8_t init_repeats; /* responder: how often init_response went out again */
 	struct octets cookie;
 	uint16_t peer_hashes; /* of RFC 7427, a bit each; 0: the peer has not said */
 	bool waits; /* what the peer showed is judged when something was fetched */
@@ -178,6 +193,9 @@ struct ike_engine {
 	uint8_t member;
 	struct secret cookie_secret;
 	struct rate stateless; /* answers without an SA, RFC 7296 2.21.4 */
+	/* Key exchanges with those who have proved nothing: friends' without a cookie, all
+	 * of strangers'; in units of kex_work(). */
+	struct rate work[2];
 	struct ike_counters counters;
 	struct ike_key_sink sink;
 	uint64_t now_ms;
@@ -192,6 +210,7 @@ struct ike_engine {
 	struct map *by_init; /* init_key */
 	struct map *by_id;
 	struct map *by_pair;
+	struct map *by_origin;
 	struct map *by_child;
 	uint32_t last_id, last_child;
 
@@ -204,7 +223,8 @@ struct ike_engine {
 	uint8_t flight[IKE_FLIGHT_MAX];
 
 	uint16_t fragment_size; /* octets of an IP datagram */
-	size_t pieces[2], pieces_max[2]; /* octets kept: of others; of strangers */
+	size_t pieces[IKE_SHARES], pieces_max[IKE_SHARES]; /* octets of fragments kept */
+	size_t pieces_of_origin_max;
 };
 
 /* One message on its way through the dispatcher. */
@@ -220,6 +240,7 @@ struct exchange {
 	struct outgoing asked; /* responses: our request that is answered */
 	struct message out; /* requests: the protected response under the pen */
 	struct ike_answer answer; /* IKE_SA_INIT requests: how the scope answers */
+	bool stranger; /* the same: the caller is nobody whom we know */
 	uint64_t wait_ms; /* the Delete command's arguments */
 	unsigned copies;
 };
@@ -413,10 +434,21 @@ void ike_mobike_request(struct exchange *x);
 enum ike_verdict ike_on_path_checked(struct exchange *x);
 void ike_mobike_inherit(const struct ike_sa *sa, struct ike_sa *heir);
 
+/* ---- origin.c */
+struct ike_origin *ike_origin_find(
+	const struct ike_engine *e, const struct addr *a); /* NULL: nobody is there */
+void ike_origin_join(struct ike_engine *e, struct ike_sa *sa);
+void ike_origin_leave(struct ike_engine *e, struct ike_sa *sa);
+/* False: a stranger's, and strangers have had their share. */
+bool ike_work_charge(struct ike_engine *e, struct ike_sa *sa, uint32_t units);
+
 /* ---- cookie.c */
 enum ike_gate { GATE_PASS, GATE_COOKIE, GATE_REFUSE };
 enum ike_gate ike_cookie_gate(struct exchange *x, struct span nonce, bool *stranger);
 void ike_cookie_ask(struct exchange *x, struct span nonce);
+
+/* ---- sa_init.c: may an IKE_SA_INIT request be answered? If not, all is said. */
+bool ike_init_may_enter(struct exchange *x);
 
 /* ---- vendor.c */
 void ike_vendor_write(struct message *m, bool nlbs, bool initial_contact);

@@ -261,9 +261,17 @@ static bool read_request(struct exchange *x, struct init_request *q)
 		       &q->nonce) == WIRE_OK;
 }
 
-static bool may_enter(struct exchange *x, struct span nonce)
+/* Before anything is made for the caller. */
+bool ike_init_may_enter(struct exchange *x)
 {
-	switch (ike_cookie_gate(x, nonce, &x->sa->stranger)) {
+	struct span nonce;
+
+	if (nonce_payload_read(payload_set_first(&x->in, PAYLOAD_NONCE)->body, &nonce) !=
+		WIRE_OK) {
+		x->e->counters.malformed++;
+		return false;
+	}
+	switch (ike_cookie_gate(x, nonce, &x->stranger)) {
 	case GATE_PASS:
 		return true;
 	case GATE_COOKIE:
@@ -333,7 +341,11 @@ enum ike_verdict ike_on_init_request(struct exchange *x)
 		x->e->counters.malformed++;
 		return VERDICT_CLOSE;
 	}
-	if (!may_enter(x, q.nonce) || !agree(x, &q, &answer))
+	if (!ike_init_may_enter(x) || !agree(x, &q, &answer))
+		return VERDICT_CLOSE;
+	sa->stranger = x->stranger;
+	ike_origin_join(x->e, sa);
+	if (!ike_work_charge(x->e, sa, kex_work(sa->suite.ke)))
 		return VERDICT_CLOSE;
 	sa->spi_i = x->header.spi_i;
 	sa->spi_r = sa->own_spi;

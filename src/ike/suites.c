@@ -107,15 +107,38 @@ enum {
 		    1 << TRANSFORM_ESN
 };
 
-static bool allows_suite(
-	const struct wire_proposal *p, const struct ike_suite *s, bool rekey)
+/* What a proposal has of what we know, a bit each: read once, however many suites are ours. */
+struct offered {
+	unsigned encr; /* enum aead_alg */
+	unsigned prf; /* enum prf_alg */
+	uint64_t groups; /* enum ke_id */
+};
+
+enum { GROUPS = 64 };
+
+static struct offered what_is_offered(const struct wire_proposal *p, bool rekey)
 {
+	struct offered o = {0};
 	bool spi_fits =
 		rekey ? p->spi_len == IKE_SPI_LEN && p->spi != 0 : p->spi_len == 0;
 
-	return p->protocol == PROTO_IKE && spi_fits && has_only(p, IKE_TYPES) &&
-	       has_encr(p, s->encr) && has(p, TRANSFORM_PRF, prf_ids[s->prf], 0) &&
-	       has(p, TRANSFORM_KE, s->ke, 0);
+	if (p->protocol != PROTO_IKE || !spi_fits || !has_only(p, IKE_TYPES))
+		return o;
+	for (unsigned alg = 0; alg < AEAD_ALGS; alg++)
+		o.encr |= (unsigned)has_encr(p, (enum aead_alg)alg) << alg;
+	for (unsigned prf = 0; prf < sizeof(prf_ids) / sizeof(prf_ids[0]); prf++)
+		o.prf |= (unsigned)has(p, TRANSFORM_PRF, prf_ids[prf], 0) << prf;
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->at[i].type == TRANSFORM_KE && p->at[i].id < GROUPS &&
+			p->at[i].key_bits == 0)
+			o.groups |= UINT64_C(1) << p->at[i].id;
+	return o;
+}
+
+static bool allows_suite(const struct offered *o, const struct ike_suite *s)
+{
+	return (o->encr >> s->encr & 1) && (o->prf >> s->prf & 1) && s->ke < GROUPS &&
+	       (o->groups >> s->ke & 1);
 }
 
 static struct wire_proposal *add_proposal(struct wire_sa *out, uint64_t spi)
@@ -193,15 +216,6 @@ void ike_suites_put_first(struct ike_proposals *ours, uint16_t group)
 	}
 }
 
-static const struct wire_proposal *find_suite(
-	const struct wire_sa *offer, const struct ike_suite *s, bool rekey)
-{
-	for (unsigned i = 0; i < offer->n; i++)
-		if (allows_suite(&offer->at[i], s, rekey))
-			return &offer->at[i];
-	return NULL;
-}
-
 /* RFC 7296 2.7: one transform of each type that the proposal has. */
 static void answer_suite(const struct wire_proposal *offered, const struct ike_suite *s,
 	uint64_t spi, struct wire_sa *answer)
@@ -218,13 +232,20 @@ bool ike_suites_choose(const struct ike_proposals *ours, const struct wire_sa *o
 	uint16_t group, uint64_t spi, struct ike_suite *out, uint64_t *peer_spi,
 	struct wire_sa *answer)
 {
+	struct offered can[WIRE_PROPOSALS_MAX];
+
+	for (unsigned i = 0; i < offer->n; i++)
+		can[i] = what_is_offered(&offer->at[i], spi != 0);
 	for (int any_group = 0; any_group <= 1; any_group++)
 		for (unsigned i = 0; i < ours->n_ike; i++) {
 			const struct ike_suite *s = &ours->ike[i];
-			const struct wire_proposal *p = find_suite(offer, s, spi != 0);
+			unsigned k = 0;
 
-			if (!p || (!any_group && s->ke != group))
+			while (k < offer->n && !allows_suite(&can[k], s))
+				k++;
+			if (k == offer->n || (!any_group && s->ke != group))
 				continue;
+			const struct wire_proposal *p = &offer->at[k];
 			*out = *s;
 			if (spi != 0)
 				*peer_spi = p->spi;
@@ -243,8 +264,9 @@ bool ike_suites_accept(const struct ike_proposals *ours, const struct wire_sa *a
 		count(p, TRANSFORM_PRF) != 1 || count(p, TRANSFORM_KE) != 1 ||
 		count(p, TRANSFORM_INTEG) > 1)
 		return false;
+	const struct offered can = what_is_offered(p, rekey);
 	for (unsigned i = 0; i < ours->n_ike; i++)
-		if (allows_suite(p, &ours->ike[i], rekey)) {
+		if (allows_suite(&can, &ours->ike[i])) {
 			*out = ours->ike[i];
 			if (rekey)
 				*peer_spi = p->spi;

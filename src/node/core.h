@@ -236,5 +236,8 @@ bool way_accepts(
 /* ---- host.c --------------------------------------------------------------------- */
 
 struct ike_host host_of(struct node *n);
+/* How the scope answers an IKE_SA_INIT, but for .nlbs: the same for everybody, and asked for
+ * by every stranger. On the heap. */
+struct ike_answer *host_answer_of(const struct config *c, const struct scope *s);
 
 #endif

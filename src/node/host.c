@@ -46,12 +46,13 @@ static void add_ca(struct ike_answer *out, const uint8_t hash[SHA1_LEN])
 	out->ca_len += SHA1_LEN;
 }
 
-static void merge_cas(const struct node *n, const struct scope *s, struct ike_answer *out)
+static void merge_cas(
+	const struct config *c, const struct scope *s, struct ike_answer *out)
 {
 	uint8_t hashes[IKE_CA_OCTETS];
 
 	for (unsigned i = 0; i < s->n_uses; i++) {
-		const struct config_rule *r = &n->config->rules[s->uses[i].rule];
+		const struct config_rule *r = &c->rules[s->uses[i].rule];
 		for (unsigned k = 0; k < r->n_auths; k++) {
 			const struct config_auth *a = &r->auths[k];
 			out->signatures |= a->own == PROOF_CERT || a->peer == PROOF_CERT;
@@ -64,27 +65,35 @@ static void merge_cas(const struct node *n, const struct scope *s, struct ike_an
 	}
 }
 
+struct ike_answer *host_answer_of(const struct config *c, const struct scope *s)
+{
+	struct ike_answer *out = mem_new(1, sizeof(*out));
+
+	out->childless = true;
+	for (unsigned i = 0; i < s->n_uses; i++) {
+		struct ike_proposals more;
+		proposals_of(c, s->uses[i].rule, &more);
+		merge_suites(&out->proposals, &more);
+		out->ppk |= c->rules[s->uses[i].rule].ppk.key.len > 0;
+		out->childless &= c->rules[s->uses[i].rule].childless != CHILDLESS_NO;
+	}
+	out->proposals.esn = true;
+	out->force_encap = c->dataplane.encap == ENCAP_FORCE;
+	merge_cas(c, s, out);
+	return out;
+}
+
 static bool host_accept(void *ctx, const struct ike_path *path, struct ike_answer *out)
 {
 	const struct node *n = ctx;
 	const struct scope *s = scope_of(n, path);
 	const struct place *p = s ? scope_place(s, &path->local.addr) : NULL;
 
-	*out = (struct ike_answer){.childless = true};
+	*out = (struct ike_answer){0};
 	if (!p || p->state != VIP_BOUND || p->leaving || n->closing || s->n_uses == 0)
 		return false;
-	for (unsigned i = 0; i < s->n_uses; i++) {
-		struct ike_proposals more;
-		proposals_of(n->config, s->uses[i].rule, &more);
-		merge_suites(&out->proposals, &more);
-		out->ppk |= n->config->rules[s->uses[i].rule].ppk.key.len > 0;
-		out->childless &=
-			n->config->rules[s->uses[i].rule].childless != CHILDLESS_NO;
-	}
-	out->proposals.esn = true;
-	out->force_encap = n->config->dataplane.encap == ENCAP_FORCE;
+	*out = *s->answer;
 	out->nlbs = cluster_says_nlbs(n, s);
-	merge_cas(n, s, out);
 	return true;
 }
 

@@ -55,6 +55,7 @@ void scope_init(struct scope *s, const struct config *c, uint16_t id)
 	s->spd = config_spd(c, id);
 	if (s->spd)
 		init_uses(s);
+	s->answer = host_answer_of(c, s);
 	if (s->is_host) {
 		snprintf(s->name, sizeof(s->name), "host");
 		return;
@@ -71,6 +72,7 @@ void scope_wipe(struct scope *s)
 	for (unsigned i = 0; i < s->n_uses; i++)
 		spd_free(s->uses[i].spd);
 	free(s->uses);
+	free(s->answer);
 	spd_free(s->spd);
 	free(s->places);
 	*s = (struct scope){0};

@@ -44,6 +44,7 @@ struct scope {
 	struct spd *spd; /* NULL: no policy */
 	struct rule_use *uses; /* most specific first */
 	unsigned n_uses;
+	struct ike_answer *answer; /* to an IKE_SA_INIT: host_answer_of() */
 	struct place *places;
 	unsigned n_places;
 	bool steered; /* FX_POLICY was given */

@@ -54,16 +54,8 @@ static unsigned allowed(uint8_t type)
 	}
 }
 
-static unsigned count(const struct payload_set *s, uint8_t type)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < s->n; i++)
-		n += s->at[i].type == type;
-	return n;
-}
-
-static enum wire_err keep(struct payload_set *s, const struct payload *p)
+/* kept: how many of each type are. */
+static enum wire_err keep(struct payload_set *s, uint8_t *kept, const struct payload *p)
 {
 	if (!is_known(p->type)) {
 		if (p->critical && s->unknown_critical == PAYLOAD_NONE)
@@ -71,9 +63,10 @@ static enum wire_err keep(struct payload_set *s, const struct payload *p)
 		return WIRE_OK;
 	}
 	unsigned max = allowed(p->type);
-	if (count(s, p->type) >= max)
+	if (kept[p->type] >= max)
 		return max == 1 ? WIRE_MALFORMED : WIRE_OK;
 	assert(s->n < PAYLOADS_MAX);
+	kept[p->type]++;
 	s->at[s->n++] = *p;
 	s->present |= PAYLOAD_BIT(p->type);
 	return WIRE_OK;
@@ -82,7 +75,7 @@ static enum wire_err keep(struct payload_set *s, const struct payload *p)
 enum wire_err payload_set_read(
 	struct reader chain, uint8_t first, struct payload_set *out)
 {
-	uint8_t type = first;
+	uint8_t type = first, kept[UINT8_MAX + 1] = {0};
 
 	out->present = 0;
 	out->unknown_critical = PAYLOAD_NONE;
@@ -90,7 +83,8 @@ enum wire_err payload_set_read(
 	while (type != PAYLOAD_NONE) {
 		struct payload p;
 
-		if (payload_next(&chain, type, &p) != WIRE_OK || keep(out, &p) != WIRE_OK)
+		if (payload_next(&chain, type, &p) != WIRE_OK ||
+			keep(out, kept, &p) != WIRE_OK)
 			return WIRE_MALFORMED;
 		/* RFC 7296 3.14: it is the last one, and names what is inside it. */
 		type = is_encrypted(type) ? PAYLOAD_NONE : p.next;

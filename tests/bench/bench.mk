@@ -15,6 +15,12 @@ tests_bench_bench_ike_SOURCES = tests/bench/bench_ike.c $(bench_lab_sources)
 tests_bench_bench_ike_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_bench_bench_ike_LDADD = $(core_ldadd)
 
+BENCHMARKS += tests/bench/bench_flood
+check_PROGRAMS += tests/bench/bench_flood
+tests_bench_bench_flood_SOURCES = tests/bench/bench_flood.c $(bench_lab_sources)
+tests_bench_bench_flood_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_bench_bench_flood_LDADD = $(core_ldadd)
+
 BENCHMARKS += tests/bench/bench_node
 check_PROGRAMS += tests/bench/bench_node
 tests_bench_bench_node_SOURCES = tests/bench/bench_node.c tests/bench/member.c \

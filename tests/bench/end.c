@@ -7,7 +7,7 @@
 #include "base/iana.h"
 #include "base/mem.h"
 
-enum { RULE = 1, APP_PORT = 7001 };
+enum { RULE = 1, APP_PORT = 7001, PEER_NET = 10 };
 
 /* ---- letters ------------------------------------------------------------------- */
 
@@ -94,8 +94,7 @@ static bool on_accept(void *ctx, const struct ike_path *path, struct ike_answer 
 static bool on_is_friend(void *ctx, const struct ike_path *path)
 {
 	(void)ctx;
-	(void)path;
-	return true;
+	return path->remote.addr.b[0] == PEER_NET;
 }
 
 static bool on_authenticate(void *ctx, const struct ike_path *path,
@@ -214,7 +213,7 @@ void end_wipe(struct end *e)
 
 struct addr end_peer(unsigned n)
 {
-	return addr_v4(10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n);
+	return addr_v4(PEER_NET, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n);
 }
 
 struct addr end_vip(void)

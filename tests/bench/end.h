@@ -40,7 +40,7 @@ struct end {
 
 void end_init(struct end *e, uint8_t member);
 void end_wipe(struct end *e);
-/* The n-th peer's address: 10.x.y.z. */
+/* The n-th peer's address: 10.x.y.z; those are known, all others are strangers. */
 struct addr end_peer(unsigned n);
 struct addr end_vip(void);
 struct ike_path end_path(const struct addr *local, const struct addr *remote);

@@ -8,6 +8,16 @@
 
 /* ---- the host of a side */
 
+static enum lab_side_name other(enum lab_side_name s)
+{
+	return s == A ? B : A;
+}
+
+static enum lab_side_name name_of(const struct lab_side *s)
+{
+	return s == &s->lab->side[A] ? A : B;
+}
+
 static bool on_accept(void *ctx, const struct ike_path *path, struct ike_answer *out)
 {
 	struct lab_side *s = ctx;
@@ -28,9 +38,9 @@ static bool on_accept(void *ctx, const struct ike_path *path, struct ike_answer 
 static bool on_is_friend(void *ctx, const struct ike_path *path)
 {
 	const struct lab_side *s = ctx;
+	const struct addr *peer = &s->lab->side[other(name_of(s))].outside;
 
-	(void)path;
-	return s->friends;
+	return s->friends || (s->knows_peer && addr_equal(&path->remote.addr, peer));
 }
 
 static bool on_authenticate(void *ctx, const struct ike_path *path,
@@ -163,16 +173,6 @@ static void on_note(
 
 /* ---- the network */
 
-static enum lab_side_name other(enum lab_side_name s)
-{
-	return s == A ? B : A;
-}
-
-static enum lab_side_name name_of(const struct lab_side *s)
-{
-	return s == &s->lab->side[A] ? A : B;
-}
-
 /* The path as the sender has it, turned into what the receiver sees. False: nobody is
  * there. */
 static bool through_nats(const struct lab_side *from, const struct lab_side *to,
@@ -215,6 +215,8 @@ void lab_inject(struct lab *lab, enum lab_side_name from, const struct ike_path 
 	memcpy(d.bytes, bytes.at, bytes.len);
 	if (through_nats(&lab->side[from], &lab->side[other(from)], path, &d.path))
 		put(lab, &d);
+	else if (lab->elsewhere)
+		lab->elsewhere(lab, path, bytes);
 }
 
 static void on_send(void *ctx, const struct ike_path *path, struct span datagram)

@@ -48,6 +48,7 @@ struct lab_side {
 	uint16_t mapped; /* added to its port by the NAT */
 	bool bound; /* answers strangers */
 	bool friends; /* knows every caller */
+	bool knows_peer; /* knows the other side, and nobody else */
 	uint32_t next_spi;
 	struct revocations *revocations;
 	struct fetch_wish wish; /* the last */
@@ -85,6 +86,9 @@ struct lab {
 	unsigned n_queue;
 	struct lab_fate (*filter)(struct lab *, const struct lab_datagram *);
 	void *filter_ctx;
+	/* What is sent to where neither side sits; path as the sender has it. */
+	void (*elsewhere)(struct lab *, const struct ike_path *path, struct span bytes);
+	void *elsewhere_ctx;
 	/* every datagram that was sent, in order; the oldest ones only */
 	struct lab_datagram log[LAB_QUEUE];
 	unsigned n_log;

@@ -72,6 +72,25 @@ static void bucket_empties_and_refills(void **state)
 	assert_true(r.refused == 3);
 }
 
+/* What is done anyway may cost more than there is: the rest is forgiven. */
+static void a_bucket_is_charged(void **state)
+{
+	struct rate r;
+
+	(void)state;
+	rate_init(&r, 10, 5, 0);
+	assert_true(rate_has(&r, 10, 0) && rate_has(&r, 10, 0));
+	assert_false(rate_has(&r, 11, 0));
+	rate_charge(&r, 7, 0);
+	assert_true(rate_has(&r, 3, 0));
+	assert_false(rate_has(&r, 4, 199));
+	assert_true(rate_has(&r, 4, 200));
+	rate_charge(&r, 1000, 200);
+	assert_false(rate_has(&r, 1, 399));
+	assert_true(rate_has(&r, 1, 400));
+	assert_true(r.refused == 0);
+}
+
 static void slow_rates_and_odd_clocks_do_no_harm(void **state)
 {
 	struct rate never, r;
@@ -181,6 +200,7 @@ int main(void)
 		cmocka_unit_test(malformed_duration_is_refused),
 		cmocka_unit_test(duration_text_is_the_shortest_that_reads_back),
 		cmocka_unit_test(bucket_empties_and_refills),
+		cmocka_unit_test(a_bucket_is_charged),
 		cmocka_unit_test(slow_rates_and_odd_clocks_do_no_harm),
 		cmocka_unit_test(secret_keeps_and_forgets),
 		cmocka_unit_test(one_seed_gives_one_stream),

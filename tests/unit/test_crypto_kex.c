@@ -296,6 +296,9 @@ static void unknown_groups_are_not_supported(void **state)
 	(void)state;
 	assert_true(kex_supported(KE_CURVE25519));
 	assert_false(kex_supported(KE_NONE));
+	assert_int_equal(kex_work(KE_CURVE25519), 1);
+	assert_int_equal(kex_work(KE_NONE), 1);
+	assert_true(kex_work(KE_MODP_4096) > kex_work(KE_MODP_2048));
 	assert_false(kex_supported(2));
 	assert_int_equal(kex_public_len(2), 0);
 	assert_null(kex_new(2, &e));

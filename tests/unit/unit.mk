@@ -131,6 +131,11 @@ UNIT_TESTS += tests/unit/test_ike_fragments
 tests_unit_test_ike_fragments_SOURCES = tests/unit/test_ike_fragments.c tests/unit/ike_lab.c
 tests_unit_test_ike_fragments_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_ike_flood
+tests_unit_test_ike_flood_SOURCES = tests/unit/test_ike_flood.c tests/unit/ike_crowd.c \
+	tests/unit/ike_crowd.h tests/unit/ike_lab.c
+tests_unit_test_ike_flood_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_ike_handshake
 tests_unit_test_ike_handshake_SOURCES = tests/unit/test_ike_handshake.c tests/unit/ike_lab.c
 tests_unit_test_ike_handshake_LDADD = $(unit_ldadd)

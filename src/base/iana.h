@@ -144,7 +144,9 @@ enum notify_type {
 	N_SIGNATURE_HASH_ALGORITHMS = 16431,
 	N_USE_PPK = 16435, /* RFC 8784 */
 	N_PPK_IDENTITY = 16436,
-	N_NO_PPK_AUTH = 16437
+	N_NO_PPK_AUTH = 16437,
+	N_VIPSEC_STANDING =
+		47120 /* of the private ones: to peers with our vendor ID alone */
 };
 
 #endif

@@ -104,6 +104,7 @@ void ike_auth_ask(struct ike_engine *e, struct ike_sa *sa)
 	ike_cert_write(&m, c);
 	if (ike_crossing_may_contact(e, sa))
 		ike_notify_write(&m, N_INITIAL_CONTACT, span_of(NULL, 0));
+	ike_standing_write(&m, sa);
 	ike_cert_request(&m, c);
 	if (!c->remote_any && !identity_is_any(&c->remote_id))
 		id_payload_write(message_payload(&m, PAYLOAD_IDR), &c->remote_id);
@@ -480,6 +481,7 @@ static enum ike_verdict prove(struct exchange *x, const struct auth_request *q)
 	if (!ike_proof_write_auth(&x->out, sa, idr, &why))
 		return fail_auth(x, why);
 	ike_ppk_confirm(x);
+	ike_standing_read(x);
 	return VERDICT_THEN;
 }
 

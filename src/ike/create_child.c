@@ -227,12 +227,16 @@ bool ike_again_create_child(struct exchange *x, struct task *t)
 {
 	const struct child *c = ike_child_by_id(x->e, t->child);
 
-	return c && !c->unwanted;
+	return c && !c->unwanted && !ike_child_by_id(x->e, t->rival);
 }
 
 /* RFC 7296 1.3.1: no reason to end the IKE SA. */
 void ike_refused_create_child(struct exchange *x, struct task *t, uint16_t error)
 {
+	if (ike_child_by_id(x->e, t->rival)) { /* the peer has made it */
+		tell_refused(x, t->child, IKE_CLOSE_REPLACED, IKE_WHY_NONE, 0);
+		return;
+	}
 	ike_note(x->e, x->from, x->sa->id, "%s: the peer refuses a further child: %s",
 		ike_notify_name(error), ike_notify_advice(error));
 	tell_refused(x, t->child, IKE_CLOSE_REFUSED, ike_notify_why(error), error);
@@ -310,6 +314,13 @@ bool ike_child_answer(struct exchange *x, const struct child_message *q, struct 
 	return true;
 }
 
+static bool is_same(const struct child *a, const struct child *b)
+{
+	return a->is.rule == b->is.rule &&
+	       ike_selectors_overlap(&a->is.local_ts, &a->is.remote_ts, &b->is.local_ts,
+		       &b->is.remote_ts);
+}
+
 /* Both vipsec nodes ask for the same further child at once: one of the two must go, by
  * the rule of RFC 7296 2.8.1. With other peers both stay, which does no harm. */
 static void note_same(
@@ -320,12 +331,26 @@ static void note_same(
 					   ? ike_child_by_id(x->e, t->child)
 					   : NULL;
 
-	if (ours && x->sa->peer_is_vipsec && t->rival == 0 &&
-		ours->is.rule == c->is.rule &&
-		ike_selectors_overlap(&ours->is.local_ts, &ours->is.remote_ts,
-			&c->is.local_ts, &c->is.remote_ts)) {
+	if (ours && x->sa->peer_is_vipsec && t->rival == 0 && is_same(ours, c)) {
 		x->e->counters.crossed_further++;
 		ike_collision_note(t, c, lower);
+	}
+}
+
+/* What is still to be asked for, and has come: the peer was first. */
+static void give_up_waiting(struct exchange *x, const struct child *c)
+{
+	list_each(item, &x->sa->tasks)
+	{
+		const struct task *t = list_entry(item, struct task, link);
+		struct child *ours = t->kind == TASK_CREATE_CHILD
+					     ? ike_child_by_id(x->e, t->child)
+					     : NULL;
+
+		if (!ours || ours->unwanted || !is_same(ours, c))
+			continue;
+		ours->unwanted = true;
+		tell_refused(x, t->child, IKE_CLOSE_REPLACED, IKE_WHY_NONE, 0);
 	}
 }
 
@@ -349,6 +374,7 @@ static void make(struct exchange *x, const struct child_message *q, struct ike_c
 		return;
 	note_same(x, c, &lower);
 	ike_child_up(x->e, c);
+	give_up_waiting(x, c);
 }
 
 enum ike_verdict ike_on_create_child_request(struct exchange *x)

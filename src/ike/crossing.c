@@ -11,9 +11,11 @@
  * - An SA is confirmed when the peer is known to have it up: at once for its initiator,
  *   with the first later message for its responder, whose answer may have been lost. Of
  *   several SAs with the same traffic a confirmed one is used, and the others are probed.
- * - Of two confirmed ones: between two vipsec nodes, and if they came up within 10 s, the
- *   one with the lowest of the four nonces goes. Its initiator deletes it; the other side
- *   only if that does not happen. Otherwise the older goes, after 5 s without traffic.
+ * - Of two confirmed ones: one that was begun while the other stood takes its place
+ *   (standing.c). Else, between two vipsec nodes, and if they came up within 10 s, the one
+ *   with the lowest of the four nonces goes. Its initiator deletes it; the other side only
+ *   if that does not happen. Otherwise the older goes, with other peers after 5 s without
+ *   traffic.
  * - A loser that carries more than the winner (children of other rules) waits a few seconds
  *   for whoever called to ask for those in the newer one.
  * - The winner must be alive: nobody goes for one that has not been heard since the other
@@ -206,6 +208,8 @@ static struct ike_sa *better(struct ike_sa *a, struct ike_sa *b)
 
 	if (a->confirmed != b->confirmed)
 		return a->confirmed ? a : b;
+	if (ike_standing_knew(a, b) != ike_standing_knew(b, a))
+		return ike_standing_knew(a, b) ? a : b;
 	if (crossed && both_vipsec(newer, older) &&
 		nonce_cmp(lower_nonce(newer), lower_nonce(older)) < 0)
 		return older;
@@ -361,27 +365,44 @@ static struct ike_sa *find_winner(const struct ike_sa *loser)
 	return NULL;
 }
 
-static bool is_carried_elsewhere(const struct ike_sa *sa, const struct traffic *t)
+/* Asked for is not enough, nor answered: the peer must have it, too. */
+static bool has_for_certain(
+	const struct ike_engine *e, const struct ike_sa *sa, const struct traffic *t)
+{
+	list_each(item, &sa->children)
+	{
+		const struct child *c = list_entry(item, struct child, link);
+		const struct traffic has = traffic_of(c);
+
+		if (c->known && same(&has, t) && ike_peer_has_child(e, c->is.id))
+			return true;
+	}
+	return false;
+}
+
+static bool is_carried_elsewhere(
+	const struct ike_engine *e, const struct ike_sa *sa, const struct traffic *t)
 {
 	list_each(item, &sa->pair->members)
 	{
 		const struct ike_sa *other = kin_of(item);
 
-		if (other != sa && stands(other) && !other->replaced && carries(other, t))
+		if (other != sa && stands(other) && !other->replaced &&
+			has_for_certain(e, other, t))
 			return true;
 	}
 	return false;
 }
 
 /* RFC 7296 2.8.3: the new IKE SA has new children before the old one goes. */
-static bool is_covered(const struct ike_sa *loser)
+static bool is_covered(const struct ike_engine *e, const struct ike_sa *loser)
 {
 	list_each(item, &loser->children)
 	{
 		const struct child *c = list_entry(item, struct child, link);
 		const struct traffic has = traffic_of(c);
 
-		if (c->known && !is_carried_elsewhere(loser, &has))
+		if (c->known && !is_carried_elsewhere(e, loser, &has))
 			return false;
 	}
 	return true;
@@ -407,7 +428,7 @@ void ike_crossing_due(struct ike_engine *e, struct ike_sa *sa)
 		ike_timer_update(e, sa);
 		return;
 	}
-	if (!is_covered(sa) && c->looks < COVER_LOOKS) {
+	if (!is_covered(e, sa) && c->looks < COVER_LOOKS) {
 		c->looks++;
 		c->due_ms = e->now_ms + COVER_LOOK_MS;
 		ike_timer_update(e, sa);

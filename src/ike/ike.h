@@ -170,8 +170,6 @@ struct ike_info { /* a view; valid during the call that hands it out */
 	unsigned n_children; /* that child_up() told of */
 	uint32_t asks; /* established(): the child that comes by itself, or is refused;
 			  0: the first one is the peer's to ask for, or the host's */
-	struct chain
-		*chain; /* the peer's certificates, as believed; NULL: another proof */
 };
 
 struct ike_failure {
@@ -237,7 +235,8 @@ struct ike_host {
 	void (*child_down)(void *ctx, uint32_t ike, uint32_t child, enum ike_close why);
 	/* What was asked for by ike_create_child() (child: the one that will not come), by
 	 * ike_rekey_child() (child: the old one, which stays up) or by ike_rekey() (0) was
-	 * refused. NO_ADDITIONAL_SAS: only a new IKE SA helps. */
+	 * refused. NO_ADDITIONAL_SAS: only a new IKE SA helps. REPLACED: the peer has made
+	 * the same further child, and child_up() told of that one. */
 	void (*child_refused)(
 		void *ctx, uint32_t ike, uint32_t child, const struct ike_failure *why);
 	/* The IKE SA goes on as sa, which has its children, path and identities; old_ike is

@@ -20,7 +20,10 @@
 
 #include "wire/sa_payload.h"
 
-enum { GOODBYE_MS = 2000 };
+enum {
+	GOODBYE_MS = 2000,
+	LOST_MS = 10000 /* whoever made the SA that has lost deletes it within so long */
+};
 
 /* ---- who has the children */
 
@@ -190,6 +193,15 @@ static void delete_heir(struct ike_engine *e, struct ike_sa *heir, uint64_t wait
 	ike_command(e, heir, COMMAND_DELETE, wait_ms, 1);
 }
 
+/* The peer may never come to know it: our answer is lost, and the SA in which it could
+ * have asked again is deleted by us. */
+static void retire(struct ike_engine *e, struct ike_sa *rival)
+{
+	ike_command(e, rival, COMMAND_RETIRE, 0, 0);
+	rival->expire_ms = e->now_ms + LOST_MS;
+	ike_timer_update(e, rival);
+}
+
 enum ike_verdict ike_on_rekey_ike_response(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa, *rival = sa->rival;
@@ -215,7 +227,7 @@ enum ike_verdict ike_on_rekey_ike_response(struct exchange *x)
 		rival->predecessor = NULL;
 	ike_inherit(x->e, sa, heir);
 	if (rival)
-		ike_command(x->e, rival, COMMAND_RETIRE, 0, 0);
+		retire(x->e, rival);
 	return VERDICT_DELETE;
 }
 

@@ -32,6 +32,7 @@ src_ike_libvipsec_ike_a_SOURCES = \
 	src/ike/sa_init.c \
 	src/ike/selectors.c \
 	src/ike/sk.c \
+	src/ike/standing.c \
 	src/ike/suites.c src/ike/suites.h \
 	src/ike/task.c src/ike/task.h \
 	src/ike/timer.c \

@@ -44,6 +44,7 @@ static struct ike_sa *new_sa(struct ike_engine *e, const struct ike_path *path,
 	if (initiator)
 		sa->spi_i = sa->own_spi;
 	sa->iv_prefix = (uint64_t)e->member << 56;
+	sa->lineage = sa->id;
 	sa->created_ms = e->now_ms;
 	sa->expire_ms = IKE_NEVER;
 	sa->crossing.due_ms = IKE_NEVER;
@@ -82,6 +83,9 @@ struct ike_sa *ike_sa_new_heir(
 	sa->claimed = old->claimed;
 	sa->last_in_ms = old->last_in_ms;
 	sa->proved_ms = old->proved_ms;
+	sa->lineage = old->lineage;
+	memcpy(sa->over, old->over, sizeof(sa->over));
+	sa->n_over = old->n_over;
 	sa->natd = old->natd;
 	sa->nat_local = old->nat_local;
 	sa->nat_remote = old->nat_remote;
@@ -95,7 +99,6 @@ struct ike_sa *ike_sa_new_heir(
 	sa->peer_nlbs = old->peer_nlbs;
 	sa->peer_is_vipsec = old->peer_is_vipsec;
 	sa->ppk = old->ppk;
-	sa->chain = chain_keep(old->chain);
 	sa->confirmed = true; /* the peer is no stranger */
 	ike_pair_join(e, sa);
 	return sa;
@@ -146,7 +149,6 @@ void ike_sa_free(struct ike_engine *e, struct ike_sa *sa)
 	if (sa->conn)
 		ike_conn_wipe(sa->conn);
 	free(sa->conn);
-	chain_free(sa->chain);
 	wipe(sa, sizeof(*sa));
 	free(sa);
 }
@@ -202,7 +204,6 @@ void ike_sa_info(const struct ike_sa *sa, struct ike_info *out)
 		.last_in_ms = sa->last_in_ms,
 		.unanswered_since_ms = sa->out.bytes.len > 0 ? sa->out.first_ms : 0,
 		.n_children = sa->n_known,
-		.chain = sa->chain,
 	};
 	if (sa->conn) {
 		out->rule = sa->conn->rule;

@@ -68,6 +68,8 @@ struct ike_pair {
 	uint8_t key[SHA256_LEN];
 };
 
+enum { IKE_OVER_MAX = 4 };
+
 enum { IKE_ORIGIN_KEY = 17 };
 /* Where callers sit: an address, or a /64 of IPv6. */
 struct ike_origin {
@@ -135,7 +137,6 @@ struct ike_sa {
 	uint8_t init_repeats; /* responder: how often init_response went out again */
 	struct octets cookie;
 	uint16_t peer_hashes; /* of RFC 7427, a bit each; 0: the peer has not said */
-	struct chain *chain; /* what the peer proved itself with; NULL: a key */
 	bool waits; /* what the peer showed is judged when something was fetched */
 	unsigned cookies, groups; /* how often each made us start again */
 	struct ike_mobike mobike;
@@ -178,6 +179,11 @@ struct ike_sa {
 	struct ike_sa *heir; /* has our children */
 	struct ike_sa *rival; /* made by the peer while we rekey, too: not decided yet */
 	struct ike_sa *predecessor; /* of an heir or a rival */
+
+	/* Rekeying keeps them: the id of the first in line; and those of the SAs that its
+	 * initiator held when it proved itself (standing.c). */
+	uint32_t lineage, over[IKE_OVER_MAX];
+	unsigned n_over;
 
 	struct ike_failure failure; /* what closed() will say */
 	struct crossing crossing;
@@ -513,6 +519,12 @@ bool ike_collision_lost(
 	const struct ike_engine *e, const struct task *t, const struct nonce *lower);
 /* The same of sa->rival and heir (2.8.2). */
 bool ike_collision_lost_ike(const struct ike_sa *sa, const struct ike_sa *heir);
+
+/* ---- standing.c */
+void ike_standing_write(struct message *m, struct ike_sa *sa);
+void ike_standing_read(struct exchange *x);
+/* The older one stood, as its initiator has said, when sa was begun to take its place. */
+bool ike_standing_knew(const struct ike_sa *sa, const struct ike_sa *older);
 
 /* ---- crossing.c */
 bool ike_crossing_is_first(const struct ike_engine *e, const struct ike_sa *sa);

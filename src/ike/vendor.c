@@ -13,10 +13,10 @@ static const uint8_t nlbs_present[VENDOR_LEN] = {0x72, 0x87, 0x2b, 0x95, 0xfc, 0
 /* The sender holds no SA with us. */
 static const uint8_t vid_initial_contact[VENDOR_LEN] = {0x26, 0x24, 0x4d, 0x38, 0xed,
 	0xdb, 0x61, 0xb3, 0x17, 0x2a, 0x36, 0xe3, 0xd0, 0xcf, 0xb8, 0x19};
-/* "vipsec" and the head of SHA-256("vipsec crossing 1"): the sender settles crossing
+/* "vipsec" and the head of SHA-256("vipsec crossing 2"): the sender settles crossing
  * initiations as crossing.c does. Another rule there means another text here. */
-static const uint8_t vipsec[VENDOR_LEN] = {'v', 'i', 'p', 's', 'e', 'c', 0xf3, 0xe0, 0x36,
-	0xbb, 0xcc, 0x13, 0x6a, 0x2e, 0x3d, 0x43};
+static const uint8_t vipsec[VENDOR_LEN] = {'v', 'i', 'p', 's', 'e', 'c', 0x62, 0xe0, 0xb0,
+	0x7a, 0x38, 0xb0, 0x2f, 0x9a, 0x01, 0x57};
 
 static void write(struct message *m, const uint8_t id[VENDOR_LEN])
 {

@@ -87,24 +87,34 @@ static void add_to_plane(struct node *n, const struct ike_child *c, bool active)
 	e->outbound_ready = active;
 }
 
-/* Whose traffic it carries. */
+static struct peer *take_asked(struct node *n, uint32_t child)
+{
+	struct peer *p = map_take(n->by_ask, id_span(&child));
+
+	if (!p)
+		return NULL;
+	list_del(&p->waits);
+	p->ask = p->ask_ike = 0;
+	return p;
+}
+
+/* Whose traffic it carries. Of whom a further child is, is known by the name that the IKE
+ * SA has proved, whoever asked for it. */
 static struct peer *peer_for(
 	struct node *n, const struct session *s, const struct ike_child *sa)
 {
 	const struct child_sa *old = child_by_id(n, sa->replaces);
-	struct peer *asked = map_take(n->by_ask, id_span(&sa->id));
+	struct peer *p = take_asked(n, sa->id);
 	struct ike_info info;
 
-	if (asked) {
-		list_del(&asked->waits);
-		asked->ask = asked->ask_ike = 0;
-		return asked;
-	}
-	if (old)
+	if (!p && old)
 		return old->peer;
-	if (s->peer->rule == sa->rule || !ike_view(n->ike, s->ike, &info))
+	if (!p && s->peer->rule == sa->rule)
 		return s->peer;
-	struct peer *p = session_peer_of_rule(n, &info, sa->rule);
+	if (!ike_view(n->ike, s->ike, &info))
+		return p ? p : s->peer;
+	if (!p)
+		p = session_peer_of_rule(n, &info, sa->rule);
 	if (p)
 		session_adopt(n, p, &info);
 	return p;
@@ -440,13 +450,13 @@ void child_rekey(struct node *n, struct child_sa *c)
 void child_refused(
 	struct node *n, uint32_t ike, uint32_t id, const struct ike_failure *why)
 {
-	struct peer *asked = map_take(n->by_ask, id_span(&id));
+	struct peer *asked = take_asked(n, id);
 	struct child_sa *old = child_by_id(n, id);
 	struct session *s = session_by_ike(n, ike);
 
-	if (asked) {
-		list_del(&asked->waits);
-		asked->ask = asked->ask_ike = 0;
+	if (asked && why->close == IKE_CLOSE_REPLACED) {
+		dial_succeeded(n, asked);
+	} else if (asked) {
 		asked->alone = true;
 		if (s) /* its end is not told once more */
 			s->had_child = true;

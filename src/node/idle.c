@@ -112,7 +112,7 @@ static uint64_t first_unanswered(
 }
 
 /* The session is judged again at the earliest of what its judges ask for. */
-void idle_look_by(struct node *n, struct session *s, uint64_t ms)
+static void again(struct node *n, struct session *s, uint64_t ms)
 {
 	if (s->due.at == 0 || ms < s->due.ms)
 		dues_set(&n->looks, &s->due, ms);
@@ -204,11 +204,11 @@ static bool judge_life(struct node *n, struct session *s, const struct ike_info 
 		s->last_look = true;
 		idle_query_soon(n, 0);
 	}
-	idle_look_by(n, s, probe_ms);
+	again(n, s, probe_ms);
 	if (!s->last_look)
-		idle_look_by(n, s, look_ms);
+		again(n, s, look_ms);
 	if (s->probes >= PROBES_MIN)
-		idle_look_by(n, s, dead_ms);
+		again(n, s, dead_ms);
 	return false;
 }
 
@@ -277,19 +277,30 @@ static bool judge_children(struct node *n, struct session *s)
 		if (c->activate_ms != 0 && c->activate_ms <= n->now_ms)
 			activate_later(n, c);
 		if (c->activate_ms != 0)
-			idle_look_by(n, s, c->activate_ms);
+			again(n, s, c->activate_ms);
 		if (end != END_NONE)
 			child_delete(n, c, end);
 		else if (wants_rekey(n, c))
 			child_rekey(n, c);
 		if (session_by_ike(n, ike) != s || s->end != END_NONE)
 			return true;
-		idle_look_by(n, s,
+		again(n, s,
 			c->rekey_ms > n->now_ms
 				? smaller(c->rekey_ms, c->expires_ms)
 				: smaller(n->now_ms + UNUSED_LOOK_MS, c->expires_ms));
 	}
 	return false;
+}
+
+/* Another one may have taken its place already; if that goes, it is ours to renew. */
+static void reauthenticate(struct node *n, struct session *s, const struct ike_info *info)
+{
+	if (info->replaced) {
+		s->reauth_ms = n->now_ms + UNUSED_LOOK_MS;
+		return;
+	}
+	s->reauth_ms = UINT64_MAX;
+	dial_renew(n, s->peer);
 }
 
 /* RFC 6023: nobody needs it, and the peer does not even ask whether we are alive. */
@@ -305,30 +316,27 @@ static bool judge_childless(
 		session_delete(n, s, END_IDLE);
 		return true;
 	}
-	idle_look_by(n, s, ends);
+	again(n, s, ends);
 	return false;
 }
 
 /* True: the session is going. */
 static bool judge_age(struct node *n, struct session *s, const struct ike_info *info)
 {
-	if (judge_children(n, s) || judge_childless(n, s, info) || lapse_judge(n, s))
+	if (judge_children(n, s) || judge_childless(n, s, info))
 		return true;
 	if (s->expires_ms <= n->now_ms) {
 		session_delete(n, s, END_RENEW);
 		return true;
 	}
-	if (s->reauth_ms <= n->now_ms) {
-		s->reauth_ms = UINT64_MAX;
-		dial_renew(n, s->peer);
-	}
+	if (s->reauth_ms <= n->now_ms)
+		reauthenticate(n, s, info);
 	if (s->rekey_ms <= n->now_ms) {
 		s->rekey_ms = UINT64_MAX;
 		enum ike_err err = ike_rekey(n->ike, n->now_ms, s->ike);
 		(void)err; /* one that is being replaced anyway */
 	}
-	idle_look_by(n, s, smaller(s->expires_ms, smaller(s->rekey_ms, s->reauth_ms)));
-	idle_look_by(n, s, s->lapse_ms);
+	again(n, s, smaller(s->expires_ms, smaller(s->rekey_ms, s->reauth_ms)));
 	return false;
 }
 
@@ -348,7 +356,7 @@ static void keep_alive(struct node *n, struct session *s, const struct ike_info 
 		f->u.keepalive.remote = s->peer->remote;
 		s->keepalive_ms = n->now_ms + KEEPALIVE_EVERY_MS;
 	}
-	idle_look_by(n, s, s->keepalive_ms);
+	again(n, s, s->keepalive_ms);
 }
 
 /* Afterwards s may be gone, and others with it. */

@@ -16,7 +16,7 @@ struct lab *lab_new(void)
 {
 	struct lab *l = mem_new(1, sizeof(*l));
 
-	l->now_ms = LAB_BEGINS_MS;
+	l->now_ms = 1000000;
 	for (unsigned i = 0; i < LAB_NODES; i++)
 		l->node[i].lab = l;
 	return l;
@@ -48,13 +48,10 @@ void lab_free(struct lab *l)
 	free(l);
 }
 
-static struct config *parse(const struct lab *l, const char *text)
+static struct config *parse(const char *text)
 {
-	static const struct config_files fake = {.read = fake_read};
-	struct reported report = {.len = 0};
-	const struct config_report to = {.line = keep_line, .ctx = &report};
-	struct config *c = config_parse(
-		"lab.conf", span_text(text), l->files ? l->files : &fake, &to);
+	struct reported report;
+	struct config *c = parse_as("lab.conf", span_text(text), &report);
 
 	if (!c)
 		fail_msg("%s", report.text);
@@ -65,16 +62,7 @@ void lab_reload(struct lab *l, unsigned i, const char *config)
 {
 	struct node_event ev = {.kind = NODE_CONFIG};
 
-	ev.u.config = parse(l, config);
-	lab_step(l, i, &ev);
-}
-
-void lab_fetched(struct lab *l, unsigned i, struct span answer)
-{
-	struct node_event ev = {.kind = NODE_FETCHED};
-
-	ev.u.fetched.id = l->node[i].fetch;
-	ev.u.fetched.bytes = answer;
+	ev.u.config = parse(config);
 	lab_step(l, i, &ev);
 }
 
@@ -169,8 +157,7 @@ void lab_tune(struct lab *l, unsigned i, const char *key, const char *value)
 
 /* ---- traffic --------------------------------------------------------------------------------------- */
 
-void lab_acquire(struct lab *l, unsigned i, uint16_t scope, const char *local,
-	const char *remote, uint16_t port)
+void lab_acquire_flow(struct lab *l, unsigned i, uint16_t scope, const struct flow *flow)
 {
 	struct node_event ev = {.kind = NODE_NOTICE};
 	struct esp_notice *n = &ev.u.notice;
@@ -178,17 +165,47 @@ void lab_acquire(struct lab *l, unsigned i, uint16_t scope, const char *local,
 
 	n->kind = ESP_ACQUIRE;
 	n->scope = scope;
-	n->flow = (struct flow){.local = unit_addr(local),
-		.remote = unit_addr(remote),
-		.proto = IP_TCP,
-		.ports_known = true,
-		.local_port = 40000,
-		.remote_port = port};
+	n->flow = *flow;
 	const struct spd_entry *e = spd_lookup(spd, POLICY_OUT, &n->flow);
 	assert_true(e && e->action == POLICY_NEGOTIATE);
 	n->rule = e->rule;
 	spd_free(spd);
 	lab_step(l, i, &ev);
+}
+
+void lab_acquire(struct lab *l, unsigned i, uint16_t scope, const char *local,
+	const char *remote, uint16_t port)
+{
+	const struct flow flow = {.local = unit_addr(local),
+		.remote = unit_addr(remote),
+		.proto = IP_TCP,
+		.ports_known = true,
+		.local_port = 40000,
+		.remote_port = port};
+
+	lab_acquire_flow(l, i, scope, &flow);
+}
+
+struct lab_child *lab_sender(struct lab *l, unsigned i, uint32_t rule)
+{
+	struct lab_node *m = &l->node[i];
+	struct lab_child *c = NULL;
+
+	for (unsigned k = 0; k < m->n_child; k++)
+		if (m->child[k].active && m->child[k].c.rule == rule &&
+			(!c || m->child[k].turn > c->turn))
+			c = &m->child[k];
+	return c;
+}
+
+bool lab_receives(struct lab *l, unsigned i, uint32_t spi)
+{
+	const struct lab_node *m = &l->node[i];
+
+	for (unsigned k = 0; k < m->n_child; k++)
+		if (m->child[k].c.spi_in == spi)
+			return true;
+	return false;
 }
 
 struct esp_usage *lab_usage(struct lab *l, unsigned i)

@@ -14,11 +14,12 @@
 #include "node/view.h"
 
 enum { LAB_NODES = 4, LAB_QUEUE = 4096, LAB_CHILDREN = 256, LAB_SOCKETS = 16 };
-enum { LAB_LOG = 1 << 18, LAB_BEGINS_MS = 1000000 };
+enum { LAB_LOG = 1 << 18 };
 
 struct lab_child {
 	struct esp_child c;
 	bool active, refused;
+	unsigned turn; /* of two, the one with the later turn is sent on */
 	struct esp_usage usage;
 };
 
@@ -43,7 +44,6 @@ struct lab_node {
 	size_t log_len;
 	unsigned sent; /* IKE datagrams */
 	unsigned queries;
-	uint32_t fetch; /* the last one that it asked for */
 	bool exited;
 	bool refuses; /* its data path takes no child SA */
 	int reply_code; /* of the last FX_REPLY; -1: none */
@@ -67,8 +67,6 @@ struct lab_item {
 
 struct lab {
 	uint64_t now_ms;
-	int64_t wall_s; /* when the lab began, since 1970; 0: not known to the nodes */
-	const struct config_files *files; /* NULL: those of config_files.h */
 	struct lab_node node[LAB_NODES];
 	struct lab_item queue[LAB_QUEUE];
 	unsigned n_queue;
@@ -82,7 +80,10 @@ struct lab {
 	uint16_t nat_shift; /* added to the ports of what leaves it */
 	/* Set to look at or lose single datagrams: false loses it. */
 	bool (*filter)(struct lab *l, unsigned from, const struct ike_path *path);
+	struct span leaving; /* the datagram that it is asked about */
+	void *filter_ctx;
 	unsigned filtered;
+	unsigned turns;
 };
 
 struct lab *lab_new(void);
@@ -93,8 +94,6 @@ void lab_start(struct lab *l, unsigned i, const char *config);
 void lab_restart(struct lab *l, unsigned i, const char *config);
 void lab_kill(struct lab *l, unsigned i); /* silently; what it stored stays */
 void lab_reload(struct lab *l, unsigned i, const char *config);
-/* The answer to its last FX_FETCH; empty: it cannot be had. */
-void lab_fetched(struct lab *l, unsigned i, struct span answer);
 /* Any other event; the time is filled in. */
 void lab_step(struct lab *l, unsigned i, struct node_event *ev);
 void lab_address(struct lab *l, unsigned i, const char *addr, enum node_addr_state state);
@@ -106,6 +105,10 @@ void lab_tune(struct lab *l, unsigned i, const char *key, const char *value);
 /* A packet of node i wants to leave and finds no SA. */
 void lab_acquire(struct lab *l, unsigned i, uint16_t scope, const char *local,
 	const char *remote, uint16_t port);
+void lab_acquire_flow(struct lab *l, unsigned i, uint16_t scope, const struct flow *flow);
+/* On which node i sends what belongs to that rule; NULL: on none. */
+struct lab_child *lab_sender(struct lab *l, unsigned i, uint32_t rule);
+bool lab_receives(struct lab *l, unsigned i, uint32_t spi);
 /* The usage of node i's only child, from now on. */
 struct esp_usage *lab_usage(struct lab *l, unsigned i);
 void lab_run(struct lab *l, uint64_t ms); /* lets that much time pass */

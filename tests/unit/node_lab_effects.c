@@ -74,6 +74,7 @@ static void do_send(struct lab_node *m, const struct effect *f)
 		endpoint_format(&path->remote, to), f->u.send.bytes[18],
 		f->u.send.bytes[19] & 0x20 ? " response" : "");
 	assert_true(lab_has_socket(m, &path->local.addr));
+	l->leaving = span_of(f->u.send.bytes, f->u.send.len);
 	if (l->cut || (l->filter && !l->filter(l, (unsigned)(m - l->node), path))) {
 		l->filtered++;
 		return;
@@ -128,6 +129,7 @@ static void do_child(struct lab_node *m, struct effect *f)
 	assert_true(m->n_child < LAB_CHILDREN);
 	struct lab_child *c = &m->child[m->n_child++];
 	*c = (struct lab_child){.c = *f->u.child, .active = f->u.child->outbound_ready};
+	c->turn = c->active ? ++m->lab->turns : 0;
 	c->usage.id = c->c.id;
 	say(m, "sa-add %u %s", c->c.id, c->active ? "active" : "passive");
 	c->refused = m->refuses;
@@ -136,6 +138,17 @@ static void do_child(struct lab_node *m, struct effect *f)
 	struct lab_item *item = enqueue(m->lab, LAB_REFUSAL, m->lab->now_ms + 1);
 	item->to = (unsigned)(m - m->lab->node);
 	item->local.port = (uint16_t)c->c.id;
+}
+
+static void do_activate(struct lab_node *m, uint32_t id)
+{
+	struct lab_child *c = lab_child_by_id(m, id);
+
+	say(m, "sa-activate %u", id);
+	if (!c)
+		return;
+	c->active = true;
+	c->turn = ++m->lab->turns;
 }
 
 static void do_delete(struct lab_node *m, uint32_t id)
@@ -227,9 +240,7 @@ static void do_effect(struct lab_node *m, struct effect *f)
 		do_child(m, f);
 		break;
 	case FX_SA_ACTIVATE:
-		say(m, "sa-activate %u", f->u.id);
-		if (lab_child_by_id(m, f->u.id))
-			lab_child_by_id(m, f->u.id)->active = true;
+		do_activate(m, f->u.id);
 		break;
 	case FX_SA_DELETE:
 		do_delete(m, f->u.id);
@@ -259,7 +270,6 @@ static void do_effect(struct lab_node *m, struct effect *f)
 		say(m, "exit");
 		break;
 	case FX_FETCH:
-		m->fetch = f->u.fetch.id;
 		say(m, "fetch %u %s", f->u.fetch.id, f->u.fetch.wish.url);
 		break;
 	case FX_KEEPALIVE:
@@ -276,8 +286,6 @@ void lab_step(struct lab *l, unsigned i, struct node_event *ev)
 	if (!m->node)
 		return;
 	ev->now_ms = l->now_ms;
-	if (l->wall_s != 0)
-		ev->wall_s = l->wall_s + (int64_t)(l->now_ms - LAB_BEGINS_MS) / 1000;
 	effects_init(&fx);
 	node_step(m->node, ev, &fx);
 	for (size_t k = 0; k < fx.n; k++)

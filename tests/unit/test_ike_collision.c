@@ -458,8 +458,58 @@ static void one_side_does_not_notice_the_other_ike_sa(void **state)
 	}
 }
 
-/* As before, but the request comes through while the Delete is under way:
- * TEMPORARY_FAILURE, since the SA is being closed. */
+static struct lab_fate lose_answers_of_a(struct lab *lab, const struct lab_datagram *d)
+{
+	bool answer = d->bytes[18] == CREATE_CHILD_SA && (d->bytes[19] & 0x20);
+
+	(void)lab;
+	return (struct lab_fate){.copies = !(answer && d->from == A), .ms = 1};
+}
+
+/*	A                               B
+ *	req1: SA, Ni1, KE  --> <--  req2: SA, Ni2, KE
+ *	resp2 --> lost         <--  resp1: SA, Nr2, KE
+ *	D(old)  -->                          B cannot ask for resp2 any more
+ *	                       <--  {}
+ *	D(what req2 has made)  -->           ten seconds later: B has not deleted it
+ */
+static void a_loser_that_its_maker_never_sees_is_deleted(void **state)
+{
+	unsigned seen = 0;
+
+	(void)state;
+	for (uint64_t seed = 112; seed < 124; seed++) {
+		struct lab *lab = lab_ready(seed);
+
+		lab->filter = lose_answers_of_a;
+		rekey_ike(lab, A);
+		rekey_ike(lab, B);
+		lab_run(lab, 100);
+		assert_int_equal(lab->side[A].n_rekeyed, 1);
+		if (!lab->side[A].rekeyed[0].sa.initiator) { /* B's SA has won */
+			lab_free(lab);
+			continue;
+		}
+		seen++;
+		assert_int_equal(lab_count(lab, A), 2);
+		assert_int_equal(lab_count(lab, B), 1);
+		lab_run(lab, 9000);
+		assert_int_equal(lab_count(lab, A), 2);
+		lab_run(lab, 4000);
+		assert_one(lab);
+		lab_free(lab);
+	}
+	assert_true(seen > 0);
+}
+
+/*	A                               B
+ *	req1  --> late
+ *	                        <--  req2: SA, Ni2, KE
+ *	resp2: SA, Nr1, KE -->
+ *	                  lost  <--  req3: D(old)
+ *	req1  -->
+ *	                        <--  resp1: N(TEMPORARY_FAILURE), the SA is being closed
+ */
 static void a_request_for_an_ike_sa_that_is_rekeyed(void **state)
 {
 	struct lab *lab = lab_ready(111);
@@ -562,6 +612,7 @@ int main(void)
 		cmocka_unit_test(rekeying_the_ike_sa_against_children),
 		cmocka_unit_test(both_rekey_the_ike_sa),
 		cmocka_unit_test(one_side_does_not_notice_the_other_ike_sa),
+		cmocka_unit_test(a_loser_that_its_maker_never_sees_is_deleted),
 		cmocka_unit_test(a_request_for_an_ike_sa_that_is_rekeyed),
 		cmocka_unit_test(rekeying_against_deleting_the_ike_sa),
 		cmocka_unit_test(deleting_while_both_rekey_the_ike_sa),

@@ -3,78 +3,19 @@
  */
 #include "node_lab.h"
 
-#include "node_conf.h"
+#include "node_rules.h"
 
 #include <stdio.h>
-
-enum { SERVER, CLIENT };
-
-#define USE(name) \
-	"rule \"" name "\" { match \"" name "\"; action \"esp\"; auth psk \"lab\"; }"
-#define OURS(name, port)                                                               \
-	"filter-list \"" name "\" { from vip \"mail\" port " port " to any proto tcp " \
-	"mirrored; }\n"
-#define THEIRS(name, port)                                                          \
-	"filter-list \"" name "\" { from me to 192.0.2.10 port " port " proto tcp " \
-	"mirrored; }\n"
-#define RULES USE("mail") USE("pop") USE("web")
-#define SERVER3(action)                                                                  \
-	ALONE "vip \"mail\" { address 192.0.2.10; }\n" SECRET action OURS("mail", "143") \
-		OURS("pop", "110") OURS("web", "80") "policy \"p\" { " RULES             \
-						     " }\nassign policy \"p\" to vip "   \
-						     "\"mail\";\n"
-#define CLIENT3(action)                                                              \
-	ALONE SECRET action THEIRS("mail", "143") THEIRS("pop", "110") THEIRS("web", \
-		"80") "policy \"p\" { " RULES " }\nassign policy \"p\" to host;\n"
-#define ACTION(proposal, more)                                                \
-	"proposal \"x\" { " proposal " }\nfilter-action \"esp\" { negotiate " \
-	"require; mode transport; proposal \"x\"; " more " }\n"
-
-static struct lab *two(const char *server, const char *client)
-{
-	struct lab *l = lab_new();
-
-	lab_start(l, SERVER, server);
-	lab_start(l, CLIENT, client);
-	lab_address(l, SERVER, VIP, NODE_ADDR_PRESENT);
-	lab_address(l, CLIENT, CLIENT_ADDR, NODE_ADDR_PRESENT);
-	return l;
-}
-
-static void want(struct lab *l, uint16_t port)
-{
-	lab_acquire(l, CLIENT, 0, CLIENT_ADDR, VIP, port);
-	lab_run(l, 50);
-}
-
-static struct lab_child *sender(struct lab *l, unsigned i)
-{
-	struct lab_node *m = &l->node[i];
-	struct lab_child *c = NULL;
-
-	for (unsigned k = 0; k < m->n_child; k++)
-		if (m->child[k].active)
-			c = &m->child[k];
-	assert_non_null(c); /* there is always one */
-	return c;
-}
-
-static bool receives(const struct lab_node *m, uint32_t spi)
-{
-	for (unsigned k = 0; k < m->n_child; k++)
-		if (m->child[k].c.spi_in == spi)
-			return true;
-	return false;
-}
 
 /* A packet each way, each 100 ms, and it arrives. */
 static void send_for(struct lab *l, uint64_t ms, uint64_t octets)
 {
 	for (uint64_t end = l->now_ms + ms; l->now_ms < end;) {
 		for (unsigned i = SERVER; i <= CLIENT; i++) {
-			struct lab_child *c = sender(l, i);
+			struct lab_child *c = lab_sender(l, i, 0);
 
-			assert_true(receives(&l->node[1 - i], c->c.spi_out));
+			assert_non_null(c); /* there is always one */
+			assert_true(lab_receives(l, 1 - i, c->c.spi_out));
 			c->usage.last_in_ms = c->usage.last_out_ms = l->now_ms;
 			c->usage.bytes_out += octets;
 			c->usage.packets_out++;
@@ -173,7 +114,7 @@ static void a_packet_before_the_answer_repeats_the_request(void **state)
 	lab_step(l, CLIENT, &ev);
 	assert_int_equal(lab_count(l, CLIENT, "exchange 36"), asked + 1);
 	lab_run(l, 10);
-	assert_true(receives(&l->node[CLIENT], ev.u.notice.spi));
+	assert_true(lab_receives(l, CLIENT, ev.u.notice.spi));
 	lab_free(l);
 }
 
@@ -255,20 +196,6 @@ static void by_octets_and_packets(void **state)
 }
 
 /* ---- several rules ----------------------------------------------------------------------- */
-
-static struct lab *three_rules(const char *server, const char *client)
-{
-	static const uint16_t ports[] = {143, 110, 80};
-	struct lab *l = two(server, client);
-
-	for (unsigned i = 0; i < 3; i++)
-		want(l, ports[i]);
-	assert_int_equal(lab_up(l, CLIENT), 3);
-	assert_int_equal(lab_up(l, SERVER), 3);
-	assert_int_equal(l->node[CLIENT].n_child, 3);
-	assert_int_equal(l->node[SERVER].n_child, 3);
-	return l;
-}
 
 static void further_rules_are_further_children(void **state)
 {
@@ -360,8 +287,8 @@ static void a_rule_that_goes_leaves_the_others_theirs(void **state)
 	lab_reload(l, SERVER, changed);
 	lab_run(l, 1000);
 	assert_int_equal(l->node[SERVER].n_child, 2);
-	assert_true(receives(&l->node[SERVER], pop));
-	assert_true(receives(&l->node[SERVER], web));
+	assert_true(lab_receives(l, SERVER, pop));
+	assert_true(lab_receives(l, SERVER, web));
 	assert_int_equal(l->node[CLIENT].n_child, 2);
 	assert_int_equal(lab_up(l, SERVER), 2);
 	assert_int_equal(lab_count(l, SERVER, "event ike-down"), 0);

@@ -200,6 +200,14 @@ UNIT_TESTS += tests/unit/test_ike_collision
 tests_unit_test_ike_collision_SOURCES = tests/unit/test_ike_collision.c tests/unit/ike_lab.c
 tests_unit_test_ike_collision_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_ike_replacing
+tests_unit_test_ike_replacing_SOURCES = tests/unit/test_ike_replacing.c tests/unit/ike_lab.c
+tests_unit_test_ike_replacing_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_ike_standing
+tests_unit_test_ike_standing_SOURCES = tests/unit/test_ike_standing.c tests/unit/ike_lab.c
+tests_unit_test_ike_standing_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_ike_rekey
 tests_unit_test_ike_rekey_SOURCES = tests/unit/test_ike_rekey.c tests/unit/ike_lab.c
 tests_unit_test_ike_rekey_LDADD = $(unit_ldadd)
@@ -295,7 +303,7 @@ tests_unit_test_replica_peers_LDADD = $(unit_ldadd)
 node_lab = tests/unit/node_lab.c tests/unit/node_lab_effects.c \
 	tests/unit/node_lab_time.c tests/unit/node_lab_parts.h
 EXTRA_DIST += tests/unit/node_lab.h
-EXTRA_DIST += tests/unit/node_conf.h
+EXTRA_DIST += tests/unit/ike_steps.h tests/unit/node_conf.h tests/unit/node_rules.h
 
 UNIT_TESTS += tests/unit/test_node_basic
 tests_unit_test_node_basic_SOURCES = tests/unit/test_node_basic.c $(node_lab)
@@ -333,10 +341,9 @@ UNIT_TESTS += tests/unit/test_node_rekey
 tests_unit_test_node_rekey_SOURCES = tests/unit/test_node_rekey.c $(node_lab)
 tests_unit_test_node_rekey_LDADD = $(unit_ldadd)
 
-UNIT_TESTS += tests/unit/test_node_lapse
-tests_unit_test_node_lapse_SOURCES = tests/unit/test_node_lapse.c tests/unit/pki_lab.c \
-	$(node_lab)
-tests_unit_test_node_lapse_LDADD = $(unit_ldadd)
+UNIT_TESTS += tests/unit/test_node_reauth
+tests_unit_test_node_reauth_SOURCES = tests/unit/test_node_reauth.c $(node_lab)
+tests_unit_test_node_reauth_LDADD = $(unit_ldadd)
 
 UNIT_TESTS += tests/unit/test_node_refusal
 tests_unit_test_node_refusal_SOURCES = tests/unit/test_node_refusal.c $(node_lab)
@@ -369,6 +376,11 @@ tests_unit_test_plane_parts_LDADD = src/plane/libvipsec_plane.a $(outer_ldadd) $
 UNIT_TESTS += tests/unit/test_plane_path_mtu
 tests_unit_test_plane_path_mtu_SOURCES = tests/unit/test_plane_path_mtu.c
 tests_unit_test_plane_path_mtu_LDADD = src/plane/libvipsec_plane.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) \
+	-lpthread
+
+UNIT_TESTS += tests/unit/test_plane_orders
+tests_unit_test_plane_orders_SOURCES = tests/unit/test_plane_orders.c
+tests_unit_test_plane_orders_LDADD = src/plane/libvipsec_plane.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) \
 	-lpthread
 
 # --- port

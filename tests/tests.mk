@@ -23,8 +23,9 @@ TOOL_TESTS += tests/tools/t-check-floors.py tests/tools/t-check-state.sh tests/t
 SLOW_TESTS = tests/unit/test_node_dial
 
 # Overridable on the command line: make sim SEEDS=10000 FROM=1; make soak DAYS=30; make fuzz SECONDS=60.
+# REKEYS: how many of a hundred seeds of the simulator rekey; its own usual share if empty.
 SEEDS = 10000
-REKEYS = 0
+REKEYS =
 FROM = 1
 DAYS = 30
 SECONDS = 20
@@ -35,7 +36,7 @@ TEST_JOBS = 2
 RUN = $(PYTHON3) $(srcdir)/tests/run
 SUB_BUILD = $(SHELL) $(abs_top_srcdir)/tools/sub-build $(abs_top_srcdir)
 SIM = $(filter tests/sim/vipsec-sim$(EXEEXT),$(check_PROGRAMS) $(noinst_PROGRAMS))
-sim_args = --jobs $(TEST_JOBS)
+sim_args = --jobs $(TEST_JOBS) $(REKEYS:%=--rekeys %)
 CORPUS_TESTS = $(FUZZ_TARGETS:%=corpus:%)
 
 # Of the laboratory, what reaches most of the daemon: run with a sanitized one.
@@ -96,7 +97,7 @@ soak: $(SIM)
 	$(AM_V_at)./$(SIM) --soak $(DAYS) --from $(FROM)
 
 sim: $(SIM)
-	$(AM_V_at)./$(SIM) --seeds $(SEEDS) --from $(FROM) --rekeys $(REKEYS) $(sim_args)
+	$(AM_V_at)./$(SIM) --seeds $(SEEDS) --from $(FROM) $(sim_args)
 
 # Every target for SECONDS seconds. What is found stays in fuzz/found/; the corpus grows in
 # fuzz/corpus/, never in the source tree.

@@ -57,6 +57,8 @@ static void do_sa_add(struct sim *s, struct machine *m, struct order *o)
 
 	if (s->sc.sabotage == BREAK_REPLAY)
 		c->replay_window = 0;
+	if (s->sc.sabotage == BREAK_HASTE)
+		c->outbound_ready = true;
 	if (esp_dp_add(m->dp, c) != ESP_OK) {
 		violation(s, "%s: the dataplane refuses child %u", m->name, c->id);
 		return;
@@ -119,11 +121,31 @@ static void do_acknowledge(struct sim *s, struct machine *m, const struct order 
 			.own = turn});
 }
 
+static void trace_order(struct sim *s, const struct machine *m, const struct effect *fx)
+{
+	const struct installed *in = NULL;
+
+	if (!s->world.tracing)
+		return;
+	if (fx->kind == FX_SA_ADD)
+		trace(s, "  %s: add %u, SPI in %08x out %08x%s", m->name, fx->u.child->id,
+			fx->u.child->spi_in, fx->u.child->spi_out,
+			fx->u.child->outbound_ready ? ", sent on" : "");
+	for (unsigned i = 0; i < m->n_installed; i++)
+		if (m->installed[i].id == fx->u.id)
+			in = &m->installed[i];
+	if (in && (fx->kind == FX_SA_ACTIVATE || fx->kind == FX_SA_DELETE))
+		trace(s, "  %s: %s %u, SPI out %08x", m->name,
+			fx->kind == FX_SA_DELETE ? "delete" : "send on", fx->u.id,
+			in->spi_out);
+}
+
 static void do_order(struct sim *s, struct machine *m, struct order *o)
 {
 	struct effect *fx = &o->fx;
 	enum esp_err err = ESP_OK;
 
+	trace_order(s, m, fx);
 	switch (fx->kind) {
 	case FX_POLICY:
 		esp_dp_policy(m->dp, fx->scope, fx->u.policy.spd, fx->u.policy.addrs,
@@ -230,6 +252,33 @@ void machine_notices(struct sim *s, struct machine *m)
 				.tag = m->lives,
 				.own = own});
 	}
+}
+
+/* ---- a safeguard taken out ---------------------------------------------------------------- */
+
+struct search {
+	uint32_t id;
+	bool found;
+};
+
+static bool search_child(const struct child_view *v, void *ctx)
+{
+	struct search *s = ctx;
+
+	s->found = s->found || v->child.id == s->id;
+	return !s->found;
+}
+
+/* What was replaced goes at once, and not when the node says so. */
+static void drop_waning(struct machine *m)
+{
+	for (unsigned i = 0; i < m->n_installed; i++) {
+		struct search s = {.id = m->installed[i].id};
+		node_each_child(m->node, search_child, &s);
+		enum esp_err err = s.found ? ESP_OK : esp_dp_delete(m->dp, s.id);
+		(void)err;
+	}
+	forget_children(m);
 }
 
 /* ---- deeds of the loop ----------------------------------------------------------------- */
@@ -370,6 +419,8 @@ void machine_carry(struct sim *s, struct machine *m)
 		do_one(s, m, fx);
 	}
 	effects_clear(&m->fx);
+	if (s->sc.sabotage == BREAK_GRACE)
+		drop_waning(m);
 	if (quits)
 		pm_quit(s, m);
 }

@@ -43,6 +43,7 @@ struct installed { /* a child in the dataplane */
 	struct addr remote;
 	uint64_t key_out; /* a hash of it */
 	unsigned mtu; /* of its path, as it was told; 0: not yet */
+	uint64_t waning_ms; /* seen without a child of the node's; 0: with one */
 };
 
 struct machine {

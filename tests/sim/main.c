@@ -18,15 +18,16 @@ static int usage(void)
 	fprintf(stderr,
 		"usage: vipsec-sim [--seeds N] [--from S] [--list FILE] [--jobs J]\n"
 		"                  [--rekeys PERCENT] [--trace] [--first]\n"
-		"                  [--break gate|quorum|claim|replay]\n"
+		"                  [--break gate|quorum|claim|replay|grace|haste]\n"
 		"       vipsec-sim --soak DAYS [--from S]\n"
 		"  --list FILE  the seeds that stand at the beginning of its lines\n"
-		"  --rekeys P   how many of a hundred seeds rekey (none)\n"
+		"  --rekeys P   how many of a hundred seeds rekey (%d)\n"
 		"  --trace      what happens, readable (one seed)\n"
 		"  --first      end with the first failure\n"
 		"  --break X    take a safeguard out: it must be noticed\n"
 		"  --soak DAYS  one run of so many ordinary days, all of them "
-		"rekeying\n");
+		"rekeying\n",
+		REKEYS_USUAL);
 	return 2;
 }
 
@@ -38,6 +39,8 @@ static bool read_break(const char *word, enum sabotage *out)
 		[BREAK_QUORUM] = "quorum",
 		[BREAK_CLAIM] = "claim",
 		[BREAK_REPLAY] = "replay",
+		[BREAK_GRACE] = "grace",
+		[BREAK_HASTE] = "haste",
 	};
 
 	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -109,7 +112,7 @@ static bool read_option(
 
 int main(int argc, char **argv)
 {
-	struct jobs j = {.seeds = 1, .from = 1, .n_jobs = 1};
+	struct jobs j = {.seeds = 1, .from = 1, .n_jobs = 1, .rekeys = REKEYS_USUAL};
 	uint64_t days = 0;
 
 	for (int i = 1; i < argc; i++) {

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "wire/ike_header.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { NAT_PORT_FIRST = 20000, LINGER_MIN_MS = 500, LINGER_MAX_MS = 6000 };
@@ -37,6 +38,29 @@ struct packet *packet_new(enum wire_kind kind, struct span bytes)
 void net_cut(struct sim *s, unsigned a, unsigned b, bool cut)
 {
 	s->net.cut[a][b] = s->net.cut[b][a] = cut;
+}
+
+/* For traces; until the next call. */
+const char *packet_spi(const struct packet *p)
+{
+	static char text[16];
+	struct reader r = rd_over(span_of(p->bytes, p->len));
+
+	snprintf(text, sizeof(text), "%08x", rd_u32(&r));
+	return text;
+}
+
+static void trace_ike(struct sim *s, const struct packet *p, const char *what)
+{
+	struct ike_header h;
+	struct reader rest;
+
+	if (s->world.tracing && p->kind == WIRE_IKE &&
+		ike_header_read(span_of(p->bytes, p->len), &h, &rest) == WIRE_OK)
+		trace(s, "  IKE %s -> %s: %016llx exchange %u %s %u, %zu octets%s",
+			s->machines[p->from].name, s->machines[p->to].name,
+			(unsigned long long)h.spi_i, h.exchange,
+			h.response ? "response" : "request", h.message_id, p->len, what);
 }
 
 /* ---- who has an address ---------------------------------------------------------------- */
@@ -251,9 +275,11 @@ void net_send(struct sim *s, struct machine *from, struct packet *p)
 	if (!routed || n->cut[p->from][p->to] || chance(&n->dice, n->loss) ||
 		falls(s, p) || narrow_stops(s, p)) {
 		s->counts.lost++;
+		trace_ike(s, p, ", lost");
 		free(p);
 		return;
 	}
+	trace_ike(s, p, "");
 	deliver(s, p, roll_between(&n->dice, s->sc.delay_lo_ms, s->sc.delay_hi_ms));
 	unsigned rough = p->kind == WIRE_IKE ? n->rough : 0;
 	if (chance(&n->dice, n->duplicate + rough)) {

@@ -56,6 +56,7 @@ struct net {
 
 void net_init(struct sim *s);
 struct packet *packet_new(enum wire_kind kind, struct span bytes);
+const char *packet_spi(const struct packet *p);
 /* Takes p over. */
 void net_send(struct sim *s, struct machine *from, struct packet *p);
 void net_announce(struct sim *s, const struct addr *a, const struct machine *m);

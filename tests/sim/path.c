@@ -229,6 +229,8 @@ static void receive_esp(struct sim *s, struct machine *m, const struct packet *p
 	if (s->sc.rekeys != REKEYS_NONE)
 		machine_orders_now(s, m);
 	esp_dp_inbound(m->dp, &b, s->world.now_ms);
+	if (b.at[0].verdict == ESP_DROP)
+		trace(s, "%s: drops ESP %s", m->name, packet_spi(p));
 	if (b.at[0].verdict == ESP_INJECT)
 		out_of_tun(s, m, span_of(b.at[0].at, b.at[0].len));
 	machine_notices(s, m);

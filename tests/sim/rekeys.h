@@ -25,6 +25,7 @@ struct rekeys_watch {
 	uint64_t from_ms; /* 0: not yet */
 };
 
+void rekeys_trace(struct sim *s); /* what was drawn */
 void rekeys_begin(struct sim *s);
 void rekeys_answered(struct sim *s, unsigned peer, unsigned port, uint64_t sent_ms);
 /* Nothing more will come of this question. */

@@ -114,6 +114,7 @@ void run_seed(uint64_t seed, enum sabotage sabotage, unsigned rekeys, bool traci
 	world_init(s, seed, tracing);
 	scenario_draw(&s->sc, seed, sabotage, rekeys);
 	run_build(s);
+	rekeys_trace(s);
 	live(s);
 	for (unsigned i = 0; i < s->n_machines; i++)
 		rekeys_count(s, &s->machines[i]);

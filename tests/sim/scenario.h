@@ -15,7 +15,9 @@ enum sabotage {
 	BREAK_GATE, /* a machine does not close its gate when told to */
 	BREAK_QUORUM, /* every node is told that it is quorate */
 	BREAK_CLAIM, /* a claim is delivered to its sender only */
-	BREAK_REPLAY /* child SAs are installed without a replay window */
+	BREAK_REPLAY, /* child SAs are installed without a replay window */
+	BREAK_GRACE, /* what a node has no more is not received on for a moment longer */
+	BREAK_HASTE /* a new child SA is sent on before the peer is known to have it */
 };
 
 enum peer_kind {
@@ -31,6 +33,8 @@ struct ages {
 	const char *pfs; /* of config; NULL: as it comes */
 	bool childless; /* force */
 };
+
+enum { REKEYS_USUAL = 35 }; /* of a hundred seeds */
 
 enum rekeys {
 	REKEYS_NONE,

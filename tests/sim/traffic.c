@@ -137,6 +137,8 @@ static void ask(struct sim *s, unsigned peer, enum app_kind kind)
 		s->counts.clear_sent++;
 	else
 		s->counts.app_sent++;
+	if (kind == APP_SECURED)
+		trace(s, "    peer%u asks %u of port %u", peer, id, dst.port);
 	machine_app_send(s, sim_peer(s, peer), &src, &dst, data);
 }
 
@@ -236,6 +238,8 @@ void traffic_arrived(struct sim *s, struct machine *m, const struct endpoint *sr
 		return;
 	}
 	bool *seen = is_node ? &app->asked : &app->answered;
+	if (app->kind == APP_SECURED)
+		trace(s, "    %s gets %ld", m->name, (long)(app - s->traffic.apps) + 1);
 	if (!secured && app->kind != APP_OPEN)
 		violation(s, "4: %s took protected traffic in clear (%s)", m->name,
 			app->kind == APP_SPOOF ? "forged" : "leaked");

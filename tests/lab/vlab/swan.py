@@ -18,7 +18,6 @@ PLUGINS = ("nonce aes openssl sha1 sha2 hmac kdf gcm curve25519 random pem pkcs1
 
 STRONGSWAN_CONF = f"""charon-systemd {{
 	load = {PLUGINS}
-	rsa_pss = RSA_PSS
 	journal {{
 		default = -1
 	}}
@@ -63,11 +62,11 @@ SWANCTL_CONF = """connections {{
 		encap = yes
 		proposals = {ike}
 {more}		local {{
-			auth = {auth}
+			auth = psk
 			id = {local_id}
 		}}
 		remote {{
-			auth = {auth}
+			auth = psk
 			id = {remote_id}
 		}}
 		children {{
@@ -100,18 +99,18 @@ class StrongSwan:
 
     def __init__(self, host, local, remote, local_ts, remote_ts, psk, local_id=None,
                  remote_id=None, start_action="none", esp="default",
-                 ike="default", ppk=None, childless=None, rsa_pss=False, auth="psk"):
+                 ike="default", ppk=None, childless=None):
         self.host, self.start_action = host, start_action
         with open(f"{host.dir}/swanctl/swanctl.conf", "w") as file:
             file.write(SWANCTL_CONF.format(
                 local=local, remote=remote, local_id=local_id or local,
                 remote_id=remote_id or remote, local_ts=local_ts, remote_ts=remote_ts, psk=psk,
-                start_action=start_action, esp=esp, ike=ike, auth=auth,
+                start_action=start_action, esp=esp, ike=ike,
                 more=(PPK_CONF.format(id=ppk[0]) if ppk else "") +
                 (f"\t\tchildless = {childless}\n" if childless else ""),
                 ppk_secret=PPK_SECRET.format(id=ppk[0], key=ppk[1]) if ppk else ""))
         with open(f"{host.dir}/strongswan.conf", "w") as file:
-            file.write(STRONGSWAN_CONF.replace("RSA_PSS", "yes" if rsa_pss else "no"))
+            file.write(STRONGSWAN_CONF)
 
     @staticmethod
     def make_host(lab, name):

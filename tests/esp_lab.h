@@ -33,6 +33,7 @@ struct lab_options {
 	uint64_t soft_seq;
 	uint8_t proto; /* of the SA's and the rule's selectors; 0: any */
 	uint16_t port; /* of B's side */
+	uint64_t owner; /* of B's SA: A is behind a NAT, maybe with others */
 };
 
 struct lab_end {
@@ -127,6 +128,7 @@ static inline struct esp_child lab_child(const struct lab *l, bool is_a)
 		.member = is_a ? 0xaa : 0xbb,
 		.soft_seq = l->o.soft_seq,
 		.outbound_ready = true,
+		.owner = is_a ? 0 : l->o.owner,
 	};
 	struct ts local = lab_local_ts(l, is_a), remote = lab_local_ts(l, !is_a);
 

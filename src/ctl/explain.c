@@ -67,7 +67,14 @@ int verb_explain(const struct ctl *ctl)
 	if (data && json_array_size(data) == 0)
 		puts("permit: neither address belongs to a scope of this daemon");
 	json_array_foreach(data, i, one)
+	{
 		printf("vip %s: %s\n", text_of(one, "vip"), text_of(one, "why"));
+		if (number_of(one, "sharing") > 1)
+			printf("    %d SAs share the other address, behind a NAT: an "
+			       "answer goes to the peer that asked, what none of them "
+			       "asked for to nobody\n",
+				(int)number_of(one, "sharing"));
+	}
 	json_decref(reply);
 	return code;
 }

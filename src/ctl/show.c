@@ -34,6 +34,22 @@ static void print_ts(const char *name, const json_t *list)
 	putchar('\n');
 }
 
+/* Of a peer that may share its address with others behind a NAT. */
+static void print_flows(const json_t *c)
+{
+	if (number_of(c, "flows") == 0 && number_of(c, "flow_taken") == 0)
+		return;
+	printf("    behind a NAT: %d flows", (int)number_of(c, "flows"));
+	if (number_of(c, "flows_moved") > 0)
+		printf(", %d of them under another port, their own being another "
+		       "peer's",
+			(int)number_of(c, "flows_moved"));
+	if (number_of(c, "flow_taken") > 0)
+		printf(", %d packets dropped that would be taken for another peer's",
+			(int)number_of(c, "flow_taken"));
+	putchar('\n');
+}
+
 static void print_children(const json_t *list)
 {
 	const json_t *c;
@@ -61,6 +77,7 @@ static void print_children(const json_t *list)
 			age_of(c, "last_out_ms"));
 		print_ts("local", json_object_get(c, "local_ts"));
 		print_ts("remote", json_object_get(c, "remote_ts"));
+		print_flows(c);
 	}
 }
 

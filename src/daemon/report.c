@@ -146,7 +146,8 @@ static json_t *drops_json(const struct esp_counters *c)
 		{"forged", c->drop_forged}, {"replayed", c->drop_replayed},
 		{"selector", c->drop_selector}, {"refused", c->drop_refused},
 		{"too_big", c->drop_too_big}, {"reassembly", c->drop_reassembly},
-		{"seq_exhausted", c->drop_seq_exhausted}};
+		{"seq_exhausted", c->drop_seq_exhausted},
+		{"flow_taken", c->drop_flow_taken}, {"flow_nobody", c->drop_flow_nobody}};
 	json_t *out = json_object();
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -159,13 +160,14 @@ static json_t *plane_json(struct daemon *d)
 	struct plane_totals t;
 
 	plane_totals(d->plane, &t);
-	return json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "name",
+	return json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "name",
 		"userspace", "note", d->plane_note, "children", (json_int_t)t.children,
 		"sealed", (json_int_t)t.esp.sealed, "opened", (json_int_t)t.esp.opened,
 		"held", (json_int_t)t.esp.held, "released", (json_int_t)t.esp.released,
 		"early", (json_int_t)t.esp.early, "send_errors",
-		(json_int_t)t.send_errors, "refused", (json_int_t)d->refused, "drops",
-		drops_json(&t.esp));
+		(json_int_t)t.send_errors, "flows", (json_int_t)t.esp.flows,
+		"flows_evicted", (json_int_t)t.esp.flows_evicted, "refused",
+		(json_int_t)d->refused, "drops", drops_json(&t.esp));
 }
 
 static json_t *ike_counters_json(struct daemon *d)

@@ -152,6 +152,9 @@ static void add_usage(json_t *out, const struct esp_usage *u, uint64_t now_ms)
 	json_object_set_new(out, "replayed", value_count(u->replayed));
 	json_object_set_new(out, "forged", value_count(u->forged));
 	json_object_set_new(out, "wrong_selector", value_count(u->wrong_selector));
+	json_object_set_new(out, "flow_taken", value_count(u->flow_taken));
+	json_object_set_new(out, "flows", value_count(u->flows));
+	json_object_set_new(out, "flows_moved", value_count(u->flows_moved));
 }
 
 static json_t *until_json(uint64_t at_ms, uint64_t now_ms)

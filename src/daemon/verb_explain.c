@@ -3,6 +3,33 @@
 
 #include "policy/explain.h"
 
+struct sharing {
+	uint16_t scope;
+	const struct flow *flow;
+	unsigned n;
+};
+
+static bool count_sharing(const struct child_view *v, void *ctx)
+{
+	struct sharing *s = ctx;
+	const struct ike_child *c = &v->child;
+
+	s->n += c->mode == POLICY_TRANSPORT && c->nat_remote && v->active &&
+		c->path.scope == s->scope &&
+		addr_equal(&c->path.local.addr, &s->flow->local) &&
+		addr_equal(&c->path.remote.addr, &s->flow->remote);
+	return true;
+}
+
+/* SAs that share the other address, behind a NAT: who began decides between their peers. */
+static unsigned sharing(const struct daemon *d, uint16_t scope, const struct flow *f)
+{
+	struct sharing s = {.scope = scope, .flow = f};
+
+	node_each_child(d->node, count_sharing, &s);
+	return s.n;
+}
+
 static json_t *explain_scope(struct daemon *d, uint16_t scope, const struct addr *src,
 	const struct addr *dst, const unsigned numbers[3])
 {
@@ -19,10 +46,11 @@ static json_t *explain_scope(struct daemon *d, uint16_t scope, const struct addr
 			   host ? 0 : c->vips[scope].n_addrs, src, (uint16_t)numbers[1],
 			   dst, (uint16_t)numbers[2], (uint8_t)numbers[0], &dir, &f)) {
 		policy_explain(spd, dir, &f, &e);
-		out = json_pack("{s:s,s:s,s:s,s:s}", "vip",
+		out = json_pack("{s:s,s:s,s:s,s:s,s:i}", "vip",
 			host ? "host" : c->vips[scope].name, "action",
 			policy_action_name(e.action), "rule",
-			e.entry ? e.entry->rule_name : "", "why", policy_why(&e, why));
+			e.entry ? e.entry->rule_name : "", "why", policy_why(&e, why),
+			"sharing", (int)sharing(d, scope, &f));
 	}
 	spd_free(spd);
 	return out;

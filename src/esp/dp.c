@@ -31,6 +31,7 @@ struct esp_dp *esp_dp_new(const struct entropy *e)
 	reassembly_init(&dp->reassembly);
 	hold_init(&dp->hold);
 	early_init(&dp->early);
+	nat_init(&dp->nat, e);
 	return dp;
 }
 
@@ -52,6 +53,7 @@ static void remove_sa(struct esp_dp *dp, struct esp_sa *sa)
 	changed(dp);
 	map_take(dp->by_id, key_of(&sa->id));
 	map_take(dp->by_spi, key_of(&sa->spi_in));
+	nat_leave(&dp->nat, sa);
 	sa_free(sa);
 }
 
@@ -84,6 +86,7 @@ void esp_dp_free(struct esp_dp *dp)
 		scope_end(dp, &dp->scopes[i]);
 		scope_policy(&dp->scopes[i], NULL, NULL, 0);
 	}
+	nat_wipe(&dp->nat);
 	map_free(dp->by_id);
 	map_free(dp->by_spi);
 	reassembly_wipe(&dp->reassembly);
@@ -101,6 +104,7 @@ void esp_dp_policy(struct esp_dp *dp, uint16_t scope, struct spd *spd,
 	if (spd == NULL) {
 		scope_end(dp, &dp->scopes[scope]);
 		hold_drop_scope(&dp->hold, scope);
+		nat_forget_scope(&dp->nat, scope);
 	}
 	scope_policy(&dp->scopes[scope], spd, addrs, n_addrs);
 }
@@ -149,6 +153,7 @@ static void activate(struct esp_dp *dp, struct esp_sa *sa)
 	/* To the front: list_add() puts an item before the one it is given. */
 	list_del(&sa->in_scope);
 	list_add(head->next, &sa->in_scope);
+	nat_activated(sa);
 }
 
 enum esp_err esp_dp_add(struct esp_dp *dp, const struct esp_child *c)
@@ -168,6 +173,7 @@ enum esp_err esp_dp_add(struct esp_dp *dp, const struct esp_child *c)
 	map_put(dp->by_id, key_of(&sa->id), sa);
 	map_put(dp->by_spi, key_of(&sa->spi_in), sa);
 	list_add(&dp->scopes[sa->scope].sas, &sa->in_scope);
+	nat_join(&dp->nat, sa, c->owner);
 	changed(dp);
 	dp->early.due = dp->early.n > 0;
 	if (c->outbound_ready)
@@ -195,6 +201,18 @@ enum esp_err esp_dp_activate(struct esp_dp *dp, uint32_t id)
 	return ESP_OK;
 }
 
+/* What is inside has the new address, too. */
+static void move_address(struct esp_dp *dp, struct esp_sa *sa, const struct addr *remote)
+{
+	uint64_t owner = sa->peer == NULL ? 0 : sa->peer->owner;
+
+	nat_leave(&dp->nat, sa);
+	sa->remote.addr = *remote;
+	nat_join(&dp->nat, sa, owner);
+	if (sa->active)
+		nat_activated(sa);
+}
+
 enum esp_err esp_dp_move(
 	struct esp_dp *dp, uint32_t id, const struct endpoint *remote, bool encap)
 {
@@ -202,6 +220,8 @@ enum esp_err esp_dp_move(
 
 	if (sa == NULL)
 		return ESP_NOT_FOUND;
+	if (!addr_equal(&sa->remote.addr, &remote->addr))
+		move_address(dp, sa, &remote->addr);
 	sa->remote = sa->told_remote = *remote;
 	sa->encap = encap;
 	changed(dp);
@@ -225,6 +245,10 @@ enum esp_err esp_dp_usage(const struct esp_dp *dp, uint32_t id, struct esp_usage
 	if (sa == NULL)
 		return ESP_NOT_FOUND;
 	*out = sa->usage;
+	if (sa->peer != NULL) {
+		out->flows = sa->peer->n_flows;
+		out->flows_moved = sa->peer->n_moved;
+	}
 	return ESP_OK;
 }
 
@@ -248,6 +272,8 @@ void esp_dp_counters(const struct esp_dp *dp, struct esp_counters *out)
 	out->drop_reassembly = dp->reassembly.abandoned;
 	out->drop_no_sa += dp->hold.dropped;
 	out->drop_unknown_spi += dp->early.dropped;
+	out->flows = dp->nat.n_flows;
+	out->flows_evicted = dp->nat.evicted;
 }
 
 size_t esp_dp_held(const struct esp_dp *dp)

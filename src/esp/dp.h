@@ -26,6 +26,7 @@ struct flow_memo {
 	struct flow_key key;
 	uint32_t generation; /* of the dataplane when this was true; 0: never */
 	struct esp_sa *sa;
+	struct nat_flow *nat; /* of an SA with a peer */
 };
 enum { FLOW_MEMOS = 1024 };
 
@@ -42,6 +43,7 @@ struct esp_dp {
 	struct reassembly reassembly;
 	struct hold hold; /* on their way out */
 	struct early early; /* and in */
+	struct nat nat;
 };
 
 /* The scope that has this address, or the host's; SCOPE_MAX: none. */
@@ -56,12 +58,30 @@ void dp_tell(struct esp_dp *dp, const struct esp_sa *sa, enum esp_notice_kind ki
 
 /* ---- select.c ---- */
 
-enum selected { SELECT_SA, SELECT_NO_POLICY, SELECT_BLOCKED, SELECT_NO_SA };
-/* For SELECT_NO_SA, *entry is what asks for one; *scope is set but for NO_POLICY. */
-enum selected select_outbound(struct esp_dp *dp, const struct flow *f, struct esp_sa **sa,
-	const struct spd_entry **entry, uint16_t *scope);
+enum selected {
+	SELECT_SA,
+	SELECT_NO_POLICY,
+	SELECT_BLOCKED,
+	SELECT_NO_SA,
+	SELECT_NOBODY, /* several peers have that address, and none of them asked */
+	SELECT_OTHER, /* inbound: not of this SA's selectors */
+	SELECT_TAKEN /* inbound: it would be taken for another peer's (flow) */
+};
+struct selection {
+	const struct ip_packet *ip; /* the packet, as the caller has read it */
+	const uint8_t *at;
+	struct flow f;
+	/* out */
+	struct esp_sa *sa;
+	const struct spd_entry *entry; /* SELECT_NO_SA: what asks for one */
+	uint64_t owner; /* whose that must be; 0: anybody's */
+	struct nat_flow *flow; /* NULL: there is no more to it */
+	struct talk talk; /* with flow */
+	uint16_t scope; /* but for NO_POLICY */
+};
+enum selected select_outbound(struct esp_dp *dp, struct selection *s);
 /* May this flow have come out of this SA? RFC 4301 5.2 */
-bool select_inbound(struct esp_dp *dp, const struct flow *f, struct esp_sa *sa);
+enum selected select_inbound(struct esp_dp *dp, struct selection *s);
 
 /* ---- inbound.c ---- */
 

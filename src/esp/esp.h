@@ -46,6 +46,10 @@ struct esp_child {
 	uint8_t member; /* upper octet of every IV that this SA sends */
 	uint64_t soft_seq; /* SEQ_SOFT notice when the outgoing number passes it */
 	bool outbound_ready; /* false: receive only, until esp_dp_activate */
+	/* Transport mode with a peer behind a NAT, where others may be, too: a number of its
+	 * identity. What one of them has begun is answered to it alone. 0: it has its
+	 * address for itself. */
+	uint64_t owner;
 };
 void esp_child_wipe(struct esp_child *c);
 
@@ -59,6 +63,9 @@ struct esp_usage {
 	uint64_t unanswered_since_ms;
 	uint64_t seq_out;
 	uint64_t replayed, forged, wrong_selector; /* inbound drops */
+	uint64_t flow_taken; /* inbound drops: another peer's, behind the same NAT */
+	/* Remembered of its peer, with an owner; of these, seen under another port. */
+	uint64_t flows, flows_moved;
 };
 
 /* Drops and other totals; names are what `vipsec status` and the tests use. */
@@ -74,6 +81,9 @@ struct esp_counters {
 	uint64_t early; /* inbound packets that waited for their SA and got it */
 	uint64_t icmp_too_big_made, dummy_packets, reassembled, keepalives_in;
 	uint64_t notices_lost;
+	/* Peers behind one NAT: another's, nobody's; remembered now, and given up for want of
+	 * room. */
+	uint64_t drop_flow_taken, drop_flow_nobody, flows, flows_evicted;
 };
 
 /* ---- packets ------------------------------------------------------------ */
@@ -121,14 +131,21 @@ enum esp_notice_kind {
 	ESP_SEQ_SOFT,
 	ESP_SEQ_HARD, /* the SA can send no more: numbers never wrap (RFC 4303 3.3.3) */
 	ESP_MAPPING, /* authentic traffic from a new address or port (RFC 7296 2.23) */
-	ESP_INBOUND /* first authentic packet on this SA */
+	ESP_INBOUND, /* first authentic packet on this SA */
+	/* Behind one NAT, dropped; one a second at most: what came out of this SA would be
+	 * taken for another peer's, whose SA is `other`; what was sent to that address was
+	 * asked for by none of several. */
+	ESP_FLOW_TAKEN,
+	ESP_FLOW_NOBODY
 };
 
 struct esp_notice {
 	enum esp_notice_kind kind;
 	uint16_t scope;
 	uint32_t rule, id, spi;
-	struct flow flow; /* ESP_ACQUIRE */
+	struct flow flow; /* ESP_ACQUIRE, ESP_FLOW_TAKEN, ESP_FLOW_NOBODY */
+	uint64_t owner; /* ESP_ACQUIRE: whose SA is wanted; 0: anybody's */
+	uint32_t other; /* ESP_FLOW_TAKEN: a child of the other's; 0: it has none now */
 	struct endpoint local, remote; /* ESP_UNKNOWN_SPI, ESP_MAPPING */
 };
 

@@ -63,7 +63,7 @@ void hold_begin(struct hold *h, uint64_t now_ms)
 
 static bool same_key(const struct hold_key *a, const struct hold_key *b)
 {
-	return a->scope == b->scope && a->rule == b->rule &&
+	return a->scope == b->scope && a->rule == b->rule && a->owner == b->owner &&
 	       addr_equal(&a->peer, &b->peer);
 }
 

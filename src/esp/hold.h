@@ -23,6 +23,7 @@ struct hold_key {
 	uint16_t scope;
 	uint32_t rule;
 	struct addr peer;
+	uint64_t owner;
 };
 
 struct held {

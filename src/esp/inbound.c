@@ -201,6 +201,40 @@ static bool unwrap_transport(struct esp_packet *p, uint8_t *text, size_t len,
 	return true;
 }
 
+static void drop_taken(struct esp_dp *dp, struct esp_sa *sa, const struct selection *from)
+{
+	struct esp_notice n = dp_notice_of(sa, ESP_FLOW_TAKEN);
+	const struct nat_peer *other = from->flow->peer;
+
+	n.flow = from->f;
+	if (!list_empty(&other->sas))
+		n.other = list_entry(other->sas.next, struct esp_sa, of_peer)->id;
+	dp->count.drop_flow_taken++;
+	sa->usage.flow_taken++;
+	notice_flow(&dp->notices, &n, dp->nat.now_ms);
+}
+
+/* May it go on? Then it has the port under which its talk is seen. */
+static bool admit(
+	struct esp_dp *dp, struct esp_sa *sa, uint8_t *at, const struct ip_packet *ip)
+{
+	struct selection from = {
+		.ip = ip, .at = at, .f = ip_packet_flow(ip, false), .sa = sa};
+	enum selected answer = select_inbound(dp, &from);
+
+	if (answer == SELECT_TAKEN)
+		drop_taken(dp, sa, &from);
+	if (answer == SELECT_OTHER) {
+		dp->count.drop_selector++;
+		sa->usage.wrong_selector++;
+	}
+	if (answer != SELECT_SA)
+		return false;
+	if (from.flow != NULL && from.flow->seen_port != from.flow->port)
+		nat_set_port(at, ip, &from.talk, from.flow->seen_port);
+	return true;
+}
+
 static void deliver(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,
 	const struct esp_parts *parts)
 {
@@ -224,12 +258,8 @@ static void deliver(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,
 		dp->count.drop_malformed++;
 		return;
 	}
-	struct flow f = ip_packet_flow(&ip, false);
-	if (!select_inbound(dp, &f, sa)) {
-		dp->count.drop_selector++;
-		sa->usage.wrong_selector++;
+	if (!admit(dp, sa, p->at, &ip))
 		return;
-	}
 	sa->usage.packets_in++;
 	sa->usage.bytes_in += p->len;
 	p->verdict = ESP_INJECT;
@@ -316,6 +346,7 @@ void esp_dp_inbound(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms)
 {
 	assert(b->n <= ESP_BATCH_MAX && now_ms != 0);
 	early_begin(&dp->early, now_ms);
+	nat_begin(&dp->nat, now_ms);
 	for (unsigned i = 0; i < b->n; i++)
 		inbound_one(dp, &b->at[i], now_ms);
 }

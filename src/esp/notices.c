@@ -24,7 +24,7 @@ bool notice_pop(struct notices *q, struct esp_notice *out)
 /* Only traffic of our own host gets here; a weak hash costs at worst late notices. */
 static struct acquired *set_of(struct notices *q, const struct esp_notice *n)
 {
-	uint32_t hash = n->rule * 31 + n->scope;
+	uint32_t hash = (n->rule * 31 + n->scope) ^ (uint32_t)n->owner;
 
 	for (size_t i = 0; i < sizeof n->remote.addr.b; i++)
 		hash = (hash ^ n->remote.addr.b[i]) * UINT32_C(16777619);
@@ -39,7 +39,7 @@ bool notice_acquire(struct notices *q, const struct esp_notice *n, uint64_t now_
 	for (size_t i = 0; i < ACQUIRE_WAYS; i++) {
 		struct acquired *a = &set[i];
 		bool same = a->at_ms != 0 && a->rule == n->rule && a->scope == n->scope &&
-			    addr_equal(&a->peer, &n->remote.addr);
+			    a->owner == n->owner && addr_equal(&a->peer, &n->remote.addr);
 		if (same && now_ms - a->at_ms < ACQUIRE_EACH_MS)
 			return true;
 		if (same) {
@@ -54,7 +54,7 @@ bool notice_acquire(struct notices *q, const struct esp_notice *n, uint64_t now_
 		return false;
 	if (!notice_push(q, n))
 		return false;
-	*oldest = (struct acquired){now_ms, n->rule, n->scope, n->remote.addr};
+	*oldest = (struct acquired){now_ms, n->rule, n->scope, n->remote.addr, n->owner};
 	return true;
 }
 
@@ -66,4 +66,14 @@ bool notice_unknown_spi(struct notices *q, const struct esp_notice *n, uint64_t 
 		q->rate_ready = true;
 	}
 	return rate_allow(&q->unknown_spi, now_ms) && notice_push(q, n);
+}
+
+void notice_flow(struct notices *q, const struct esp_notice *n, uint64_t now_ms)
+{
+	if (!q->flows_ready) {
+		rate_init(&q->flows, 1, 1, now_ms);
+		q->flows_ready = true;
+	}
+	if (rate_allow(&q->flows, now_ms))
+		(void)notice_push(q, n);
 }

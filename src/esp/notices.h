@@ -17,13 +17,14 @@ struct acquired {
 	uint32_t rule;
 	uint16_t scope;
 	struct addr peer;
+	uint64_t owner;
 };
 
 struct notices {
 	struct esp_notice ring[NOTICES_MAX];
 	unsigned first, n;
-	struct rate unknown_spi;
-	bool rate_ready;
+	struct rate unknown_spi, flows;
+	bool rate_ready, flows_ready;
 	struct acquired acquired[ACQUIRE_SETS][ACQUIRE_WAYS];
 };
 
@@ -36,5 +37,7 @@ bool notice_pop(struct notices *q, struct esp_notice *out);
 bool notice_acquire(struct notices *q, const struct esp_notice *n, uint64_t now_ms);
 /* As notice_push, for what a stranger can cause. */
 bool notice_unknown_spi(struct notices *q, const struct esp_notice *n, uint64_t now_ms);
+/* One a second. */
+void notice_flow(struct notices *q, const struct esp_notice *n, uint64_t now_ms);
 
 #endif

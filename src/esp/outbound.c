@@ -14,9 +14,11 @@
 enum { IPV6_NEXT_AT = 6 };
 
 /* The packet waits for the SA that is asked for here. */
-static void acquire(struct esp_dp *dp, struct esp_packet *p, const struct flow *f,
-	const struct spd_entry *e, bool fragment, uint64_t now_ms)
+static void acquire(struct esp_dp *dp, struct esp_packet *p, const struct selection *to,
+	uint64_t now_ms)
 {
+	const struct spd_entry *e = to->entry;
+	const struct flow *f = &to->f;
 	bool tunnel = e->mode == POLICY_TUNNEL && addr_is_set(&e->tunnel_to);
 	const struct esp_notice n = {
 		.kind = ESP_ACQUIRE,
@@ -25,8 +27,10 @@ static void acquire(struct esp_dp *dp, struct esp_packet *p, const struct flow *
 		.flow = *f,
 		.local.addr = f->local,
 		.remote.addr = tunnel ? e->tunnel_to : f->remote,
+		.owner = to->owner,
 	};
-	const struct hold_key key = {n.scope, n.rule, n.remote.addr};
+	const struct hold_key key = {n.scope, n.rule, n.remote.addr, n.owner};
+	bool fragment = to->ip->fragment;
 
 	if (!notice_acquire(&dp->notices, &n, now_ms))
 		dp->count.notices_lost++;
@@ -143,9 +147,11 @@ static bool fits(struct esp_dp *dp, const struct esp_sa *sa, struct esp_packet *
 	return fit == FIT_WHOLE || fit == FIT_IN_FRAGMENTS;
 }
 
-static void send_on(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,
-	const struct ip_packet *ip, uint64_t now_ms, uint32_t *turn)
+static void send_on(struct esp_dp *dp, const struct selection *to, struct esp_packet *p,
+	uint64_t now_ms, uint32_t *turn)
 {
+	struct esp_sa *sa = to->sa;
+	const struct ip_packet *ip = to->ip;
 	struct esp_permit permit = esp_gate_read(&dp->gates[sa->scope]);
 	struct text text;
 	struct sa_stamp s;
@@ -156,6 +162,8 @@ static void send_on(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,
 	}
 	if (!fits(dp, sa, p, ip) || !stamp(dp, sa, &permit, &s))
 		return;
+	if (to->flow != NULL && to->flow->seen_port != to->flow->port)
+		nat_set_port(p->at, ip, &to->talk, to->flow->port);
 	if (!seal(sa, &s, &text, p)) {
 		dp->count.drop_refused++;
 		return;
@@ -201,17 +209,33 @@ static bool take(
 	return true;
 }
 
-/* What the policy says of the packet. NULL: it is done; else the entry that wants an SA
- * which is not there. */
-static const struct spd_entry *judge(struct esp_dp *dp, struct esp_packet *p,
-	const struct ip_packet *ip, const struct flow *f, uint64_t now_ms, uint32_t *turn)
+static void drop_nobodys(struct esp_dp *dp, const struct selection *to, uint64_t now_ms)
 {
-	const struct spd_entry *entry = NULL;
-	struct esp_sa *sa = NULL;
+	const struct esp_notice n = {
+		.kind = ESP_FLOW_NOBODY,
+		.scope = to->scope,
+		.flow = to->f,
+		.local.addr = to->f.local,
+		.remote.addr = to->f.remote,
+	};
 
-	switch (select_outbound(dp, f, &sa, &entry, &p->scope)) {
+	dp->count.drop_flow_nobody++;
+	notice_flow(&dp->notices, &n, now_ms);
+}
+
+/* What the policy says of the packet. False: it wants an SA which is not there. */
+static bool judge(struct esp_dp *dp, struct esp_packet *p, struct selection *to,
+	uint64_t now_ms, uint32_t *turn)
+{
+	enum selected answer = select_outbound(dp, to);
+
+	p->scope = to->scope;
+	switch (answer) {
 	case SELECT_SA:
-		send_on(dp, sa, p, ip, now_ms, turn);
+		send_on(dp, to, p, now_ms, turn);
+		break;
+	case SELECT_NOBODY:
+		drop_nobodys(dp, to, now_ms);
 		break;
 	case SELECT_NO_POLICY:
 		dp->count.drop_no_policy++;
@@ -220,9 +244,18 @@ static const struct spd_entry *judge(struct esp_dp *dp, struct esp_packet *p,
 		dp->count.drop_blocked++;
 		break;
 	case SELECT_NO_SA:
-		return entry;
+		return false;
+	case SELECT_OTHER:
+	case SELECT_TAKEN:
+		assert(false); /* inbound only */
 	}
-	return NULL;
+	return true;
+}
+
+static struct selection selection_of(
+	const struct esp_packet *p, const struct ip_packet *ip)
+{
+	return (struct selection){.ip = ip, .at = p->at, .f = ip_packet_flow(ip, true)};
 }
 
 static void outbound_one(
@@ -233,10 +266,9 @@ static void outbound_one(
 	p->verdict = ESP_DROP;
 	if (!take(dp, p, &ip, now_ms))
 		return;
-	struct flow f = ip_packet_flow(&ip, true);
-	const struct spd_entry *wants = judge(dp, p, &ip, &f, now_ms, turn);
-	if (wants != NULL)
-		acquire(dp, p, &f, wants, ip.fragment, now_ms);
+	struct selection to = selection_of(p, &ip);
+	if (!judge(dp, p, &to, now_ms, turn))
+		acquire(dp, p, &to, now_ms);
 }
 
 /* False: it has to wait on. */
@@ -250,8 +282,8 @@ static bool release_one(struct esp_dp *dp, struct held *h, struct esp_packet *p,
 	enum wire_err err = ip_packet_read(span_of(p->at, p->len), &ip);
 	assert(err == WIRE_OK); /* as when it was put away */
 	ip.fragment = h->fragment;
-	struct flow f = ip_packet_flow(&ip, true);
-	if (judge(dp, p, &ip, &f, now_ms, turn) != NULL)
+	struct selection to = selection_of(p, &ip);
+	if (!judge(dp, p, &to, now_ms, turn))
 		return false;
 	hold_release(&dp->hold, h);
 	dp->count.released += p->verdict == ESP_SEND;
@@ -281,6 +313,7 @@ void esp_dp_outbound(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms)
 	assert(b->n <= ESP_BATCH_MAX && now_ms != 0);
 	reassembly_begin(&dp->reassembly, now_ms);
 	hold_begin(&dp->hold, now_ms);
+	nat_begin(&dp->nat, now_ms);
 	for (unsigned i = 0; i < b->n; i++)
 		outbound_one(dp, &b->at[i], now_ms, &turns[i]);
 	ask_gates_again(dp, b, turns);
@@ -294,6 +327,7 @@ void esp_dp_release(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms)
 	b->n = 0;
 	inbound_release(dp, b, now_ms);
 	hold_begin(&dp->hold, now_ms);
+	nat_begin(&dp->nat, now_ms);
 	if (!dp->hold.due)
 		return;
 	list_each_safe(item, &dp->hold.waiting)

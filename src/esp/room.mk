@@ -7,6 +7,8 @@ src_esp_libvipsec_esp_a_SOURCES = \
 	src/esp/notices.c \
 	src/esp/early.c \
 	src/esp/hold.c \
+	src/esp/nat.c \
+	src/esp/nat_heard.c \
 	src/esp/dp.c \
 	src/esp/select.c \
 	src/esp/path_mtu.c \

@@ -20,6 +20,7 @@ struct esp_sa *sa_new(const struct esp_child *c)
 	struct esp_sa *sa = mem_new(1, sizeof *sa);
 
 	list_init(&sa->in_scope);
+	list_init(&sa->of_peer);
 	sa->id = sa->usage.id = c->id;
 	sa->rule = c->rule;
 	sa->spi_in = c->spi_in;

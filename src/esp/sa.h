@@ -4,10 +4,13 @@
 
 #include "base/list.h"
 #include "esp/esp.h"
+#include "esp/nat.h"
 #include "esp/replay.h"
 
 struct esp_sa {
 	struct list in_scope; /* the newest active one first */
+	struct list of_peer; /* with peer */
+	struct nat_peer *peer; /* it may share its address: nat.h; NULL: it does not */
 	uint32_t id, rule, spi_in, spi_out;
 	uint16_t scope;
 	enum policy_mode mode;

@@ -86,6 +86,8 @@ struct ike_conn {
 	struct identity remote_pattern; /* "*.example", with remote_any; type 0: none */
 	struct ike_ppk ppk; /* its key is wiped with psk */
 	bool ppk_used; /* set by the engine */
+	bool nat_remote; /* set by the engine before narrow() is asked: the peer is behind a
+			    NAT */
 	uint32_t auth; /* the host's own: which of the rule's ways that proof was */
 	struct ike_proposals proposals;
 	enum policy_mode mode;

@@ -93,6 +93,7 @@ static bool narrow(struct exchange *x, struct ike_conn *conn, enum policy_mode m
 {
 	struct ike_host *host = &x->e->host;
 
+	conn->nat_remote = x->sa->nat_remote;
 	if (!host->narrow(host->ctx, conn, mode, ours, theirs) || conn->local_ts.n == 0 ||
 		conn->remote_ts.n == 0)
 		return false;

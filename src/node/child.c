@@ -60,7 +60,8 @@ static const struct config_proposal *proposal_of(const struct node *n, uint32_t 
 
 /* ---- up ----------------------------------------------------------------------------------- */
 
-static void add_to_plane(struct node *n, const struct ike_child *c, bool active)
+static void add_to_plane(
+	struct node *n, const struct peer *p, const struct ike_child *c, bool active)
 {
 	struct effect *f = effects_add(n->out, FX_SA_ADD, c->path.scope);
 	struct esp_child *e = mem_new(1, sizeof(*e));
@@ -85,6 +86,7 @@ static void add_to_plane(struct node *n, const struct ike_child *c, bool active)
 	e->member = n->params.member;
 	e->soft_seq = c->esn ? soft_seq_esn : soft_seq_plain;
 	e->outbound_ready = active;
+	e->owner = overlap_owner(n, p, c);
 }
 
 static struct peer *take_asked(struct node *n, uint32_t child)
@@ -189,7 +191,7 @@ void child_up(struct node *n, const struct ike_child *sa)
 	c->active = !waits && !sa->receive_only;
 	if (waits && sa->replaces == 0)
 		c->activate_ms = n->now_ms + ACTIVATE_AFTER_MS;
-	add_to_plane(n, sa, c->active);
+	add_to_plane(n, p, sa, c->active);
 	learn(n, s, p, sa);
 	dial_succeeded(n, p);
 	directory_note(n, p);

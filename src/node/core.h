@@ -13,6 +13,7 @@
 #include "base/iana.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/siphash.h"
 #include "base/rate.h"
 #include "node/claim.h"
 #include "node/node.h"
@@ -71,6 +72,7 @@ struct said {
 struct node {
 	struct node_params params;
 	struct entropy entropy;
+	struct siphash_key owners; /* overlap.c */
 	uint64_t now_ms;
 	struct effects *out; /* during a step */
 

@@ -38,6 +38,8 @@ struct node *node_new(const struct node_params *p)
 	list_init(&n->waning);
 	list_init(&n->queue);
 	list_init(&n->calls);
+	n->owners.k0 = entropy_u64(&n->entropy);
+	n->owners.k1 = entropy_u64(&n->entropy);
 	n->peers_by_addr = map_new(&n->entropy);
 	n->peers_by_id = map_new(&n->entropy);
 	n->by_ike = map_new(&n->entropy);

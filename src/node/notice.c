@@ -15,6 +15,7 @@
 
 enum {
 	RANK_STEP = 3,
+	FLOW_TEXT_MAX = 2 * IDENTITY_TEXT_MAX + 160,
 	YOUNG_MS = 600000,
 	REFUSED_FIRST_MS = 2000, /* doubles */
 	REFUSED_LAST_MS = 300000
@@ -85,10 +86,11 @@ static struct peer *make_peer(
 static void on_acquire(struct node *n, const struct esp_notice *notice)
 {
 	struct scope *s = &n->scopes[notice->scope];
-	struct peer *p = peer_of_flow(n, s->id, notice->rule, &notice->flow);
+	struct peer *p =
+		peer_of_flow(n, s->id, notice->rule, &notice->flow, notice->owner);
 	struct endpoint at = {.addr = notice->flow.remote};
 
-	if (!p)
+	if (!p && notice->owner == 0)
 		p = make_peer(n, s, notice->rule, &notice->flow);
 	if (p) {
 		dial_want(n, p, WANT_TRAFFIC);
@@ -100,6 +102,42 @@ static void on_acquire(struct node *n, const struct esp_notice *notice)
 			"peer "
 			"must call, or the rule needs tunnel to ADDRESS",
 			n->config->rules[notice->rule].name);
+}
+
+/* ---- peers behind one NAT --------------------------------------------------------------- */
+
+/* What came from c would be taken for the other's. */
+static void on_flow_taken(
+	struct node *n, const struct child_sa *c, const struct esp_notice *notice)
+{
+	const struct child_sa *other = child_by_id(n, notice->other);
+	char a[IDENTITY_TEXT_MAX], b[IDENTITY_TEXT_MAX], text[FLOW_TEXT_MAX];
+	char again[SAID_TEXT_MAX];
+
+	snprintf(text, sizeof(text),
+		"packets from %s are dropped (protocol %u, port %u to our port %u): %s, "
+		"behind the same NAT, has the same",
+		identity_format(&c->peer->remote_id, a), notice->flow.proto,
+		notice->flow.remote_port, notice->flow.local_port,
+		other ? identity_format(&other->peer->remote_id, b)
+		      : "a peer that is gone");
+	if (node_may_say(
+		    n, &n->strangers, c->peer->scope, &c->peer->remote.addr, text, again))
+		node_tell(n, EVENT_WARNING, "flow-taken", &n->scopes[c->peer->scope],
+			&c->peer->remote, c->sa.ike, "%s%s", text, again);
+}
+
+static void on_flow_nobody(struct node *n, const struct esp_notice *notice)
+{
+	const struct endpoint at = {.addr = notice->flow.remote};
+	static const char text[] =
+		"packets to several peers behind one NAT are dropped: none of them has "
+		"asked, so nobody can tell whom they are for";
+	char again[SAID_TEXT_MAX];
+
+	if (node_may_say(n, &n->strangers, notice->scope, &at.addr, text, again))
+		node_tell(n, EVENT_NOTICE, "flow-unasked", &n->scopes[notice->scope], &at,
+			0, "%s%s", text, again);
 }
 
 /* ---- the others ------------------------------------------------------------------------ */
@@ -167,6 +205,13 @@ void on_notice(struct node *n, const struct esp_notice *notice)
 	case ESP_INBOUND:
 		if (c)
 			child_activate(n, c);
+		break;
+	case ESP_FLOW_TAKEN:
+		if (c)
+			on_flow_taken(n, c, notice);
+		break;
+	case ESP_FLOW_NOBODY:
+		on_flow_nobody(n, notice);
 		break;
 	}
 }

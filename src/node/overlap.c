@@ -1,16 +1,20 @@
 /* node/overlap.c - two peers of one rule that claim the same traffic.
  *
  * A rule for any peer lets each name its own selectors, and traffic takes the newest SA
- * that has them. Two clients behind one NAT in transport mode, two sites with the same
- * private network, or a peer with keys and bad intentions would get each other's packets.
- * RFC 3948 5.1, 5.2: such connections MUST be kept apart, by disallowing them or otherwise.
+ * that has them. Two sites with the same private network, or a peer with keys and bad
+ * intentions, would get each other's packets. RFC 3948 5.1, 5.2: such connections MUST be
+ * kept apart, by disallowing them or otherwise.
  *
- * Who has been heard from in the last ten seconds keeps what he has, and the newcomer is
+ * Clients behind one NAT in transport mode have equal selectors (RFC 7296 2.23.1), and are
+ * told apart by the data path (esp/nat.h): it goes by a number for each identity. All others are kept apart here. Who has been heard from in the last ten seconds keeps what he has, and the newcomer is
  * refused (TS_UNACCEPTABLE). Else the newcomer gets it, and the other's SA is deleted: he
  * may have moved, and come back under another name. So one peer at a time has an address.
  */
 #include "node/core.h"
 
+#include "wire/writer.h"
+
+#include <assert.h>
 #include <stdio.h>
 
 enum { HEARD_MS = 10000, TAKEN_TEXT_MAX = IDENTITY_TEXT_MAX + 320 };
@@ -31,14 +35,39 @@ struct claimant {
 	uint32_t rule;
 	const struct identity *id;
 	const struct ts_list *local, *remote;
+	bool shares; /* its address, and its talks are told from the others' */
 };
+
+static bool shares(enum policy_mode mode, bool behind_nat)
+{
+	return mode == POLICY_TRANSPORT && behind_nat;
+}
 
 static bool collides(const struct child_sa *a, const struct claimant *c)
 {
 	return child_lives(a) && a->peer->scope == c->scope && a->sa.rule == c->rule &&
 	       !identity_equal(&a->peer->remote_id, c->id) &&
+	       !(c->shares && shares(a->sa.mode, a->sa.nat_remote)) &&
 	       lists_overlap(&a->sa.remote_ts, c->remote) &&
 	       lists_overlap(&a->sa.local_ts, c->local);
+}
+
+uint64_t overlap_number(const struct node *n, const struct identity *id)
+{
+	uint8_t store[1 + IDENTITY_MAX];
+	struct writer w = wr_over(store, sizeof(store));
+
+	wr_u8(&w, id->type);
+	wr_bytes(&w, span_of(id->b, id->len));
+	assert(wr_ok(&w));
+	uint64_t number = siphash(&n->owners, wr_span(&w));
+	return number == 0 ? 1 : number;
+}
+
+uint64_t overlap_owner(
+	const struct node *n, const struct peer *p, const struct ike_child *sa)
+{
+	return shares(sa->mode, sa->nat_remote) ? overlap_number(n, &p->remote_id) : 0;
 }
 
 /* As far as we can know: the last report may be a few seconds old. */
@@ -71,8 +100,8 @@ static void tell_taken(
 	struct node *n, const struct ike_conn *conn, const struct peer *holder)
 {
 	uint16_t scope = conn->path.scope;
-	bool same_nat = conn->mode == POLICY_TRANSPORT &&
-			addr_equal(&holder->remote.addr, &conn->path.remote.addr);
+	bool is_nat =
+		conn->mode == POLICY_TRANSPORT && (conn->nat_remote || holder->behind);
 	char id[IDENTITY_TEXT_MAX], text[TAKEN_TEXT_MAX], again[SAID_TEXT_MAX];
 
 	snprintf(text, sizeof(text),
@@ -80,10 +109,10 @@ static void tell_taken(
 		"which is alive: %s",
 		n->config->rules[conn->rule].name,
 		identity_format(&holder->remote_id, id),
-		same_nat ? "behind one NAT they cannot be told apart in transport mode, "
-			   "use "
-			   "tunnel mode with inner addresses, or a client port for each"
-			 : "give each peer its own addresses");
+		is_nat ? "one of them is the NAT that the other is behind, use tunnel "
+			 "mode "
+			 "with inner addresses"
+		       : "give each peer its own addresses");
 	if (node_may_say(n, &n->strangers, scope, &conn->path.remote.addr, text, again))
 		node_tell(n, EVENT_WARNING, "selectors-taken", &n->scopes[scope],
 			&conn->path.remote, 0, "%s%s", text, again);
@@ -92,7 +121,7 @@ static void tell_taken(
 bool overlap_refuses(struct node *n, const struct ike_conn *conn)
 {
 	const struct claimant c = {conn->path.scope, conn->rule, &conn->remote_id,
-		&conn->local_ts, &conn->remote_ts};
+		&conn->local_ts, &conn->remote_ts, shares(conn->mode, conn->nat_remote)};
 
 	list_each(item, &n->sessions)
 	{
@@ -109,7 +138,8 @@ bool overlap_refuses(struct node *n, const struct ike_conn *conn)
 void overlap_displace(struct node *n, const struct child_sa *winner)
 {
 	const struct claimant c = {winner->peer->scope, winner->sa.rule,
-		&winner->peer->remote_id, &winner->sa.local_ts, &winner->sa.remote_ts};
+		&winner->peer->remote_id, &winner->sa.local_ts, &winner->sa.remote_ts,
+		shares(winner->sa.mode, winner->sa.nat_remote)};
 
 	list_each(item, &n->sessions)
 	{

@@ -236,7 +236,9 @@ struct peer *peer_of_sa(struct node *n, const struct ike_info *sa)
 }
 
 struct flow_search {
+	const struct node *node;
 	uint32_t rule;
+	uint64_t owner;
 	const struct flow *flow;
 	struct peer *named, *other;
 };
@@ -248,6 +250,8 @@ static bool search_flow(struct peer *p, void *ctx)
 	if (p->rule != f->rule ||
 		(addr_is_set(&p->local) && !addr_equal(&p->local, &f->flow->local)))
 		return true;
+	if (f->owner != 0 && overlap_number(f->node, &p->remote_id) != f->owner)
+		return true;
 	if (p->remote_ts.n > 0 && ts_lists_match(&p->local_ts, &p->remote_ts, f->flow))
 		f->named = p;
 	else if (!f->other)
@@ -255,10 +259,10 @@ static bool search_flow(struct peer *p, void *ctx)
 	return !f->named;
 }
 
-struct peer *peer_of_flow(
-	struct node *n, uint16_t scope, uint32_t rule, const struct flow *flow)
+struct peer *peer_of_flow(struct node *n, uint16_t scope, uint32_t rule,
+	const struct flow *flow, uint64_t owner)
 {
-	struct flow_search f = {.rule = rule, .flow = flow};
+	struct flow_search f = {.node = n, .rule = rule, .owner = owner, .flow = flow};
 	const struct config_rule *r = &n->config->rules[rule];
 
 	if (r->mode == POLICY_TRANSPORT || addr_is_set(&r->tunnel_to)) {

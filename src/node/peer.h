@@ -123,9 +123,9 @@ void peer_rename(struct node *n, struct peer *p, const struct endpoint *remote,
 	const struct identity *remote_id);
 /* The peer that a new IKE SA belongs to; NULL: nobody we know. */
 struct peer *peer_of_sa(struct node *n, const struct ike_info *sa);
-/* A peer of the rule whose traffic this is. */
-struct peer *peer_of_flow(
-	struct node *n, uint16_t scope, uint32_t rule, const struct flow *f);
+/* A peer of the rule whose traffic this is; with owner not 0, of that identity. */
+struct peer *peer_of_flow(struct node *n, uint16_t scope, uint32_t rule,
+	const struct flow *f, uint64_t owner);
 /* Calls each until it returns false. */
 void peers_at(struct node *n, uint16_t scope, const struct addr *remote,
 	bool (*each)(struct peer *, void *), void *ctx);
@@ -271,6 +271,11 @@ uint64_t worst_recovery(
 
 /* ---- overlap.c: two peers with the same selectors --------------------------------- */
 
+/* The data path's number for the identity of who may share an address (esp_child.owner). 0:
+ * sa's peer has its selectors for itself. */
+uint64_t overlap_owner(
+	const struct node *n, const struct peer *p, const struct ike_child *sa);
+uint64_t overlap_number(const struct node *n, const struct identity *id);
 /* Another one, who is alive, has what conn would get. Tells why. */
 bool overlap_refuses(struct node *n, const struct ike_conn *conn);
 /* The others let go what winner has got. */

@@ -13,6 +13,7 @@ src_wire_libvipsec_wire_a_SOURCES = \
 	src/wire/payload.c src/wire/payload.h \
 	src/wire/reader.c src/wire/reader.h \
 	src/wire/sa_payload.c src/wire/sa_payload.h \
+	src/wire/talk.c src/wire/talk.h \
 	src/wire/ts_payload.c src/wire/ts_payload.h \
 	src/wire/wire.h \
 	src/wire/writer.c src/wire/writer.h

@@ -6,6 +6,10 @@
  * of 32) to seal and to open, beside the bare AEAD on the same octets with a reused
  * context. The ratio, formed in each of nine runs and printed as median (least-greatest),
  * is what travels from machine to machine. All is processor time.
+ *
+ * Then the server's side of transport mode, small packets: with a peer that has its address
+ * for itself, with one behind a NAT, and with one whose port another has, so that each
+ * packet gets another; the ratio is to the first, in turns.
  */
 #define _DEFAULT_SOURCE
 #include "bench/figures.h"
@@ -106,6 +110,97 @@ static void bench(enum aead_alg alg, unsigned rounds)
 	lab_free(&l);
 }
 
+/* ---- peers behind a NAT ------------------------------------------------------------ */
+
+enum { ALONE, BEHIND, MOVED, WAYS, SMALL = 64, OTHER_ID = 8, PORT = 5000 };
+static const char *const ways[WAYS] = {"alone", "behind a NAT", "and its port moved"};
+
+/* One packet from another peer, which has the port from then on. */
+static void take_port(struct lab *l)
+{
+	struct esp_child c = lab_child(l, false);
+	struct esp_packet p = lab_udp(0, &l->a.inner, PORT, &l->b.inner, 143, SMALL);
+	static uint8_t plain[SMALL + 8 + 4];
+
+	c.id = OTHER_ID;
+	c.spi_in = LAB_SPI_B + 1;
+	c.owner = 2;
+	lab_add(&l->b, &c);
+	memcpy(plain, p.at + IPV4_HEADER_LEN, SMALL + 8);
+	memcpy(plain + SMALL + 8, "\1\2\2\x11", 4);
+	p = lab_craft_for(l, 0, c.spi_in, 1, span_of(plain, sizeof plain));
+	if (lab_in(&l->b, &p, LAB_NOW) != ESP_INJECT)
+		abort();
+}
+
+static struct lab *server_of(unsigned way)
+{
+	static struct lab labs[WAYS];
+	struct lab *l = &labs[way];
+
+	lab_init(l, (struct lab_options){.alg = AEAD_AES128_GCM16,
+			    .mode = POLICY_TRANSPORT,
+			    .encap = true,
+			    .window = 1024,
+			    .owner = way == ALONE ? 0 : 1});
+	if (way == MOVED)
+		take_port(l);
+	return l;
+}
+
+/* The port under which the last one was seen. */
+static uint16_t port_of(const struct esp_packet *p)
+{
+	return (uint16_t)(p->at[IPV4_HEADER_LEN] << 8 | p->at[IPV4_HEADER_LEN + 1]);
+}
+
+static double run_server(struct lab *l, unsigned rounds)
+{
+	double ns = 0;
+	struct esp_batch b;
+
+	for (unsigned i = 0; i < rounds; i++) {
+		b = (struct esp_batch){.n = BATCH};
+		for (unsigned k = 0; k < BATCH; k++)
+			b.at[k] = lab_udp(k, &l->a.inner, PORT, &l->b.inner, 143, SMALL);
+		esp_dp_outbound(l->a.dp, &b, LAB_NOW);
+		cross(&b);
+		double t0 = figures_now_ns();
+		esp_dp_inbound(l->b.dp, &b, LAB_NOW);
+		ns += figures_now_ns() - t0;
+		uint16_t port = port_of(&b.at[BATCH - 1]);
+		for (unsigned k = 0; k < BATCH; k++)
+			b.at[k] = lab_udp(k, &l->b.inner, 143, &l->a.inner, port, SMALL);
+		t0 = figures_now_ns();
+		esp_dp_outbound(l->b.dp, &b, LAB_NOW);
+		ns += figures_now_ns() - t0;
+		if (b.at[BATCH - 1].verdict != ESP_SEND)
+			abort();
+	}
+	return ns / (rounds * BATCH);
+}
+
+static void bench_nat(unsigned rounds)
+{
+	double ns[WAYS][RUNS], ratio[WAYS][RUNS];
+	struct lab *l[WAYS];
+
+	for (unsigned w = 0; w < WAYS; w++)
+		l[w] = server_of(w);
+	for (unsigned i = 0; i < RUNS; i++)
+		for (unsigned w = 0; w < WAYS; w++)
+			ns[w][i] = run_server(l[w], rounds);
+	printf("transport mode in UDP, %d octets, ns to open one and seal its answer\n",
+		SMALL);
+	for (unsigned w = 0; w < WAYS; w++) {
+		for (unsigned i = 0; i < RUNS; i++)
+			ratio[w][i] = ns[w][i] / ns[ALONE][i];
+		printf("%-20s %6.0f ratio %s\n", ways[w], figures_median(ns[w], RUNS),
+			figures_spread(ratio[w], RUNS, 1, 2));
+		lab_free(l[w]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long packets = argc > 1 ? strtoul(argv[1], NULL, 10) : DEFAULT_PACKETS;
@@ -118,5 +213,6 @@ int main(int argc, char **argv)
 	printf("ns a packet of %d octets, median of %d runs\n", PACKET, RUNS);
 	for (enum aead_alg a = AEAD_AES128_GCM16; a <= AEAD_CHACHA20_POLY1305; a++)
 		bench(a, rounds);
+	bench_nat(rounds);
 	return 0;
 }

@@ -1,7 +1,9 @@
 /* An IP packet: what was accepted lies inside its octets, its header can be written again,
- * and a sum that was set is right. */
+ * and a sum that was set is right. The port of its talk can be changed, and nothing else of
+ * the talk changes with it. */
 #include "wire/checksum.h"
 #include "wire/ip_packet.h"
+#include "wire/talk.h"
 
 #include <assert.h>
 
@@ -36,6 +38,25 @@ static void check_header(const struct ip_packet *p, uint8_t *copy)
 	assert(p->tos == back.tos && p->ttl == back.ttl && p->df == back.df);
 }
 
+static void check_talk(const struct ip_packet *p, uint8_t *copy, bool outbound)
+{
+	struct span packet = span_of(copy, p->total_len);
+	struct talk t, again;
+
+	if (p->fragment || !talk_read(packet, p, outbound, &t) || t.port_at == 0)
+		return;
+	assert(t.port_at >= p->l4_at && t.port_at + 2u <= p->total_len);
+	assert(copy[t.port_at] << 8 == (t.remote_port & 0xff00));
+	copy[t.port_at] ^= 0x5a;
+	assert(talk_read(packet, p, outbound, &again));
+	assert(again.remote_port == (t.remote_port ^ 0x5a00));
+	copy[t.port_at] ^= 0x5a;
+	again.remote_port = t.remote_port;
+	assert(again.proto == t.proto && again.local_port == t.local_port);
+	assert(again.port_at == t.port_at && again.quoted == t.quoted);
+	assert(again.opens == t.opens && again.closes == t.closes);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static uint8_t copy[1 << 16];
@@ -47,6 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(copy, data, size);
 	if (l4_checksum_set(copy, &p))
 		assert(l4_checksum_ok(copy, &p));
+	check_talk(&p, copy, true);
+	check_talk(&p, copy, false);
 	/* the fragment header of a whole packet is not written again */
 	if (p.total_len - p.l4_at + IPV4_HEADER_LEN <= UINT16_MAX)
 		check_header(&p, copy);

@@ -77,6 +77,7 @@ struct lab {
 	bool hold_acks; /* gates stay unacknowledged */
 	bool cut; /* datagrams are lost */
 	struct addr inside, outside; /* a NAT: inside is seen as outside; not set: none */
+	struct addr inside_too; /* another one; its ports are LAB_NAT_NEXT further */
 	uint16_t nat_shift; /* added to the ports of what leaves it */
 	/* Set to look at or lose single datagrams: false loses it. */
 	bool (*filter)(struct lab *l, unsigned from, const struct ike_path *path);
@@ -85,6 +86,8 @@ struct lab {
 	unsigned filtered;
 	unsigned turns;
 };
+
+enum { LAB_NAT_NEXT = 10000 };
 
 struct lab *lab_new(void);
 void lab_free(struct lab *l);

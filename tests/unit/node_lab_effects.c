@@ -63,6 +63,30 @@ bool lab_has_socket(const struct lab_node *m, const struct addr *a)
 	return false;
 }
 
+/* Out of the NAT, or into it. */
+static void cross_nat(const struct lab *l, struct lab_item *item)
+{
+	const struct addr *insides[] = {&l->inside, &l->inside_too};
+
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned shift = l->nat_shift + i * LAB_NAT_NEXT;
+		if (!addr_is_set(insides[i]))
+			continue;
+		if (addr_equal(&item->remote.addr, insides[i])) {
+			item->remote.addr = l->outside;
+			item->remote.port = (uint16_t)(item->remote.port + shift);
+			return;
+		}
+		if (addr_equal(&item->local.addr, &l->outside) &&
+			item->local.port >= shift &&
+			item->local.port < shift + LAB_NAT_NEXT) {
+			item->local.addr = *insides[i];
+			item->local.port = (uint16_t)(item->local.port - shift);
+			return;
+		}
+	}
+}
+
 static void do_send(struct lab_node *m, const struct effect *f)
 {
 	struct lab *l = m->lab;
@@ -82,14 +106,7 @@ static void do_send(struct lab_node *m, const struct effect *f)
 	struct lab_item *item = enqueue(l, LAB_DATAGRAM, l->now_ms + 1);
 	item->local = path->remote;
 	item->remote = path->local;
-	if (addr_is_set(&l->inside) && addr_equal(&item->remote.addr, &l->inside)) {
-		item->remote.addr = l->outside;
-		item->remote.port = (uint16_t)(item->remote.port + l->nat_shift);
-	} else if (addr_is_set(&l->inside) &&
-		   addr_equal(&item->local.addr, &l->outside)) {
-		item->local.addr = l->inside;
-		item->local.port = (uint16_t)(item->local.port - l->nat_shift);
-	}
+	cross_nat(l, item);
 	item->natt = path->natt;
 	set_bytes(item, f->u.send.bytes, f->u.send.len);
 }

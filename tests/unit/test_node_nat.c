@@ -235,6 +235,195 @@ static void a_new_address_is_called_with_selectors_for_it(void **state)
 	lab_free(l);
 }
 
+/* ---- two clients behind one NAT, in transport mode (RFC 3948 5.2) */
+
+#define PRIVATE_TOO "10.9.9.10"
+#define TRANSPORT_CLUSTER                                                              \
+	WEB "vip \"mail\" { address 192.0.2.10; }\n" SECRET                            \
+	    "filter-list \"mail\" { from vip \"mail\" port 143 to any proto tcp "      \
+	    "mirrored; }\n" TRANSPORT                                                  \
+	    "policy \"p\" { rule \"mail\" { match \"mail\"; action \"esp\"; auth psk " \
+	    "\"lab\" local-id \"mail.example\" remote-id any; } }\n"                   \
+	    "assign policy \"p\" to vip \"mail\";\n"
+#define TRANSPORT_NAMED(name)                                                          \
+	ALONE SECRET                                                                   \
+		"filter-list \"mail\" { from me to 192.0.2.10 port 143 proto tcp "     \
+		"mirrored; }\n" TRANSPORT                                              \
+		"policy \"p\" { rule \"mail\" { match \"mail\"; action \"esp\"; auth " \
+		"psk \"lab\" local-id \"" name "\" remote-id \"mail.example\"; } "     \
+		"}\nassign policy \"p\" to host;\n"
+
+enum { TOO = 3 };
+
+static void client_calls(struct lab *l, unsigned i, const char *name, const char *addr)
+{
+	lab_start(l, i, name);
+	lab_address(l, i, addr, NODE_ADDR_PRESENT);
+	lab_acquire(l, i, 0, addr, VIP, 143);
+	lab_run(l, 100);
+}
+
+static struct lab *both_behind_one_nat(void)
+{
+	struct lab *l = lab_new();
+
+	l->inside = unit_addr(PRIVATE);
+	l->inside_too = unit_addr(PRIVATE_TOO);
+	l->outside = unit_addr(PUBLIC);
+	l->nat_shift = 20000;
+	for (unsigned i = M1; i <= M2; i++)
+		lab_start(l, i, TRANSPORT_CLUSTER);
+	lab_group(l, 1u << M1 | 1u << M2);
+	lab_run(l, 10);
+	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
+	client_calls(l, CLIENT, TRANSPORT_NAMED("client.example"), PRIVATE);
+	client_calls(l, TOO, TRANSPORT_NAMED("another.example"), PRIVATE_TOO);
+	return l;
+}
+
+/* Both are taken, with equal selectors; the data path hears that they are two. */
+static void two_in_transport_mode_are_both_taken(void **state)
+{
+	struct lab *l = both_behind_one_nat();
+	const struct lab_node *m = &l->node[M1];
+
+	(void)state;
+	assert_int_equal(lab_up(l, M1), 2);
+	assert_int_equal(lab_up(l, CLIENT), 1);
+	assert_int_equal(lab_up(l, TOO), 1);
+	assert_int_equal(m->n_child, 2);
+	assert_true(ts_list_equal(&m->child[0].c.remote_ts, &m->child[1].c.remote_ts));
+	assert_true(m->child[0].c.owner != 0 && m->child[1].c.owner != 0);
+	assert_true(m->child[0].c.owner != m->child[1].c.owner);
+	assert_int_equal(l->node[CLIENT].child[0].c.owner, 0);
+	assert_int_equal(lab_count(l, M1, "event selectors-taken"), 0);
+	lab_run(l, 30000);
+	assert_int_equal(lab_up(l, M1), 2);
+	lab_free(l);
+}
+
+/* The new owner knows both, and calls each at its port of the NAT. */
+static void both_are_called_after_a_takeover(void **state)
+{
+	struct lab *l = both_behind_one_nat();
+
+	(void)state;
+	lab_run(l, 1000);
+	lab_kill(l, M1);
+	lab_group(l, 1u << M2);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 50);
+	assert_int_equal(lab_up(l, M2), 2);
+	assert_true(lab_count(l, M2, "to 203.0.113.5:24500") > 0);
+	assert_true(lab_count(l, M2, "to 203.0.113.5:34500") > 0);
+	assert_int_equal(l->node[CLIENT].n_child, 1);
+	assert_int_equal(l->node[TOO].n_child, 1);
+	assert_true(l->node[M2].child[0].c.owner != l->node[M2].child[1].c.owner);
+	lab_free(l);
+}
+
+/* The number is the identity's: with new keys, or called anew, it is the same. */
+static void a_new_sa_has_the_old_owner(void **state)
+{
+	struct lab *l = both_behind_one_nat();
+	uint64_t owner = l->node[M1].child[1].c.owner;
+
+	(void)state;
+	lab_kill(l, TOO);
+	client_calls(l, TOO, TRANSPORT_NAMED("another.example"), PRIVATE_TOO);
+	assert_int_equal(lab_up(l, M1), 2);
+	bool found = false;
+	for (unsigned i = 0; i < l->node[M1].n_child; i++)
+		found = found || l->node[M1].child[i].c.owner == owner;
+	assert_true(found);
+	lab_free(l);
+}
+
+/* What is answered to a client whose SA is gone calls that client, not the other one. */
+static void traffic_for_one_calls_that_one(void **state)
+{
+	struct lab *l = both_behind_one_nat();
+	struct node_event ev = {.kind = NODE_NOTICE};
+	uint64_t owner[2] = {l->node[M1].child[0].c.owner, l->node[M1].child[1].c.owner};
+
+	(void)state;
+	lab_command(l, CLIENT, NODE_DOWN, "host");
+	lab_command(l, TOO, NODE_DOWN, "host");
+	lab_run(l, 1000);
+	assert_int_equal(lab_up(l, M1), 0);
+	lab_command(l, CLIENT, NODE_UP, "host");
+	lab_command(l, TOO, NODE_UP, "host");
+	lab_run(l, 100);
+	for (unsigned i = 0; i < 2; i++) {
+		lab_command(l, CLIENT, NODE_DOWN, "host");
+		lab_command(l, TOO, NODE_DOWN, "host");
+		lab_run(l, 1000);
+		lab_forget_log(l, M1);
+		ev.u.notice = (struct esp_notice){.kind = ESP_ACQUIRE, .owner = owner[i]};
+		ev.u.notice.flow = (struct flow){.local = unit_addr(VIP),
+			.remote = l->outside,
+			.proto = IP_TCP,
+			.ports_known = true,
+			.local_port = 143,
+			.remote_port = 5000};
+		lab_step(l, M1, &ev);
+		assert_true(lab_count(l, M1,
+				    i == 0 ? "to 203.0.113.5:24500"
+					   : "to 203.0.113.5:34500") > 0);
+		assert_int_equal(
+			lab_count(l, M1,
+				i == 1 ? "to 203.0.113.5:24500" : "to 203.0.113.5:34500"),
+			0);
+		lab_run(l, 1000);
+	}
+	lab_free(l);
+}
+
+/* The data path reports packets that it must drop: told once a minute, with both names. */
+static void a_flow_of_two_is_told(void **state)
+{
+	struct lab *l = both_behind_one_nat();
+	struct node_event ev = {.kind = NODE_NOTICE};
+
+	(void)state;
+	ev.u.notice = (struct esp_notice){.kind = ESP_FLOW_TAKEN,
+		.id = l->node[M1].child[1].c.id,
+		.other = l->node[M1].child[0].c.id};
+	for (unsigned i = 0; i < 3; i++)
+		lab_step(l, M1, &ev);
+	assert_int_equal(lab_count(l, M1, "event flow-taken"), 1);
+	int line = lab_line(l, M1, "event flow-taken", 0);
+	assert_true(line >= 0);
+	assert_int_equal(
+		lab_line(l, M1, "packets from another.example are dropped", 0), line);
+	assert_int_equal(lab_line(l, M1, "client.example, behind the same NAT", 0), line);
+	ev.u.notice = (struct esp_notice){.kind = ESP_FLOW_NOBODY};
+	for (unsigned i = 0; i < 3; i++)
+		lab_step(l, M1, &ev);
+	assert_int_equal(lab_count(l, M1, "event flow-unasked"), 1);
+	lab_free(l);
+}
+
+/* The NAT itself is no client behind it: who shares nothing is told apart by nobody. */
+static void the_nat_itself_is_not_taken_beside_its_client(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	l->inside = unit_addr(PRIVATE);
+	l->outside = unit_addr(PUBLIC);
+	l->nat_shift = 20000;
+	lab_start(l, M1, TRANSPORT_SERVER);
+	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
+	client_calls(l, CLIENT, TRANSPORT_CLIENT, PRIVATE);
+	assert_int_equal(lab_up(l, M1), 1);
+	client_calls(l, TOO, TRANSPORT_NAMED("nat.example"), PUBLIC);
+	assert_int_equal(lab_up(l, M1), 1);
+	assert_int_equal(lab_up(l, TOO), 0);
+	assert_int_equal(lab_count(l, M1, "one of them is the NAT"), 1);
+	lab_free(l);
+}
+
 /* ---- two peers with the same inner addresses (RFC 3948 5.1, 5.2) */
 
 #define SITE(vip, name)                                                                  \
@@ -396,6 +585,12 @@ int main(void)
 		cmocka_unit_test(a_lost_mapping_needs_the_client),
 		cmocka_unit_test(a_client_that_comes_back_leaves_no_ghost),
 		cmocka_unit_test(a_new_address_is_called_with_selectors_for_it),
+		cmocka_unit_test(two_in_transport_mode_are_both_taken),
+		cmocka_unit_test(both_are_called_after_a_takeover),
+		cmocka_unit_test(a_new_sa_has_the_old_owner),
+		cmocka_unit_test(traffic_for_one_calls_that_one),
+		cmocka_unit_test(a_flow_of_two_is_told),
+		cmocka_unit_test(the_nat_itself_is_not_taken_beside_its_client),
 		cmocka_unit_test(selectors_of_a_living_peer_are_not_given_away),
 		cmocka_unit_test(selectors_of_a_silent_peer_go_over),
 	};

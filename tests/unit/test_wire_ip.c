@@ -3,6 +3,7 @@
 
 #include "wire/checksum.h"
 #include "wire/ip_packet.h"
+#include "wire/talk.h"
 
 #define V6_PAIR                            \
 	"20010db8000000000000000000000001" \
@@ -358,6 +359,76 @@ static void a_written_header_reads_back(void **state)
 	}
 }
 
+/* ---- talks */
+
+static struct talk talk_ok(const char *hex, bool outbound)
+{
+	struct ip_packet p = read_ok(hex);
+	struct talk t;
+
+	assert_true(talk_read(span_of(b, p.total_len), &p, outbound, &t));
+	return t;
+}
+
+static void a_talk_is_the_same_from_either_side(void **state)
+{
+	struct talk out = talk_ok(tcp4, true), in = talk_ok(tcp4, false);
+
+	(void)state;
+	assert_true(out.proto == IP_TCP && out.opens && !out.closes && !out.quoted);
+	assert_true(out.local_port == 40000 && out.remote_port == 143);
+	assert_int_equal(out.port_at, 20 + 2);
+	assert_true(in.local_port == 143 && in.remote_port == 40000);
+	assert_int_equal(in.port_at, 20);
+	in = talk_ok(udp6, false);
+	assert_true(in.local_port == 4000 && in.remote_port == 53 && in.port_at == 40);
+	in = talk_ok(ext6, false);
+	assert_true(in.remote_port == 53 && b[in.port_at + 1] == 53);
+}
+
+/* An echo's identifier is the asking side's port; ours cannot be changed. */
+static void an_echo_has_an_identifier(void **state)
+{
+	struct talk asked = talk_ok(icmp6, false), we = talk_ok(icmp6, true);
+
+	(void)state;
+	assert_true(asked.local_port == 1 && asked.remote_port == 1);
+	assert_int_equal(asked.port_at, 40 + 4);
+	assert_true(we.local_port == 0 && we.remote_port == 1 && we.port_at == 0);
+	/* icmp4 is an error that quotes nothing which is a packet */
+	struct ip_packet p = read_ok(icmp4);
+	struct talk t;
+	assert_false(talk_read(span_of(b, p.total_len), &p, false, &t));
+}
+
+static void an_error_is_of_what_it_quotes(void **state)
+{
+	/* 198.51.100.7 to 192.0.2.1: port 53, which you wrote to, is nobody's */
+	static const char error[] = "4500003800010000400163e6c6336407c0000201"
+				    "0303000000000000"
+				    "4500001f0001000040118e91c0000201c6336407"
+				    "0fa000350000b3f6";
+	struct talk in = talk_ok(error, false), out = talk_ok(error, true);
+
+	(void)state;
+	assert_true(in.quoted && in.proto == IP_UDP);
+	assert_true(in.local_port == 4000 && in.remote_port == 53);
+	assert_int_equal(in.port_at, 20 + 8 + 20 + 2);
+	assert_true(out.local_port == 53 && out.remote_port == 4000);
+	assert_int_equal(out.port_at, 20 + 8 + 20);
+}
+
+/* Nobody here can make the sum of SCTP again. */
+static void a_port_without_a_sum_stays(void **state)
+{
+	static const char sctp[] = "450000200001000040848e0dc0000201c6336407"
+				   "13880b590000000000000000";
+	struct talk t = talk_ok(sctp, false);
+
+	(void)state;
+	assert_true(t.proto == 132 && t.remote_port == 5000 && t.port_at == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -378,6 +449,10 @@ int main(void)
 		cmocka_unit_test(fragments_and_other_protocols_have_no_sum),
 		cmocka_unit_test(the_flow_is_seen_from_the_local_side),
 		cmocka_unit_test(a_written_header_reads_back),
+		cmocka_unit_test(a_talk_is_the_same_from_either_side),
+		cmocka_unit_test(an_echo_has_an_identifier),
+		cmocka_unit_test(an_error_is_of_what_it_quotes),
+		cmocka_unit_test(a_port_without_a_sum_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

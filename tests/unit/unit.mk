@@ -266,6 +266,14 @@ UNIT_TESTS += tests/unit/test_esp_nat
 tests_unit_test_esp_nat_SOURCES = tests/unit/test_esp_nat.c
 tests_unit_test_esp_nat_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_esp_shared
+tests_unit_test_esp_shared_SOURCES = tests/unit/test_esp_shared.c
+tests_unit_test_esp_shared_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_esp_shared_storm
+tests_unit_test_esp_shared_storm_SOURCES = tests/unit/test_esp_shared_storm.c
+tests_unit_test_esp_shared_storm_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_esp_open
 tests_unit_test_esp_open_SOURCES = tests/unit/test_esp_open.c
 tests_unit_test_esp_open_LDADD = $(unit_ldadd)

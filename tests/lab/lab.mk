@@ -45,6 +45,7 @@ EXTRA_DIST += \
 	tests/lab/t-mobike.py \
 	tests/lab/t-moves.py \
 	tests/lab/t-nat.py \
+	tests/lab/t-nat-shared.py \
 	tests/lab/t-pair.py \
 	tests/lab/t-plane-paths.py \
 	tests/lab/t-plane.py \

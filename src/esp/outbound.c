@@ -325,9 +325,9 @@ void esp_dp_release(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms)
 
 	assert(now_ms != 0);
 	b->n = 0;
+	nat_begin(&dp->nat, now_ms);
 	inbound_release(dp, b, now_ms);
 	hold_begin(&dp->hold, now_ms);
-	nat_begin(&dp->nat, now_ms);
 	if (!dp->hold.due)
 		return;
 	list_each_safe(item, &dp->hold.waiting)

@@ -87,6 +87,9 @@ struct config_proposal {
 	uint64_t rekey_bytes, rekey_packets; /* of a child, both ways; 0: no limit */
 };
 
+/* A peer's certificate ends, or is taken back, while its SAs are up: what becomes of them? */
+enum config_lapse { LAPSE_END, LAPSE_KEEP };
+
 #define CONFIG_IDENTITIES 64
 /* identity "..." { }: certificates, whom they make us, and whose we believe. */
 struct config_identity {
@@ -95,6 +98,7 @@ struct config_identity {
 	struct credential *credential; /* NULL: nothing to prove ourselves with */
 	struct trust *trust; /* NULL: no peer is believed by a certificate */
 	enum trust_revocation revocation; /* if-available */
+	enum config_lapse lapse; /* end */
 };
 
 enum config_proof { PROOF_PSK, PROOF_CERT };
@@ -104,6 +108,7 @@ struct config_auth {
 	char identity_name[POLICY_NAME_MAX], trust_name[POLICY_NAME_MAX];
 	struct credential *credential; /* own by certificate; the identity's */
 	struct trust *trust; /* peer by certificate; the identity's */
+	enum config_lapse lapse; /* the same */
 	struct identity remote_pattern; /* "*.example", with remote_any; type 0: none */
 	char secret_name[POLICY_NAME_MAX];
 	struct secret psk;

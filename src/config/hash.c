@@ -103,6 +103,7 @@ static void mix_credentials(struct config *c, const struct config_identity *i)
 	mix_identity(c, &i->id);
 	mix_number(c, i->credential != NULL);
 	mix_number(c, i->revocation);
+	mix_number(c, i->lapse);
 	mix_number(c, i->trust ? trust_count(i->trust) : 0);
 	for (size_t k = 0; i->trust && k < trust_count(i->trust); k++) {
 		struct span der = certificate_der(trust_at(i->trust, k));

@@ -7,6 +7,7 @@
  *		id "mail.example";                    default: of the certificate
  *		crl "/etc/vipsec/crl.pem";
  *		revocation off | if-available | strict;
+ *		lapse end | keep;
  *	}
  *
  * Files are reached through struct config_files; what is in them is judged here, with the
@@ -28,7 +29,7 @@ struct reading {
 	size_t n;
 	struct private_key *key;
 	const struct word *cert_at, *key_at, *id_at;
-	bool revocation_said, trusts, crls;
+	bool for_peers, trusts, crls; /* revocation or lapse is said; ca; crl */
 	struct trust *trust;
 	size_t found; /* in the file or folder: certificates, CRLs */
 };
@@ -221,7 +222,7 @@ static void read_crl(struct draft *d, const struct stmt *s, struct args *a, void
 			path->text);
 }
 
-/* ---- id, revocation */
+/* ---- id, revocation, lapse */
 
 static void read_id(struct draft *d, const struct stmt *s, struct args *a, void *into)
 {
@@ -251,9 +252,21 @@ static void read_revocation(
 	int choice = arg_choice(a, words, COUNT_OF(words));
 
 	(void)d, (void)s;
-	r->revocation_said = true;
+	r->for_peers = true;
 	if (choice >= 0 && arg_end(a))
 		r->to->revocation = (enum trust_revocation)choice;
+}
+
+static void read_lapse(struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	static const char *const words[] = {[LAPSE_END] = "end", [LAPSE_KEEP] = "keep"};
+	struct reading *r = into;
+	int choice = arg_choice(a, words, COUNT_OF(words));
+
+	(void)d, (void)s;
+	r->for_peers = true;
+	if (choice >= 0 && arg_end(a))
+		r->to->lapse = (enum config_lapse)choice;
 }
 
 /* ---- the whole */
@@ -295,9 +308,10 @@ static void make_complete(struct reading *r, const struct stmt *s)
 		trust_set_revocation(r->trust, r->to->revocation);
 	if (r->trusts) {
 		r->to->trust = trust_keep(r->trust);
-	} else if (r->crls || r->revocation_said) {
+	} else if (r->crls || r->for_peers) {
 		errors_warn(r->d->errors, s->at,
-			"identity \"%s\" has no ca: crl and revocation have no effect",
+			"identity \"%s\" has no ca: crl, revocation and lapse have no "
+			"effect",
 			r->to->name);
 	}
 	make_credential(r, s);
@@ -315,6 +329,7 @@ void read_identity(struct draft *d, const struct stmt *s, struct args *a, void *
 		{"crl", .read = read_crl, .many = true},
 		{"id", .read = read_id},
 		{"revocation", .read = read_revocation},
+		{"lapse", .read = read_lapse},
 	};
 	struct config_identity *identity = &d->c->identities[d->c->n_identities];
 	struct names names = names_identities(d);

@@ -122,6 +122,7 @@ static void resolve_trust(
 	if (!i)
 		return;
 	auth->trust = i->trust;
+	auth->lapse = i->lapse;
 	/* Whoever has a certificate of our CA, unless the rule names somebody. */
 	if (identity_is_any(&auth->remote_id))
 		auth->remote_any = true;

@@ -6,6 +6,7 @@
 #define VIPSEC_CRYPTO_PKI_H
 
 #include "crypto/certificate.h"
+#include "crypto/chain.h"
 #include "crypto/private_key.h"
 #include "crypto/revocation.h"
 
@@ -20,6 +21,17 @@ struct certificate {
 	size_t der_len;
 	uint8_t der[];
 };
+
+struct chain {
+	unsigned uses;
+	int64_t until_s;
+	size_t n;
+	struct span certs[CERT_CHAIN_MAX]; /* into der, the peer's own first */
+	uint8_t der[];
+};
+
+/* chain: as verified, from the leaf to the anchor. */
+struct chain *chain_new(STACK_OF(X509) * chain);
 
 /* x is taken over, also when NULL is returned. */
 struct certificate *certificate_adopt(X509 *x);
@@ -50,9 +62,12 @@ struct revocation_question {
 	STACK_OF(X509_CRL) * crls; /* of the configuration */
 	int64_t now_s;
 };
-/* wish: what would tell more, n_wishes of them; failed: it was tried in vain. */
+struct revocation_word {
+	int64_t until_s; /* good: for so long; failed: not asked for before */
+	struct fetch_wish wish; /* what would tell more, if wished */
+	bool wished, failed; /* failed: it was tried in vain */
+};
 enum revocation_state revocation_ask(struct revocations *r,
-	const struct revocation_question *q, struct fetch_wish *wish, bool *wished,
-	bool *failed);
+	const struct revocation_question *q, struct revocation_word *out);
 
 #endif

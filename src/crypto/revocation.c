@@ -142,6 +142,13 @@ uint32_t revocations_begin(
 	return k->id;
 }
 
+uint32_t revocations_under_way(struct revocations *r, const struct fetch_wish *wish)
+{
+	const struct known *k = find(r, wish);
+
+	return k ? k->id : 0;
+}
+
 static bool take_crl(struct known *k, struct span answer)
 {
 	const uint8_t *at = answer.at;
@@ -348,8 +355,19 @@ static bool crl_is_signed(X509_CRL *crl, X509 *issuer, X509 **signer)
 	return true;
 }
 
-static enum revocation_state ask_crl(
-	X509_CRL *crl, const struct revocation_question *q, X509 **signer)
+/* Of several that say so the one that says so longest counts. */
+static enum revocation_state good(
+	int64_t until_s, const struct revocation_question *q, int64_t *longest_s)
+{
+	if (until_s == INT64_MAX || until_s <= q->now_s)
+		return STATE_UNKNOWN;
+	if (until_s > *longest_s)
+		*longest_s = until_s;
+	return STATE_GOOD;
+}
+
+static enum revocation_state ask_crl(X509_CRL *crl, const struct revocation_question *q,
+	X509 **signer, int64_t *longest_s)
 {
 	X509_REVOKED *entry = NULL;
 
@@ -358,16 +376,16 @@ static enum revocation_state ask_crl(
 		return STATE_UNKNOWN;
 	if (X509_CRL_get0_by_cert(crl, &entry, q->cert) == 1)
 		return STATE_REVOKED;
-	int64_t until_s = X509_CRL_get0_nextUpdate(crl)
-				  ? pki_time_s(X509_CRL_get0_nextUpdate(crl))
-				  : 0;
-	return until_s != INT64_MAX && until_s > q->now_s ? STATE_GOOD : STATE_UNKNOWN;
+	return good(X509_CRL_get0_nextUpdate(crl)
+			    ? pki_time_s(X509_CRL_get0_nextUpdate(crl))
+			    : 0,
+		q, longest_s);
 }
 
 /* ---- what an OCSP answer says */
 
 static enum revocation_state ask_ocsp(
-	OCSP_BASICRESP *basic, const struct revocation_question *q)
+	OCSP_BASICRESP *basic, const struct revocation_question *q, int64_t *longest_s)
 {
 	OCSP_CERTID *id = OCSP_cert_to_id(NULL, q->cert, q->issuer);
 	ASN1_GENERALIZEDTIME *this_update = NULL, *next_update = NULL;
@@ -385,26 +403,29 @@ static enum revocation_state ask_ocsp(
 		return STATE_REVOKED;
 	int64_t until_s = next_update ? pki_time_s(next_update)
 				      : pki_time_s(this_update) + WITHOUT_END_S;
-	return status == V_OCSP_CERTSTATUS_GOOD && until_s > q->now_s ? STATE_GOOD
-								      : STATE_UNKNOWN;
+	return status == V_OCSP_CERTSTATUS_GOOD ? good(until_s, q, longest_s)
+						: STATE_UNKNOWN;
 }
 
 /* ---- all together */
 
 static enum revocation_state ask_known(
-	struct known *k, const struct revocation_question *q)
+	struct known *k, const struct revocation_question *q, int64_t *longest_s)
 {
 	if (k && k->ocsp)
-		return ask_ocsp(k->ocsp, q);
-	return k && k->crl ? ask_crl(k->crl, q, &k->crl_signer) : STATE_UNKNOWN;
+		return ask_ocsp(k->ocsp, q, longest_s);
+	return k && k->crl ? ask_crl(k->crl, q, &k->crl_signer, longest_s)
+			   : STATE_UNKNOWN;
 }
 
-static enum revocation_state ask_files(const struct revocation_question *q)
+static enum revocation_state ask_files(
+	const struct revocation_question *q, int64_t *longest_s)
 {
 	enum revocation_state best = STATE_UNKNOWN;
 
 	for (int i = 0; i < sk_X509_CRL_num(q->crls); i++) {
-		enum revocation_state s = ask_crl(sk_X509_CRL_value(q->crls, i), q, NULL);
+		enum revocation_state s =
+			ask_crl(sk_X509_CRL_value(q->crls, i), q, NULL, longest_s);
 
 		if (s == STATE_REVOKED)
 			return s;
@@ -415,29 +436,31 @@ static enum revocation_state ask_files(const struct revocation_question *q)
 }
 
 enum revocation_state revocation_ask(struct revocations *r,
-	const struct revocation_question *q, struct fetch_wish *wish, bool *wished,
-	bool *failed)
+	const struct revocation_question *q, struct revocation_word *out)
 {
-	enum revocation_state best = ask_files(q);
 	struct fetch_wish wishes[2];
 	size_t n = 0;
 
-	*wished = *failed = false;
+	out->until_s = 0;
+	out->wished = out->failed = false;
+	enum revocation_state best = ask_files(q, &out->until_s);
 	n += ocsp_wish(q->cert, q->issuer, &wishes[n]);
 	n += crl_wish(q->cert, &wishes[n]);
 	for (size_t i = 0; i < n && best != STATE_REVOKED; i++) {
 		struct known *k = find(r, &wishes[i]);
-		enum revocation_state s = ask_known(k, q);
+		enum revocation_state s = ask_known(k, q, &out->until_s);
 
 		if (s != STATE_UNKNOWN)
 			best = s;
 		else if (k && failed_lately(k, q->now_s))
-			*failed = true;
-		else if (!*wished && best == STATE_UNKNOWN) {
-			*wish = wishes[i];
-			*wished = true;
+			out->failed = true;
+		else if (!out->wished && best == STATE_UNKNOWN) {
+			out->wish = wishes[i];
+			out->wished = true;
 		}
 	}
+	if (best == STATE_UNKNOWN && out->failed)
+		out->until_s = q->now_s + AGAIN_AFTER_S;
 	ERR_clear_error();
 	return best;
 }

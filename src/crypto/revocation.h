@@ -33,6 +33,8 @@ void revocations_free(struct revocations *r);
  * too many are. */
 uint32_t revocations_begin(
 	struct revocations *r, const struct fetch_wish *wish, int64_t now_s);
+/* The number of one that is not answered yet; 0: there is none. */
+uint32_t revocations_under_way(struct revocations *r, const struct fetch_wish *wish);
 /* Each that was begun, once. Empty: it could not be had. False: nobody asked for it. */
 bool revocations_learn(
 	struct revocations *r, uint32_t id, struct span answer, int64_t now_s);

@@ -15,5 +15,6 @@ src_crypto_libvipsec_crypto_a_SOURCES = \
 	src/crypto/private_key.c src/crypto/private_key.h \
 	src/crypto/revocation.c src/crypto/revocation.h \
 	src/crypto/signature.c src/crypto/signature.h \
+	src/crypto/chain.c src/crypto/chain.h \
 	src/crypto/trust.c src/crypto/trust.h
 src_crypto_libvipsec_crypto_a_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)

@@ -26,7 +26,8 @@ struct remembered {
 	uint8_t key[SHA256_LEN];
 	struct certificate *leaf; /* NULL: free */
 	STACK_OF(X509) * chain; /* from the leaf to the anchor */
-	int64_t from_s, until_s;
+	struct chain *kept; /* the same, for others */
+	int64_t from_s;
 };
 
 struct trust {
@@ -72,6 +73,7 @@ static void forget(struct remembered *r)
 {
 	certificate_free(r->leaf);
 	sk_X509_pop_free(r->chain, X509_free);
+	chain_free(r->kept);
 	*r = (struct remembered){.leaf = NULL};
 }
 
@@ -315,16 +317,13 @@ static void remember(struct remembered *r, struct certificate *leaf,
 {
 	r->leaf = certificate_keep(leaf);
 	r->chain = chain;
+	r->kept = chain_new(chain);
 	r->from_s = 0;
-	r->until_s = INT64_MAX;
 	memcpy(r->key, key, SHA256_LEN);
 	for (int i = 0; i < sk_X509_num(chain); i++) {
-		X509 *x = sk_X509_value(chain, i);
-		int64_t from_s = pki_time_s(X509_get0_notBefore(x));
-		int64_t until_s = pki_time_s(X509_get0_notAfter(x));
+		int64_t from_s = pki_time_s(X509_get0_notBefore(sk_X509_value(chain, i)));
 
 		r->from_s = from_s > r->from_s ? from_s : r->from_s;
-		r->until_s = until_s < r->until_s ? until_s : r->until_s;
 	}
 }
 
@@ -396,12 +395,18 @@ static enum trust_verdict refuse_unknown(
 	char who[CERT_TEXT_MAX + 32];
 
 	whose(x, depth, who);
+	out->unknown = true;
 	return refuse(out, "revocation strict: nobody says whether %s is revoked: %s",
 		who,
 		failed ? "its CRL or OCSP responder cannot be reached"
 		       : "it names neither CRL nor OCSP responder by http, and no crl "
 			 "file "
 			 "of ours is up to date");
+}
+
+static void look_again_at(struct trust_answer *out, int64_t s)
+{
+	out->until_s = s < out->until_s ? s : out->until_s;
 }
 
 static enum trust_verdict look_at_one(struct trust *t, const struct trust_question *q,
@@ -414,26 +419,30 @@ static enum trust_verdict look_at_one(struct trust *t, const struct trust_questi
 		.store = t->store,
 		.crls = t->crls,
 		.now_s = q->now_s};
-	struct fetch_wish wish;
+	struct revocation_word word;
 	char who[CERT_TEXT_MAX + 32];
-	bool wished, failed;
 
-	switch (revocation_ask(q->revocations, &about, &wish, &wished, &failed)) {
+	switch (revocation_ask(q->revocations, &about, &word)) {
 	case STATE_REVOKED:
+		out->unknown = false;
 		return refuse(out, "revoked: %s was revoked by its CA", whose(x, i, who));
 	case STATE_GOOD:
+		look_again_at(out, word.until_s);
 		return TRUST_BELIEVED;
 	case STATE_UNKNOWN:
 		break;
 	}
-	if (wished)
-		out->wishes[out->n_wishes++] = wish;
+	if (word.failed)
+		look_again_at(out, word.until_s);
+	if (word.wished)
+		out->wishes[out->n_wishes++] = word.wish;
 	if (t->mode != REVOCATION_STRICT)
 		return TRUST_BELIEVED;
-	return wished ? TRUST_WAIT : refuse_unknown(x, i, failed, out);
+	return word.wished ? TRUST_WAIT : refuse_unknown(x, i, word.failed, out);
 }
 
-/* The anchor itself is the configuration's to revoke. */
+/* The anchor itself is the configuration's to revoke. Of several doubts the certain one
+ * is told. */
 static enum trust_verdict look_at_revocation(struct trust *t,
 	const struct trust_question *q, STACK_OF(X509) * chain, struct trust_answer *out)
 {
@@ -442,9 +451,9 @@ static enum trust_verdict look_at_revocation(struct trust *t,
 	for (int i = 0; i + 1 < sk_X509_num(chain) && i < CERT_CHAIN_MAX; i++) {
 		enum trust_verdict v = look_at_one(t, q, chain, i, out);
 
-		if (v == TRUST_REFUSED)
+		if (v == TRUST_REFUSED && !out->unknown)
 			return v;
-		if (v == TRUST_WAIT)
+		if (v == TRUST_REFUSED || worst == TRUST_BELIEVED)
 			worst = v;
 	}
 	return worst;
@@ -457,6 +466,9 @@ enum trust_verdict trust_verify(
 	enum trust_verdict verdict = TRUST_BELIEVED;
 
 	out->leaf = NULL;
+	out->chain = NULL;
+	out->until_s = 0;
+	out->unknown = false;
 	out->text[0] = '\0';
 	out->n_wishes = 0;
 	if (q->n == 0)
@@ -468,12 +480,26 @@ enum trust_verdict trust_verify(
 	X509_VERIFY_PARAM_set_time(X509_STORE_get0_param(t->store), q->now_s);
 	struct remembered *r = &t->known[key[0] % REMEMBERED];
 	bool known = r->leaf && memcmp(r->key, key, sizeof(key)) == 0 &&
-		     q->now_s >= r->from_s && q->now_s <= r->until_s;
+		     q->now_s >= r->from_s && q->now_s < chain_until_s(r->kept);
 	if (!known)
 		verdict = verify_new(t, q, r, key, out);
+	if (verdict == TRUST_BELIEVED)
+		out->until_s = chain_until_s(r->kept);
 	if (verdict == TRUST_BELIEVED && t->mode != REVOCATION_OFF)
 		verdict = look_at_revocation(t, q, r->chain, out);
-	if (verdict == TRUST_BELIEVED)
+	if (verdict == TRUST_BELIEVED) {
 		out->leaf = r->leaf;
+		out->chain = r->kept;
+	}
 	return verdict;
+}
+
+enum trust_verdict trust_verify_again(struct trust *t, const struct chain *chain,
+	const struct trust_question *q, struct trust_answer *out)
+{
+	struct trust_question again = *q;
+
+	again.certs = chain->certs;
+	again.n = chain->n;
+	return trust_verify(t, &again, out);
 }

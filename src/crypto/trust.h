@@ -10,6 +10,7 @@
 #define VIPSEC_CRYPTO_TRUST_H
 
 #include "crypto/certificate.h"
+#include "crypto/chain.h"
 #include "crypto/revocation.h"
 
 enum trust_revocation {
@@ -54,7 +55,11 @@ enum trust_verdict {
 
 struct trust_answer {
 	const struct certificate *leaf; /* believed; good until the next question */
+	struct chain *chain; /* of that leaf; the same */
 	char text[TRUST_TEXT_MAX]; /* one line, printable */
+	/* Believed: then ask again, for dates, CRLs or OCSP answers may say otherwise. */
+	int64_t until_s;
+	bool unknown; /* refused, but only because nobody says whether it is revoked */
 	/* What would be worth knowing, also when there is no need to wait for it. */
 	struct fetch_wish wishes[CERT_CHAIN_MAX];
 	size_t n_wishes;
@@ -62,5 +67,8 @@ struct trust_answer {
 
 enum trust_verdict trust_verify(
 	struct trust *t, const struct trust_question *q, struct trust_answer *out);
+/* One that was believed: would it be today, by these CAs? certs of q are not looked at. */
+enum trust_verdict trust_verify_again(struct trust *t, const struct chain *chain,
+	const struct trust_question *q, struct trust_answer *out);
 
 #endif

@@ -43,7 +43,12 @@ static json_t *vip_json(struct daemon *d, const struct vip_view *v,
 	const struct guard_counts *dropped, uint64_t now_ms)
 {
 	json_t *addrs = json_array();
+	const char *trouble = vip_trouble(d, v);
+	char ends[256];
 
+	if (v->state == VIP_BOUND && !trouble[0] &&
+		report_identity_trouble(d, v->scope, ends, sizeof(ends)))
+		trouble = ends;
 	for (unsigned i = 0; i < v->n_addrs; i++)
 		json_array_append_new(addrs,
 			json_pack("{s:o,s:b,s:s}", "address", value_addr(&v->addrs[i]),
@@ -53,7 +58,7 @@ static json_t *vip_json(struct daemon *d, const struct vip_view *v,
 		"state", vip_state_name(v->state), "addresses", addrs, "owner", v->owner,
 		"since_ms", value_age(now_ms, v->since_ms), "peers", (int)v->peers,
 		"peers_up", (int)v->peers_up, "reason", v->reason, "stuck", v->stuck,
-		"trouble", vip_trouble(d, v), "guard", guard_json(dropped));
+		"trouble", trouble, "guard", guard_json(dropped));
 }
 
 json_t *report_vips(struct daemon *d)

@@ -12,6 +12,9 @@
 json_t *report_identities(struct daemon *d);
 /* Those that have expired, or soon will. */
 void report_identity_problems(struct daemon *d, json_t *list);
+/* One that this scope's rules prove us with; false: there is none. */
+bool report_identity_trouble(
+	const struct daemon *d, uint16_t scope, char *out, size_t cap);
 json_t *report_status(struct daemon *d); /* degraded when its "problems" are not empty */
 json_t *report_vips(struct daemon *d);
 json_t *report_rules(struct daemon *d);

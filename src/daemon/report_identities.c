@@ -63,32 +63,54 @@ json_t *report_identities(struct daemon *d)
 	return out;
 }
 
+/* Not with " - " in it: what stands behind that is what the agent tells. */
+static bool problem_of(const struct daemon *d, const char *identity,
+	const struct credential *ours, char *out, size_t cap)
+{
+	char date[CERT_DATE_MAX];
+
+	if (!ours)
+		return false;
+	struct dates t = dates_of(d, credential_at(ours, 0));
+	certificate_date(t.until_s, date);
+	if (t.left_s < 0)
+		snprintf(out, cap,
+			"the certificate of identity %s has expired, on %s: renew it and "
+			"reload",
+			identity, date);
+	else if (t.state[0] == 'e')
+		snprintf(out, cap,
+			"the certificate of identity %s expires on %s, in %lld days: "
+			"renew it and reload",
+			identity, date, (long long)(t.left_s / DAY_S));
+	return t.state[0] == 'e';
+}
+
 void report_identity_problems(struct daemon *d, json_t *list)
 {
 	const struct config *c = node_config(d->node);
-	char text[256], date[CERT_DATE_MAX];
+	char text[256];
 
-	for (unsigned i = 0; c && i < c->n_identities; i++) {
-		const struct config_identity *id = &c->identities[i];
+	for (unsigned i = 0; c && i < c->n_identities; i++)
+		if (problem_of(d, c->identities[i].name, c->identities[i].credential,
+			    text, sizeof(text)))
+			json_array_append_new(list, json_string(text));
+}
 
-		if (!id->credential)
-			continue;
-		struct dates t = dates_of(d, credential_at(id->credential, 0));
-		certificate_date(t.until_s, date);
-		if (t.left_s < 0)
-			snprintf(text, sizeof(text),
-				"the certificate of identity %s has expired, on %s: "
-				"renew it "
-				"and reload",
-				id->name, date);
-		else if (t.state[0] == 'e')
-			snprintf(text, sizeof(text),
-				"the certificate of identity %s expires on %s, in %lld "
-				"days: "
-				"renew it and reload",
-				id->name, date, (long long)(t.left_s / DAY_S));
-		else
-			continue;
-		json_array_append_new(list, json_string(text));
+bool report_identity_trouble(
+	const struct daemon *d, uint16_t scope, char *out, size_t cap)
+{
+	const struct config *c = node_config(d->node);
+	uint32_t policy = scope < c->n_vips ? c->vips[scope].policy : c->host_policy;
+
+	for (unsigned i = 0;
+		policy != CONFIG_NO_POLICY && i < c->policies[policy].n_rules; i++) {
+		const struct config_rule *r = &c->rules[c->policies[policy].rules[i]];
+
+		for (unsigned k = 0; k < r->n_auths; k++)
+			if (problem_of(d, r->auths[k].identity_name,
+				    r->auths[k].credential, out, cap))
+				return true;
 	}
+	return false;
 }

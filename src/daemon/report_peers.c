@@ -86,6 +86,8 @@ static bool add_ike(const struct ike_info *i, void *ctx)
 	json_object_set_new(out, "nat_local", json_boolean(i->nat_local));
 	json_object_set_new(out, "nat_remote", json_boolean(i->nat_remote));
 	json_object_set_new(out, "ppk", json_boolean(i->ppk));
+	json_object_set_new(out, "peer_not_after",
+		i->chain ? json_integer(chain_until_s(i->chain)) : json_null());
 	json_object_set_new(out, "peer_nlbs", json_boolean(i->peer_nlbs));
 	json_object_set_new(out, "peer_is_vipsec", json_boolean(i->peer_is_vipsec));
 	json_object_set_new(out, "age_ms", value_age(l->now_ms, i->since_ms));

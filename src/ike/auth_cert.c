@@ -216,5 +216,10 @@ enum ike_belief ike_cert_check(struct exchange *x, const struct ike_conn *c,
 			"somebody "
 			"else: compare subjectAltName and identity there",
 			certificate_subject(answer.leaf, name));
-	return check_signature(x, answer.leaf, auth, id, text);
+	belief = check_signature(x, answer.leaf, auth, id, text);
+	if (belief == BELIEVED) {
+		chain_free(x->sa->chain);
+		x->sa->chain = chain_keep(answer.chain);
+	}
+	return belief;
 }

@@ -172,6 +172,8 @@ struct ike_info { /* a view; valid during the call that hands it out */
 	unsigned n_children; /* that child_up() told of */
 	uint32_t asks; /* established(): the child that comes by itself, or is refused;
 			  0: the first one is the peer's to ask for, or the host's */
+	struct chain
+		*chain; /* the peer's certificates, as believed; NULL: another proof */
 };
 
 struct ike_failure {

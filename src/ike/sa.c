@@ -99,6 +99,7 @@ struct ike_sa *ike_sa_new_heir(
 	sa->peer_nlbs = old->peer_nlbs;
 	sa->peer_is_vipsec = old->peer_is_vipsec;
 	sa->ppk = old->ppk;
+	sa->chain = chain_keep(old->chain);
 	sa->confirmed = true; /* the peer is no stranger */
 	ike_pair_join(e, sa);
 	return sa;
@@ -149,6 +150,7 @@ void ike_sa_free(struct ike_engine *e, struct ike_sa *sa)
 	if (sa->conn)
 		ike_conn_wipe(sa->conn);
 	free(sa->conn);
+	chain_free(sa->chain);
 	wipe(sa, sizeof(*sa));
 	free(sa);
 }
@@ -204,6 +206,7 @@ void ike_sa_info(const struct ike_sa *sa, struct ike_info *out)
 		.last_in_ms = sa->last_in_ms,
 		.unanswered_since_ms = sa->out.bytes.len > 0 ? sa->out.first_ms : 0,
 		.n_children = sa->n_known,
+		.chain = sa->chain,
 	};
 	if (sa->conn) {
 		out->rule = sa->conn->rule;

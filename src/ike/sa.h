@@ -137,6 +137,7 @@ struct ike_sa {
 	uint8_t init_repeats; /* responder: how often init_response went out again */
 	struct octets cookie;
 	uint16_t peer_hashes; /* of RFC 7427, a bit each; 0: the peer has not said */
+	struct chain *chain; /* what the peer proved itself with; NULL: a key */
 	bool waits; /* what the peer showed is judged when something was fetched */
 	unsigned cookies, groups; /* how often each made us start again */
 	struct ike_mobike mobike;

@@ -226,6 +226,7 @@ void on_config(struct node *n, struct config *config)
 	n->n_scopes = c.n_scopes;
 	n->config = config;
 	expiry_reset(n);
+	lapse_reset(n);
 	tuning_refresh(n);
 	for (unsigned i = 0; i < n->n_scopes; i++) {
 		struct scope *s = &n->scopes[i];

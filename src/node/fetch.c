@@ -19,6 +19,8 @@ void fetch_begin(struct node *n, const struct fetch_wish *wish)
 
 void on_fetched(struct node *n, uint32_t id, struct span bytes)
 {
-	if (revocations_learn(n->revocations, id, bytes, n->wall_s))
-		ike_fetched(n->ike, n->now_ms);
+	if (!revocations_learn(n->revocations, id, bytes, n->wall_s))
+		return;
+	ike_fetched(n->ike, n->now_ms);
+	lapse_fetched(n, id);
 }

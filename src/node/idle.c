@@ -112,7 +112,7 @@ static uint64_t first_unanswered(
 }
 
 /* The session is judged again at the earliest of what its judges ask for. */
-static void again(struct node *n, struct session *s, uint64_t ms)
+void idle_look_by(struct node *n, struct session *s, uint64_t ms)
 {
 	if (s->due.at == 0 || ms < s->due.ms)
 		dues_set(&n->looks, &s->due, ms);
@@ -204,11 +204,11 @@ static bool judge_life(struct node *n, struct session *s, const struct ike_info 
 		s->last_look = true;
 		idle_query_soon(n, 0);
 	}
-	again(n, s, probe_ms);
+	idle_look_by(n, s, probe_ms);
 	if (!s->last_look)
-		again(n, s, look_ms);
+		idle_look_by(n, s, look_ms);
 	if (s->probes >= PROBES_MIN)
-		again(n, s, dead_ms);
+		idle_look_by(n, s, dead_ms);
 	return false;
 }
 
@@ -277,14 +277,14 @@ static bool judge_children(struct node *n, struct session *s)
 		if (c->activate_ms != 0 && c->activate_ms <= n->now_ms)
 			activate_later(n, c);
 		if (c->activate_ms != 0)
-			again(n, s, c->activate_ms);
+			idle_look_by(n, s, c->activate_ms);
 		if (end != END_NONE)
 			child_delete(n, c, end);
 		else if (wants_rekey(n, c))
 			child_rekey(n, c);
 		if (session_by_ike(n, ike) != s || s->end != END_NONE)
 			return true;
-		again(n, s,
+		idle_look_by(n, s,
 			c->rekey_ms > n->now_ms
 				? smaller(c->rekey_ms, c->expires_ms)
 				: smaller(n->now_ms + UNUSED_LOOK_MS, c->expires_ms));
@@ -316,14 +316,14 @@ static bool judge_childless(
 		session_delete(n, s, END_IDLE);
 		return true;
 	}
-	again(n, s, ends);
+	idle_look_by(n, s, ends);
 	return false;
 }
 
 /* True: the session is going. */
 static bool judge_age(struct node *n, struct session *s, const struct ike_info *info)
 {
-	if (judge_children(n, s) || judge_childless(n, s, info))
+	if (judge_children(n, s) || judge_childless(n, s, info) || lapse_judge(n, s))
 		return true;
 	if (s->expires_ms <= n->now_ms) {
 		session_delete(n, s, END_RENEW);
@@ -336,7 +336,8 @@ static bool judge_age(struct node *n, struct session *s, const struct ike_info *
 		enum ike_err err = ike_rekey(n->ike, n->now_ms, s->ike);
 		(void)err; /* one that is being replaced anyway */
 	}
-	again(n, s, smaller(s->expires_ms, smaller(s->rekey_ms, s->reauth_ms)));
+	idle_look_by(n, s, smaller(s->expires_ms, smaller(s->rekey_ms, s->reauth_ms)));
+	idle_look_by(n, s, s->lapse_ms);
 	return false;
 }
 
@@ -356,7 +357,7 @@ static void keep_alive(struct node *n, struct session *s, const struct ike_info 
 		f->u.keepalive.remote = s->peer->remote;
 		s->keepalive_ms = n->now_ms + KEEPALIVE_EVERY_MS;
 	}
-	again(n, s, s->keepalive_ms);
+	idle_look_by(n, s, s->keepalive_ms);
 }
 
 /* Afterwards s may be gone, and others with it. */

@@ -59,6 +59,7 @@ static void free_session(struct session *s)
 {
 	list_each_safe(item, &s->children)
 		free(list_entry(item, struct child_sa, of_session));
+	lapse_end(s);
 	free(s);
 }
 

@@ -70,6 +70,7 @@ enum session_end {
 	END_LEAVING,
 	END_DISPLACED,
 	END_REFUSED, /* by our own data path */
+	END_LAPSED, /* the peer's certificate is not good any more */
 	END_DEAD
 };
 
@@ -85,6 +86,10 @@ struct session {
 	enum session_end end; /* why we delete it */
 	uint64_t since_ms; /* when both proved who they are */
 	uint64_t rekey_ms, expires_ms, reauth_ms; /* UINT64_MAX: never */
+	struct chain *chain; /* the peer's certificates; NULL: it has a key */
+	uint64_t lapse_ms; /* when to judge them again; UINT64_MAX: never */
+	int64_t renew_s; /* by the wall: when it is to prove itself anew; 0: no more */
+	uint32_t fetch; /* what is awaited about revocation; 0: nothing */
 	struct due due; /* in node.looks: when to judge it, and its children, again */
 	uint64_t keepalive_ms; /* 0: not needed */
 	uint64_t t0_ms; /* who is dead, and when: idle.c */
@@ -257,6 +262,16 @@ uint64_t idle_due_ms(const struct node *n);
 uint64_t idle_timeout_of(const struct node *n, const struct session *s);
 void idle_query_soon(struct node *n, uint64_t in_ms);
 uint64_t idle_period_ms(const struct node *n); /* between two reports of the data plane */
+
+void idle_look_by(struct node *n, struct session *s, uint64_t ms); /* at the latest */
+
+/* ---- lapse.c: peers' certificates that come to their end ---------------------------- */
+
+void lapse_begin(struct node *n, struct session *s, const struct ike_info *sa);
+void lapse_end(struct session *s);
+bool lapse_judge(struct node *n, struct session *s); /* true: the session is going */
+void lapse_fetched(struct node *n, uint32_t id);
+void lapse_reset(struct node *n); /* other CAs, CRLs or rules */
 
 /* ---- worst.c: the worst-case recovery time ---------------------------------------- */
 

@@ -18,6 +18,7 @@ src_node_libvipsec_node_a_SOURCES = \
 	src/node/host.c \
 	src/node/idle.c \
 	src/node/node.c src/node/node.h \
+	src/node/lapse.c \
 	src/node/notice.c \
 	src/node/overlap.c \
 	src/node/peer.c src/node/peer.h \

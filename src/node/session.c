@@ -121,6 +121,7 @@ void session_established(struct node *n, const struct ike_info *sa)
 	begin_reauth(n, s);
 	if (sa->childless)
 		begin_childless(n, s, sa);
+	lapse_begin(n, s, sa);
 	sibling_follow(n, p);
 }
 
@@ -166,6 +167,7 @@ static void session_free(struct node *n, struct session *s, enum ike_close why)
 	list_each_safe(item, &s->children) child_ended(
 		n, list_entry(item, struct child_sa, of_session), s->end, why);
 	asks_fail(n, s->ike);
+	lapse_end(s);
 	free(s);
 	peer_drop_moved(n, p);
 }
@@ -187,6 +189,7 @@ const char *session_end_text(enum session_end end, enum ike_close close)
 		[END_ORDER] = "by order",
 		[END_LEAVING] = "the address is leaving this node",
 		[END_REFUSED] = "the data path did not take it",
+		[END_LAPSED] = "the peer's certificate is not good any more",
 		[END_DISPLACED] = "another peer has its traffic selectors now",
 		[END_DEAD] = "the peer does not answer",
 	};

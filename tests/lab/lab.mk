@@ -32,6 +32,7 @@ EXTRA_DIST += \
 	tests/lab/t-daemon-schema.py \
 	tests/lab/t-daemon-start.py \
 	tests/lab/t-any.py \
+	tests/lab/t-certs-end.py \
 	tests/lab/t-fragments.py \
 	tests/lab/t-hundred.py \
 	tests/lab/t-memcheck.py \

@@ -16,7 +16,7 @@ struct lab *lab_new(void)
 {
 	struct lab *l = mem_new(1, sizeof(*l));
 
-	l->now_ms = 1000000;
+	l->now_ms = LAB_BEGINS_MS;
 	for (unsigned i = 0; i < LAB_NODES; i++)
 		l->node[i].lab = l;
 	return l;
@@ -48,10 +48,13 @@ void lab_free(struct lab *l)
 	free(l);
 }
 
-static struct config *parse(const char *text)
+static struct config *parse(const struct lab *l, const char *text)
 {
-	struct reported report;
-	struct config *c = parse_as("lab.conf", span_text(text), &report);
+	static const struct config_files fake = {.read = fake_read};
+	struct reported report = {.len = 0};
+	const struct config_report to = {.line = keep_line, .ctx = &report};
+	struct config *c = config_parse(
+		"lab.conf", span_text(text), l->files ? l->files : &fake, &to);
 
 	if (!c)
 		fail_msg("%s", report.text);
@@ -62,7 +65,16 @@ void lab_reload(struct lab *l, unsigned i, const char *config)
 {
 	struct node_event ev = {.kind = NODE_CONFIG};
 
-	ev.u.config = parse(config);
+	ev.u.config = parse(l, config);
+	lab_step(l, i, &ev);
+}
+
+void lab_fetched(struct lab *l, unsigned i, struct span answer)
+{
+	struct node_event ev = {.kind = NODE_FETCHED};
+
+	ev.u.fetched.id = l->node[i].fetch;
+	ev.u.fetched.bytes = answer;
 	lab_step(l, i, &ev);
 }
 

@@ -14,7 +14,7 @@
 #include "node/view.h"
 
 enum { LAB_NODES = 4, LAB_QUEUE = 4096, LAB_CHILDREN = 256, LAB_SOCKETS = 16 };
-enum { LAB_LOG = 1 << 18 };
+enum { LAB_LOG = 1 << 18, LAB_BEGINS_MS = 1000000 };
 
 struct lab_child {
 	struct esp_child c;
@@ -44,6 +44,7 @@ struct lab_node {
 	size_t log_len;
 	unsigned sent; /* IKE datagrams */
 	unsigned queries;
+	uint32_t fetch; /* the last one that it asked for */
 	bool exited;
 	bool refuses; /* its data path takes no child SA */
 	int reply_code; /* of the last FX_REPLY; -1: none */
@@ -67,6 +68,8 @@ struct lab_item {
 
 struct lab {
 	uint64_t now_ms;
+	int64_t wall_s; /* when the lab began, since 1970; 0: not known to the nodes */
+	const struct config_files *files; /* NULL: those of config_files.h */
 	struct lab_node node[LAB_NODES];
 	struct lab_item queue[LAB_QUEUE];
 	unsigned n_queue;
@@ -97,6 +100,8 @@ void lab_start(struct lab *l, unsigned i, const char *config);
 void lab_restart(struct lab *l, unsigned i, const char *config);
 void lab_kill(struct lab *l, unsigned i); /* silently; what it stored stays */
 void lab_reload(struct lab *l, unsigned i, const char *config);
+/* The answer to its last FX_FETCH; empty: it cannot be had. */
+void lab_fetched(struct lab *l, unsigned i, struct span answer);
 /* Any other event; the time is filled in. */
 void lab_step(struct lab *l, unsigned i, struct node_event *ev);
 void lab_address(struct lab *l, unsigned i, const char *addr, enum node_addr_state state);

@@ -287,6 +287,7 @@ static void do_effect(struct lab_node *m, struct effect *f)
 		say(m, "exit");
 		break;
 	case FX_FETCH:
+		m->fetch = f->u.fetch.id;
 		say(m, "fetch %u %s", f->u.fetch.id, f->u.fetch.wish.url);
 		break;
 	case FX_KEEPALIVE:
@@ -303,6 +304,8 @@ void lab_step(struct lab *l, unsigned i, struct node_event *ev)
 	if (!m->node)
 		return;
 	ev->now_ms = l->now_ms;
+	if (l->wall_s != 0)
+		ev->wall_s = l->wall_s + (int64_t)(l->now_ms - LAB_BEGINS_MS) / 1000;
 	effects_init(&fx);
 	node_step(m->node, ev, &fx);
 	for (size_t k = 0; k < fx.n; k++)

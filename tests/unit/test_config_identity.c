@@ -94,7 +94,26 @@ static void a_good_one(void **state)
 	assert_true(a->remote_any);
 	assert_string_equal(identity_format(&a->local_id, id), "mail.example");
 	assert_int_equal(c->identities[0].revocation, REVOCATION_STRICT);
+	assert_int_equal(c->identities[0].lapse, LAPSE_END);
+	assert_int_equal(a->lapse, LAPSE_END);
 	config_free(c);
+}
+
+static void what_becomes_of_sas_whose_proof_has_ended(void **state)
+{
+	struct reported r;
+	struct config *c = parse_with(
+		"identity \"i\" { lapse keep; cert \"/c/good\"; key \"/c/good\"; "
+		"ca \"/c/ca\"; }\n" REST,
+		false, &r);
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(c->rules[0].auths[0].lapse, LAPSE_KEEP);
+	config_free(c);
+	refused("identity \"i\" { lapse kept; cert \"/c/good\"; key \"/c/good\"; "
+		"ca \"/c/ca\"; }\n" REST,
+		"f:1:22: error: ");
 }
 
 static void files_that_are_wrong(void **state)
@@ -212,6 +231,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_one),
+		cmocka_unit_test(what_becomes_of_sas_whose_proof_has_ended),
 		cmocka_unit_test(files_that_are_wrong),
 		cmocka_unit_test(an_expired_one_does_not_keep_us_from_starting),
 		cmocka_unit_test(what_does_not_go_together),

@@ -328,6 +328,55 @@ static void a_revoked_ca(void **state)
 	world_free(&w);
 }
 
+/* A doubt that may pass does not hide one that will not. */
+static void the_certain_doubt_is_told(void **state)
+{
+	struct world w = world_of(REVOCATION_STRICT, &plain);
+
+	(void)state;
+	add_crl(&w, w.root, w.middle, PKI_NOW + PKI_DAY);
+	assert_refused(&w, "revoked: a CA certificate of its chain (CN=Middle)");
+	assert_false(w.answer.unknown);
+	world_free(&w);
+}
+
+static enum trust_verdict ask_again(struct world *w, struct chain *c)
+{
+	const struct trust_question q = {
+		.now_s = w->now_s, .revocations = w->revocations};
+
+	return trust_verify_again(w->trust, c, &q, &w->answer);
+}
+
+static void what_was_believed_is_judged_again(void **state)
+{
+	const struct pki_spec short_lived = {
+		.san = "DNS:mail.example", .until_s = PKI_NOW + PKI_DAY};
+	struct world w = world_of(REVOCATION_STRICT, &short_lived);
+
+	(void)state;
+	add_crl(&w, w.middle, NULL, PKI_NOW + 60);
+	add_crl(&w, w.root, NULL, PKI_NOW + 120);
+	assert_int_equal(ask(&w), TRUST_BELIEVED);
+	struct chain *c = chain_keep(w.answer.chain);
+	assert_int_equal(chain_until_s(c), PKI_NOW + PKI_DAY);
+	assert_int_equal(w.answer.until_s, PKI_NOW + 60); /* the first list's end */
+	w.now_s = PKI_NOW + 59;
+	assert_int_equal(ask_again(&w, c), TRUST_BELIEVED);
+	w.now_s = PKI_NOW + 60;
+	assert_int_equal(ask_again(&w, c), TRUST_REFUSED);
+	assert_true(w.answer.unknown);
+	w.now_s = PKI_NOW + PKI_DAY - 1;
+	trust_set_revocation(w.trust, REVOCATION_OFF);
+	assert_int_equal(ask_again(&w, c), TRUST_BELIEVED);
+	w.now_s = PKI_NOW + PKI_DAY;
+	assert_int_equal(ask_again(&w, c), TRUST_REFUSED);
+	assert_false(w.answer.unknown);
+	assert_non_null(strstr(w.answer.text, "expired: "));
+	chain_free(c);
+	world_free(&w);
+}
+
 static void strict_wants_to_know(void **state)
 {
 	struct world w = world_of(REVOCATION_STRICT, &plain);
@@ -539,6 +588,8 @@ int main(void)
 		cmocka_unit_test(revoked_by_a_crl_file),
 		cmocka_unit_test(a_revoked_ca),
 		cmocka_unit_test(strict_wants_to_know),
+		cmocka_unit_test(the_certain_doubt_is_told),
+		cmocka_unit_test(what_was_believed_is_judged_again),
 		cmocka_unit_test(an_old_crl_still_revokes),
 		cmocka_unit_test(strict_waits_for_a_crl),
 		cmocka_unit_test(a_fetched_crl_revokes),

@@ -186,6 +186,76 @@ static void a_key_here_a_certificate_there(void **state)
 	world_free(&w);
 }
 
+/* RFC 8784 3: what is signed is made with the mixed keys, and NO_PPK_AUTH is a signature. */
+static void with_a_postquantum_key(void **state)
+{
+	static const char *const kinds[] = {"P-256", "RSA:2048", "ED25519"};
+
+	(void)state;
+	for (unsigned i = 0; i < 12; i++) {
+		struct world w = world_of(kinds[i % 3], REVOCATION_OFF, NULL);
+		bool same = i < 9;
+
+		for (int s = A; s <= B; s++) {
+			struct ike_ppk *p = &w.lab->side[s].conn.ppk;
+
+			*p = (struct ike_ppk){.len = 32, .id_len = 1};
+			p->required = same && (i / 3 == 2 || (int)(i / 3) == s);
+			p->id[0] = same ? 'q' : (uint8_t)('q' + s);
+			memset(p->key, 'k', p->len);
+		}
+		lab_call(w.lab, A);
+		lab_run(w.lab, 100);
+		assert_up(&w);
+		for (int s = A; s <= B; s++)
+			assert_int_equal(w.lab->side[s].established[0].ppk, same);
+		world_free(&w);
+	}
+}
+
+/* The certificate is good, and the key of quantum times is another one. */
+static void with_another_postquantum_key(void **state)
+{
+	struct world w = world_of("P-256", REVOCATION_OFF, NULL);
+
+	(void)state;
+	for (int s = A; s <= B; s++) {
+		struct ike_ppk *p = &w.lab->side[s].conn.ppk;
+
+		*p = (struct ike_ppk){.len = 32, .id_len = 1, .required = true};
+		p->id[0] = 'q';
+		memset(p->key, s == A ? 'a' : 'b', p->len);
+	}
+	lab_call(w.lab, A);
+	lab_run(w.lab, 3000);
+	assert_refused_by(&w, B, "wrong key: its signature was not made with the key");
+	world_free(&w);
+}
+
+/* Both engines hand out what the peer proved itself with, and an heir inherits it. */
+static void the_chain_is_handed_out(void **state)
+{
+	struct world w = world_of("P-256", REVOCATION_OFF, NULL);
+	const int64_t until_s =
+		certificate_not_after_s(credential_at(w.credential[B], 0));
+
+	(void)state;
+	lab_call(w.lab, A);
+	lab_run(w.lab, 100);
+	assert_up(&w);
+	uint32_t id = w.lab->side[A].established[0].id;
+	assert_int_equal(ike_rekey(w.lab->side[A].engine, w.lab->now_ms, id), IKE_OK);
+	lab_run(w.lab, 100);
+	assert_int_equal(w.lab->side[A].n_rekeyed, 1);
+	for (int s = A; s <= B; s++) {
+		const struct chain *c = lab_sa(w.lab, (enum lab_side_name)s)->chain;
+
+		assert_non_null(c);
+		assert_int_equal(chain_until_s(c), until_s);
+	}
+	world_free(&w);
+}
+
 /* ---- what is refused, by the one and by the other */
 
 static struct pki_node *leaf_of(
@@ -393,6 +463,9 @@ int main(void)
 		cmocka_unit_test(what_is_on_the_wire),
 		cmocka_unit_test(nothing_of_it_with_a_key),
 		cmocka_unit_test(a_key_here_a_certificate_there),
+		cmocka_unit_test(with_a_postquantum_key),
+		cmocka_unit_test(with_another_postquantum_key),
+		cmocka_unit_test(the_chain_is_handed_out),
 		cmocka_unit_test(an_expired_one),
 		cmocka_unit_test(one_for_somebody_else),
 		cmocka_unit_test(one_of_another_ca),

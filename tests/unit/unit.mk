@@ -353,6 +353,11 @@ UNIT_TESTS += tests/unit/test_node_reauth
 tests_unit_test_node_reauth_SOURCES = tests/unit/test_node_reauth.c $(node_lab)
 tests_unit_test_node_reauth_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_node_lapse
+tests_unit_test_node_lapse_SOURCES = tests/unit/test_node_lapse.c tests/unit/pki_lab.c \
+	$(node_lab)
+tests_unit_test_node_lapse_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_node_refusal
 tests_unit_test_node_refusal_SOURCES = tests/unit/test_node_refusal.c $(node_lab)
 tests_unit_test_node_refusal_LDADD = $(unit_ldadd)

@@ -1,5 +1,6 @@
 """A little PKI for the lab: CAs, certificates, CRLs, and servers for CRLs and OCSP."""
 
+import calendar
 import datetime
 import ipaddress
 import os
@@ -14,6 +15,16 @@ from .core import wait_until
 NOW = datetime.datetime.utcnow()
 DAY = datetime.timedelta(days=1)
 PEM = serialization.Encoding.PEM
+
+
+def seconds(n):
+    """So long from now, in the days that Node and crl() count in."""
+    return (datetime.datetime.utcnow() - NOW) / DAY + n / 86400
+
+
+def unix(days):
+    """The same as seconds since 1970."""
+    return calendar.timegm((NOW + days * DAY).timetuple())
 
 
 def new_key(kind):

@@ -18,6 +18,7 @@ PLUGINS = ("nonce aes openssl sha1 sha2 hmac kdf gcm curve25519 random pem pkcs1
 
 STRONGSWAN_CONF = f"""charon-systemd {{
 	load = {PLUGINS}
+	rsa_pss = RSA_PSS
 	journal {{
 		default = -1
 	}}
@@ -62,11 +63,11 @@ SWANCTL_CONF = """connections {{
 		encap = yes
 		proposals = {ike}
 {more}		local {{
-			auth = psk
+			auth = {auth}
 			id = {local_id}
 		}}
 		remote {{
-			auth = psk
+			auth = {auth}
 			id = {remote_id}
 		}}
 		children {{
@@ -99,18 +100,18 @@ class StrongSwan:
 
     def __init__(self, host, local, remote, local_ts, remote_ts, psk, local_id=None,
                  remote_id=None, start_action="none", esp="default",
-                 ike="default", ppk=None, childless=None):
+                 ike="default", ppk=None, childless=None, rsa_pss=False, auth="psk"):
         self.host, self.start_action = host, start_action
         with open(f"{host.dir}/swanctl/swanctl.conf", "w") as file:
             file.write(SWANCTL_CONF.format(
                 local=local, remote=remote, local_id=local_id or local,
                 remote_id=remote_id or remote, local_ts=local_ts, remote_ts=remote_ts, psk=psk,
-                start_action=start_action, esp=esp, ike=ike,
+                start_action=start_action, esp=esp, ike=ike, auth=auth,
                 more=(PPK_CONF.format(id=ppk[0]) if ppk else "") +
                 (f"\t\tchildless = {childless}\n" if childless else ""),
                 ppk_secret=PPK_SECRET.format(id=ppk[0], key=ppk[1]) if ppk else ""))
         with open(f"{host.dir}/strongswan.conf", "w") as file:
-            file.write(STRONGSWAN_CONF)
+            file.write(STRONGSWAN_CONF.replace("RSA_PSS", "yes" if rsa_pss else "no"))
 
     @staticmethod
     def make_host(lab, name):

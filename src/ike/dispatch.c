@@ -219,7 +219,11 @@ void ike_expire(struct ike_engine *e, struct ike_sa *sa)
 		on_rekeyed_expired(e, sa);
 		return;
 	}
-	if (sa->state == STATE_DELETING && sa->delete_due)
+	/* RFC 7296 1.4.1, 2.4: of a call that is given up the peer may have the SA, or will
+	 * when it gets to our IKE_AUTH; it would send on what we have not, for as long as it
+	 * believes in it. */
+	if (sa->state == STATE_AUTH_SENT ||
+		(sa->state == STATE_DELETING && sa->delete_due))
 		ike_delete_last_word(e, sa);
 	/* RFC 7296 2.21.1: what was said without proof is believed only now. */
 	if (calling && sa->failure.why == IKE_WHY_NONE)

@@ -149,7 +149,8 @@ static const struct {
 					"when the peer said no)"},
 	[STATE_AUTH_SENT] = {"proving", "initiator; IKE_AUTH is out. After 15 s, or "
 					"give_up_ms if that is sooner: "
-					"closed (TIMEOUT)"},
+					"closed (TIMEOUT), with a Delete as the "
+					"last word"},
 	[STATE_HALF_OPEN] = {"half-open",
 		"responder; IKE_SA_INIT is answered. After 30 s: forgotten"},
 	[STATE_UP] = {"up", "both have proved who they are; how long a silent peer is "

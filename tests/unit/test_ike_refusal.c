@@ -224,6 +224,36 @@ static void an_unbound_scope_says_nothing(void **state)
 	lab_free(lab);
 }
 
+static struct lab_fate lose_proof_of_b(struct lab *lab, const struct lab_datagram *d)
+{
+	(void)lab;
+	return (struct lab_fate){
+		.copies = !(d->from == B && d->bytes[18] == IKE_AUTH), .ms = 1};
+}
+
+/* What the peer has of a call that was given up would be in the way of the next one.
+ *
+ *	SK{IDi, AUTH, ..}  -->
+ *	                    x--  SK{IDr, AUTH, ..}     each time
+ *	SK{D}              -->
+ */
+static void a_call_given_up_is_taken_back(void **state)
+{
+	struct lab *lab = lab_new(12);
+
+	(void)state;
+	lab->filter = lose_proof_of_b;
+	lab_call(lab, A);
+	lab_run(lab, 1000);
+	assert_int_equal(lab->side[B].n_up, 1);
+	lab_run(lab, 30000);
+	assert_closed(&lab->side[A], IKE_CLOSE_TIMEOUT, IKE_WHY_NONE, 0);
+	assert_closed(&lab->side[B], IKE_CLOSE_DELETED_BY_PEER, IKE_WHY_NONE, 0);
+	assert_int_equal(lab->side[B].n_down, 1);
+	assert_nothing_is_left(lab);
+	lab_free(lab);
+}
+
 /* RFC 7296 2.16: IKE_AUTH without AUTH asks for EAP. */
 static void a_caller_without_proof(void **state)
 {
@@ -366,6 +396,7 @@ int main(void)
 		cmocka_unit_test(tunnel_asked_transport_configured),
 		cmocka_unit_test(transport_asked_tunnel_configured),
 		cmocka_unit_test(an_unbound_scope_says_nothing),
+		cmocka_unit_test(a_call_given_up_is_taken_back),
 		cmocka_unit_test(a_caller_without_proof),
 		cmocka_unit_test(nobody_in_particular_is_not_believed),
 		cmocka_unit_test(refused_callers_are_not_kept_in_numbers),

@@ -109,7 +109,9 @@ fuzz:
 
 # Against other makes; writes docs/INTEROP.md.
 interop: all check-programs
-	$(AM_V_at)VIPSEC_BUILDDIR=$(abs_top_builddir) $(PYTHON3) $(srcdir)/tests/interop/matrix \
+	+$(AM_V_at)$(SUB_BUILD) key-log all --enable-key-log
+	$(AM_V_at)VIPSEC_BUILDDIR=$(abs_top_builddir) \
+		VIPSEC_KEYLOG_BUILDDIR=$(abs_top_builddir)/key-log $(PYTHON3) $(srcdir)/tests/interop/matrix \
 		--table $(abs_top_srcdir)/docs/INTEROP.md
 
 bench: all check-programs

@@ -21,13 +21,13 @@ LAST = 400  # of what is told of one pair
 
 
 class Watch:
-    """Counts, for each pair of addresses, packets of ESP, packets in clear and fragments of
-    IKE messages; keeps the last of these as text."""
+    """Counts, for each pair of addresses, packets of ESP, packets in clear and, from each,
+    fragments of IKE messages; keeps the last of these as text, and IKE messages whole."""
 
     def __init__(self, host, devices):
         self.counts = {}
         self.told = {}
-        self.sockets = []
+        self.letters = {}
         for device in devices:
             tap = host.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
             tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
@@ -79,8 +79,10 @@ class Watch:
             data = data[4:]
         elif 500 not in ports:
             return
-        count["skf"] += data[16] == SKF
+        count["skf", source] += data[16] == SKF
         message_id = struct.unpack(">I", data[20:24])[0]
+        count["letters"] += 1
+        self.letters.setdefault(pair, deque(maxlen=LAST)).append((source, data))
         self._tell(pair, f"{source} exchange {data[18]} id {message_id} "
                          f"flags {data[19]:#x} next {data[16]} {len(data)} octets")
 
@@ -95,6 +97,12 @@ class Watch:
 
     def of(self, connection):
         return Counter(self.counts.get(connection.on_the_wire(), {}))
+
+    def letters_since(self, connection, before):
+        """The IKE messages that came after what of() has said then."""
+        n = self.of(connection)["letters"] - before["letters"]
+        kept = list(self.letters.get(connection.on_the_wire(), []))
+        return kept[max(0, len(kept) - n):]
 
     def log(self, connection):
         return "\n".join(self.told.get(connection.on_the_wire(), []))

@@ -153,6 +153,12 @@ class Libre:
     def alive(self):
         return self.process.poll() is None
 
+    def agrees(self, connection, kind):
+        """LabError unless it says itself that we have proved ourselves this way. (Of its own
+        proof it says nothing.)"""
+        if kind == "rsa-pss" and "RSASSA-PSS with SHA2" not in self.log(connection):
+            raise LabError("pluto says nothing of RSASSA-PSS")
+
     def authenticated(self, connection):
         """How often the other end has been."""
         return len(re.findall(rf'"{connection.name}".*; authenticated peer',

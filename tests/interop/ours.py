@@ -9,9 +9,14 @@ import threading
 from links import PORT
 from vlab import vipsec
 from vlab.cluster import find_program
-from vlab.core import LabError
+from vlab.core import LabError, build_dir
 
+KEY_LOG = "/run/vipsec-keys"
 PSK = "a word for the matrix, long enough"
+
+
+def key_log_build():
+    return os.environ.get("VIPSEC_KEYLOG_BUILDDIR") or f"{build_dir()}/key-log"
 
 
 def _action(connection):
@@ -81,9 +86,12 @@ class Control:
 
 
 class Ours:
+    """The build that gives its keys away (configure --enable-key-log), and is else the same."""
+
     def __init__(self, lab, pki):
-        self.host = vipsec.make_host(lab, "v")
+        self.host = vipsec.make_host(lab, "v", key_log_build())
         self.daemon = vipsec.Vipsec(self.host)
+        self.daemon.start_options = ["-k", KEY_LOG]
         self.folder = f"{self.host.dir}/etc-vipsec"
         self.lacking = {}  # connection -> why the configuration has no rule for it
         shutil.copytree(pki.dir, f"{self.folder}/certs",
@@ -131,10 +139,23 @@ class Ours:
         return ({row["spi_i"] + row["spi_r"] for row in self.rows("ike", connection)},
                 {row["spi_in"] for row in self.rows("child", connection)})
 
+    def group(self, connection):
+        """The key exchange of its IKE SA."""
+        return [row["suite"].split("-")[-1] for row in self.rows("ike", connection)]
+
+    def keys(self):
+        with open(f"/proc/{self.host.pid}/root{KEY_LOG}") as file:
+            return file.read()
+
     def nat(self, connection):
         """On which sides of this connection the daemon has found one."""
         return [side for row in self.rows("ike", connection)
                 for side in ("nat_local", "nat_remote") if row[side]]
+
+    def calls_in_vain(self, connection):
+        """How often the peer has not answered in time."""
+        return len([line for line in self.host.log("vipsecd.log").splitlines()
+                    if f"peer={connection.theirs_seen}:" in line and ": no answer" in line])
 
     def alive(self):
         return self.daemon.process.poll() is None
@@ -149,8 +170,8 @@ class Ours:
             self.daemon.stop()
 
     @staticmethod
-    def version(build, source):
-        done = subprocess.run([find_program(build, "vipsecd"), "-V"],
+    def version(source):
+        done = subprocess.run([find_program(key_log_build(), "vipsecd"), "-V"],
                               capture_output=True, text=True, timeout=20,
                               stdin=subprocess.DEVNULL)
         commit = subprocess.run(["git", "-C", source, "describe", "--always", "--dirty"],

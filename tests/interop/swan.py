@@ -48,7 +48,9 @@ LIBIPSEC = f"""kernel-libipsec {{
 			fwmark = {BYPASS_MARK:#x}
 		}}"""
 
-AUTHS = {"psk": "psk", "ecdsa": "ecdsa", "rsa-pss": "rsa/pss", "ed25519": "pubkey"}
+# With "rsa/pss" alone it signs in the old way, with RSASSA-PKCS1-v1_5.
+AUTHS = {"psk": "psk", "ecdsa": "ecdsa", "rsa-pss": "ike:rsa/pss-sha256-sha384-sha512",
+         "ed25519": "pubkey"}
 
 
 class Swan:
@@ -138,6 +140,15 @@ class Swan:
                     if child["state"] in ("INSTALLED", "REKEYING")]
         return ({ike["initiator-spi"] + ike["responder-spi"] for ike in live},
                 {child["spi-in"] for child in children})
+
+    def agrees(self, connection, kind):
+        """LabError unless it says itself that both have proved themselves this way."""
+        if kind != "rsa-pss":
+            return
+        log = self.log(connection)
+        for name, how in ((connection.our_id, "successful"), (connection.their_id, "")):
+            if not re.search(rf"authentication of '{name}' .*RSA_EMSA_PSS_SHA2.*{how}", log):
+                raise LabError(f"charon says nothing of RSASSA-PSS and {name}")
 
     def alive(self):
         return self.process.poll() is None

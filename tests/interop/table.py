@@ -17,6 +17,11 @@ Written by `make interop`, which asks every cell of these tables anew; do not ed
 
 - **pass**: the SAs that were to be there are there at both ends, and no others; what a rule
   protects is on the wire as ESP alone; over a rekey no probe is lost.
+  The IKE messages on the wire are decrypted with keys that vipsec's test build gives away:
+  both AUTH payloads are of the method and have the AlgorithmIdentifier (RFC 7427) of their
+  column, octet by octet; with PFS on, a rekeyed child has a KE payload in request and answer,
+  with PFS off none in the answer; large certificates are in fragments of both sides; where
+  vipsec calls, the key exchange is the one that it offers first.
 - **fail**: with a number, explained below the table.
 - **-**: the peer has not got it; the reason is below the table, too.
 

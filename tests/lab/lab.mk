@@ -33,6 +33,9 @@ EXTRA_DIST += \
 	tests/lab/t-daemon-start.py \
 	tests/lab/t-any.py \
 	tests/lab/t-certs-end.py \
+	tests/lab/t-certs.py \
+	tests/lab/t-families.py \
+	tests/lab/t-rekey-strongswan.py \
 	tests/lab/t-fragments.py \
 	tests/lab/t-hundred.py \
 	tests/lab/t-memcheck.py \
@@ -71,6 +74,7 @@ EXTRA_DIST += \
 	tests/lab/vlab/pair.py \
 	tests/lab/vlab/power.py \
 	tests/lab/vlab/probes.py \
+	tests/lab/vlab/rekeying.py \
 	tests/lab/vlab/report.py \
 	tests/lab/vlab/scene.py \
 	tests/lab/vlab/sockets.py \

@@ -25,6 +25,7 @@ enum {
 	REFUSED_FIRST_MS = 2000, /* the peer said no; doubles */
 	REFUSED_LAST_MS = 300000,
 	SOON_MS = 1000,
+	FIRST_CHILD_MS = 1000,
 	JITTER = 20,
 	TRAFFIC_LASTS_MS = 60000,
 	LOST_LASTS_MS = 24 * 3600 * 1000
@@ -478,6 +479,22 @@ static bool may_call(const struct node *n, const struct peer *p)
 	return at && at->state == VIP_BOUND && !at->leaving && !n->closing;
 }
 
+/* Who has begun without a child is about to ask for it: both would make one. */
+static uint64_t first_child_wait_ms(const struct node *n, const struct peer *p)
+{
+	struct ike_info info;
+
+	list_each(item, &p->sessions)
+	{
+		const struct session *s = list_entry(item, struct session, of_peer);
+		uint64_t until_ms = s->since_ms + FIRST_CHILD_MS;
+		if (!s->initiator && list_empty(&s->children) && until_ms > n->now_ms &&
+			ike_view(n->ike, s->ike, &info) && info.childless)
+			return until_ms;
+	}
+	return 0;
+}
+
 void dial_settle(struct node *n)
 {
 	uint64_t oldest_ms;
@@ -497,6 +514,8 @@ void dial_settle(struct node *n)
 			continue;
 		}
 		uint64_t wait_ms = sibling_wait_ms(n, p);
+		if (wait_ms == 0)
+			wait_ms = first_child_wait_ms(n, p);
 		if (wait_ms != 0) {
 			p->followed = true;
 			call_at(n, p, wait_ms);

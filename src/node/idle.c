@@ -25,6 +25,7 @@ enum {
 	PROBES_MIN = 3,
 	CONFIRM_LOOK_MS = 100,
 	KEEPALIVE_EVERY_MS = 20000,
+	ASKING_MIN_MS = 1000,
 	UNUSED_LOOK_MS = 10000 /* at one whose time to rekey has come */
 };
 
@@ -303,6 +304,24 @@ static void reauthenticate(struct node *n, struct session *s, const struct ike_i
 	dial_renew(n, s->peer);
 }
 
+/* A child that is asked for in an IKE SA that has none is like a call: given up as soon. */
+static bool judge_asking(struct node *n, struct session *s)
+{
+	const struct peer *p = s->peer;
+	uint64_t ends =
+		larger(p->called_ms + CALL_GIVE_UP_MS, s->since_ms + ASKING_MIN_MS);
+
+	if (p->ask == 0 || p->ask_ike != s->ike)
+		return false;
+	if (ends <= n->now_ms) {
+		s->had_child = true; /* asks_fail() says what follows */
+		session_forget(n, s, END_DEAD);
+		return true;
+	}
+	idle_look_by(n, s, ends);
+	return false;
+}
+
 /* RFC 6023: nobody needs it, and the peer does not even ask whether we are alive. */
 static bool judge_childless(
 	struct node *n, struct session *s, const struct ike_info *info)
@@ -312,6 +331,8 @@ static bool judge_childless(
 
 	if (!info->childless || !list_empty(&s->children))
 		return false;
+	if (judge_asking(n, s))
+		return true;
 	if (ends <= n->now_ms) {
 		session_delete(n, s, END_IDLE);
 		return true;

@@ -84,11 +84,36 @@ static void up_asks_for_a_child_in_it(void **state)
 	struct lab *l = silent_after_auth();
 
 	(void)state;
-	l->cut = false;
 	lab_command(l, SERVER, NODE_UP, "mail");
-	lab_run(l, 10);
+	lab_run(l, 900); /* not at once: the client is expected to ask */
+	assert_int_equal(lab_count(l, SERVER, "exchange 36"), 0);
+	lab_run(l, 700);
+	assert_int_equal(lab_count(l, SERVER, "exchange 36"), 2); /* asked, and again */
+	l->cut = false;
+	lab_run(l, 2000);
 	assert_int_equal(lab_count(l, SERVER, "exchange 34"), 1); /* its answer */
 	assert_int_equal(lab_up(l, SERVER), 1);
+	assert_int_equal(lab_up(l, CLIENT), 1);
+	lab_free(l);
+}
+
+/* The answer to CREATE_CHILD_SA never comes: as good as a call without an answer. */
+static void a_child_that_does_not_come_is_given_up(void **state)
+{
+	struct lab *l = two(CLIENT_TO("143", FORCE));
+
+	(void)state;
+	want(l, 143);
+	for (unsigned i = 0; i < 50 && !lab_count(l, CLIENT, "IKE SA without a child");
+		i++)
+		lab_run(l, 1);
+	l->cut = true;
+	lab_run(l, 8100);
+	assert_int_equal(lab_count(l, CLIENT, "event ike-down"), 1);
+	assert_int_equal(lab_count(l, CLIENT, "event peer-failed"), 1);
+	l->cut = false;
+	want(l, 143);
+	lab_run(l, 2000);
 	assert_int_equal(lab_up(l, CLIENT), 1);
 	lab_free(l);
 }
@@ -143,6 +168,7 @@ int main(void)
 		cmocka_unit_test(traffic_makes_one_ike_sa_and_one_child),
 		cmocka_unit_test(idle_without_a_child_it_goes),
 		cmocka_unit_test(up_asks_for_a_child_in_it),
+		cmocka_unit_test(a_child_that_does_not_come_is_given_up),
 		cmocka_unit_test(a_refused_child_is_a_failed_call),
 		cmocka_unit_test(one_rule_that_forbids_it_is_enough),
 	};

@@ -62,6 +62,8 @@ struct config_vip {
 	struct addr addrs[CONFIG_VIP_ADDRS];
 	unsigned n_addrs;
 	enum config_bind bind;
+	struct addr
+		drain_to[2]; /* IPv4, IPv6: where `vipsec drain` sends peers; not set */
 	uint32_t policy; /* index of the policy assigned; CONFIG_NO_POLICY: none */
 };
 #define CONFIG_NO_POLICY UINT32_MAX
@@ -138,6 +140,7 @@ struct config_ppk { /* RFC 8784 */
 	bool required;
 };
 
+#define CONFIG_REDIRECTS 16
 #define CONFIG_AUTHS 4
 struct config_rule {
 	char name[POLICY_NAME_MAX];
@@ -151,6 +154,9 @@ struct config_rule {
 	struct config_auth auths[CONFIG_AUTHS]; /* in order */
 	unsigned n_auths;
 	struct config_ppk ppk;
+	/* Gateways that the peer may be sent to by the one we call (RFC 5685). */
+	struct prefix redirect[CONFIG_REDIRECTS];
+	unsigned n_redirect;
 	uint32_t binding; /* the first rule that treats traffic just like this one */
 };
 #define CONFIG_MATCH_ANY UINT32_MAX

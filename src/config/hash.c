@@ -92,6 +92,8 @@ static void mix_vip(struct config *c, const struct config_vip *v)
 	for (unsigned i = 0; i < v->n_addrs; i++)
 		mix_addr(c, &v->addrs[i]);
 	mix_number(c, v->bind);
+	mix_addr(c, &v->drain_to[0]);
+	mix_addr(c, &v->drain_to[1]);
 	mix_number(c, v->policy);
 }
 
@@ -172,6 +174,11 @@ static void mix_rule(struct config *c, const struct config_rule *r)
 	mix_text(c, r->ppk.id);
 	mix_secret(c, &r->ppk.key);
 	mix_number(c, r->ppk.required);
+	mix_number(c, r->n_redirect);
+	for (unsigned i = 0; i < r->n_redirect; i++) {
+		mix_addr(c, &r->redirect[i].addr);
+		mix_number(c, r->redirect[i].bits);
+	}
 	mix_number(c, r->n_auths);
 	for (unsigned i = 0; i < r->n_auths; i++) {
 		mix_text(c, r->auths[i].secret_name);

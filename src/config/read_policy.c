@@ -349,6 +349,37 @@ static void read_rule_ppk(
 	p->rule->ppk.required = which == 1;
 }
 
+/* redirect accept PREFIX, ...: named, since IKE_SA_INIT may be answered by anybody. */
+static void read_redirect(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	struct config_rule *rule = ((struct rule_pair *)into)->rule;
+
+	(void)s;
+	if (!arg_expect(a, "accept"))
+		return;
+	do {
+		const struct word *w = arg_next(a, "an address or a network");
+
+		if (w == NULL)
+			return;
+		if (rule->n_redirect == CONFIG_REDIRECTS) {
+			errors_add(d->errors, w->at, "more than %d addresses in one list",
+				CONFIG_REDIRECTS);
+			return;
+		}
+		if (!prefix_parse(w->text, &rule->redirect[rule->n_redirect])) {
+			errors_add(d->errors, w->at,
+				"\"%s\": expected an address or a network, which has no "
+				"host bits set",
+				w->text);
+			return;
+		}
+		rule->n_redirect++;
+	} while (arg_more(a));
+	(void)arg_end(a);
+}
+
 static void read_rule(struct draft *d, const struct stmt *s, struct args *a, void *into)
 {
 	static const struct keyword table[] = {
@@ -356,6 +387,7 @@ static void read_rule(struct draft *d, const struct stmt *s, struct args *a, voi
 		{"action", .read = read_action},
 		{"auth", .read = read_auth},
 		{"ppk", .read = read_rule_ppk},
+		{"redirect", .read = read_redirect},
 	};
 	struct config_policy *policy = into;
 	uint32_t index = d->c->n_rules;

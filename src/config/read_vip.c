@@ -90,11 +90,38 @@ static void read_bind(struct draft *d, const struct stmt *s, struct args *a, voi
 		vip->bind = (enum config_bind)choice;
 }
 
+static void read_drain_to(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	struct config_vip *vip = into;
+
+	(void)s;
+	do {
+		const struct word *w = a->at;
+		struct addr addr;
+
+		if (!arg_addr(a, &addr))
+			return;
+		struct addr *slot = &vip->drain_to[addr.family == ADDR_V6];
+		if (!addr_can_be_vip(&addr) || addr_is_set(slot)) {
+			errors_add(d->errors, w->at,
+				addr_is_set(slot)
+					? "%s: one address of each family is enough"
+					: "%s: no gateway can be there",
+				w->text);
+			return;
+		}
+		*slot = addr;
+	} while (arg_more(a));
+	(void)arg_end(a);
+}
+
 void read_vip(struct draft *d, const struct stmt *s, struct args *a, void *into)
 {
 	static const struct keyword table[] = {
 		{"address", .read = read_address},
 		{"bind", .read = read_bind},
+		{"drain-to", .read = read_drain_to},
 	};
 	struct config_vip *vip = &d->c->vips[d->c->n_vips];
 	struct names names = names_vips(d);

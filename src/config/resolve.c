@@ -208,6 +208,10 @@ static void resolve_rule(struct draft *d, unsigned i)
 		errors_warn(d->errors, d->rule_at[i],
 			"\"auth\" has no effect: rule \"%s\" does not negotiate",
 			rule->name);
+	if (rule->action != POLICY_NEGOTIATE && rule->n_redirect > 0)
+		errors_warn(d->errors, d->rule_at[i],
+			"\"redirect\" has no effect: rule \"%s\" does not negotiate",
+			rule->name);
 }
 
 /* ---- which rules are alike -------------------------------------------------------------- */

@@ -82,6 +82,8 @@ int verb_up(const struct ctl *ctl);
 int verb_down(const struct ctl *ctl);
 int verb_rekey(const struct ctl *ctl);
 int verb_tune(const struct ctl *ctl);
+int verb_drain(const struct ctl *ctl);
+int verb_undrain(const struct ctl *ctl);
 int verb_reload(const struct ctl *ctl);
 int verb_check(const struct ctl *ctl);
 int verb_explain(const struct ctl *ctl);

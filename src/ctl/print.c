@@ -55,6 +55,22 @@ const char *bytes_text(json_int_t bytes)
 	return out;
 }
 
+static void print_drain(const json_t *drain)
+{
+	const json_t *a;
+	size_t i;
+
+	if (!json_is_object(drain))
+		return;
+	printf("                 drained to");
+	json_array_foreach(json_object_get(drain, "to"), i, a)
+		printf(" %s", json_string_value(a));
+	printf(" for %s: %u left, %u of %u that were told are gone, %u calls sent on\n",
+		age_of(drain, "since_ms"), (unsigned)number_of(drain, "left"),
+		(unsigned)number_of(drain, "gone"), (unsigned)number_of(drain, "told"),
+		(unsigned)number_of(drain, "turned"));
+}
+
 void print_vip(const json_t *vip)
 {
 	const json_t *addresses = json_object_get(vip, "addresses"), *a;
@@ -79,6 +95,7 @@ void print_vip(const json_t *vip)
 	else if (strcmp(text_of(vip, "trouble"), "-") != 0)
 		printf("  - %s", text_of(vip, "trouble"));
 	putchar('\n');
+	print_drain(json_object_get(vip, "drain"));
 }
 
 void print_vips(const json_t *vips)

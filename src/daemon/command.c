@@ -33,6 +33,8 @@ static const struct verb {
 	{"down", verb_down, AT_ONCE},
 	{"rekey", verb_rekey, AT_ONCE},
 	{"tune", verb_tune, AT_ONCE},
+	{"drain", verb_drain, AT_ONCE},
+	{"undrain", verb_undrain, AT_ONCE},
 	{"reload", verb_reload, AT_ONCE},
 	{"log", verb_log, AT_ONCE},
 	{"ping", verb_ping, INSISTS},

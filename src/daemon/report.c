@@ -39,6 +39,23 @@ static const char *vip_trouble(const struct daemon *d, const struct vip_view *v)
 		       : "";
 }
 
+/* Null unless its peers are sent elsewhere. */
+static json_t *drain_json(const struct vip_view *v, uint64_t now_ms)
+{
+	json_t *to = json_array();
+
+	for (unsigned i = 0; i < 2; i++)
+		if (addr_is_set(&v->drain_to[i]))
+			json_array_append_new(to, value_addr(&v->drain_to[i]));
+	if (v->drained)
+		return json_pack("{s:o,s:o,s:i,s:i,s:i,s:i}", "to", to, "since_ms",
+			value_age(now_ms, v->drain_since_ms), "turned",
+			(int)v->drain_turned, "told", (int)v->drain_told, "gone",
+			(int)v->drain_gone, "left", (int)v->peers_up);
+	json_decref(to);
+	return json_null();
+}
+
 static json_t *vip_json(struct daemon *d, const struct vip_view *v,
 	const struct guard_counts *dropped, uint64_t now_ms)
 {
@@ -54,11 +71,12 @@ static json_t *vip_json(struct daemon *d, const struct vip_view *v,
 			json_pack("{s:o,s:b,s:s}", "address", value_addr(&v->addrs[i]),
 				"present", v->addr_present[i], "state",
 				vip_state_name(v->addr_state[i])));
-	return json_pack("{s:s,s:s,s:o,s:i,s:o,s:i,s:i,s:s,s:b,s:s,s:o}", "name", v->name,
-		"state", vip_state_name(v->state), "addresses", addrs, "owner", v->owner,
-		"since_ms", value_age(now_ms, v->since_ms), "peers", (int)v->peers,
-		"peers_up", (int)v->peers_up, "reason", v->reason, "stuck", v->stuck,
-		"trouble", trouble, "guard", guard_json(dropped));
+	return json_pack("{s:s,s:s,s:o,s:i,s:o,s:i,s:i,s:s,s:b,s:s,s:o,s:o}", "name",
+		v->name, "state", vip_state_name(v->state), "addresses", addrs, "owner",
+		v->owner, "since_ms", value_age(now_ms, v->since_ms), "peers",
+		(int)v->peers, "peers_up", (int)v->peers_up, "reason", v->reason, "stuck",
+		v->stuck, "trouble", trouble, "guard", guard_json(dropped), "drain",
+		drain_json(v, now_ms));
 }
 
 json_t *report_vips(struct daemon *d)
@@ -180,7 +198,7 @@ static json_t *ike_counters_json(struct daemon *d)
 	struct ike_counters c;
 
 	node_ike_counters(d->node, &c);
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "received",
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "received",
 		(json_int_t)c.received, "malformed", (json_int_t)c.malformed,
 		"unknown_spi", (json_int_t)c.unknown_spi, "forged", (json_int_t)c.forged,
 		"replayed_request", (json_int_t)c.replayed_request, "cookies_sent",
@@ -188,7 +206,7 @@ static json_t *ike_counters_json(struct daemon *d)
 		(json_int_t)c.half_open_refused, "retransmits", (json_int_t)c.retransmits,
 		"established", (json_int_t)c.established, "fragments",
 		(json_int_t)c.fragments, "fragments_refused",
-		(json_int_t)c.fragments_refused);
+		(json_int_t)c.fragments_refused, "redirected", (json_int_t)c.redirected);
 }
 
 /* ---- is all well? ----------------------------------------------------------------- */

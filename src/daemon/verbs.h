@@ -22,6 +22,8 @@ void verb_up(const struct request *r);
 void verb_down(const struct request *r);
 void verb_rekey(const struct request *r);
 void verb_tune(const struct request *r);
+void verb_drain(const struct request *r);
+void verb_undrain(const struct request *r);
 void verb_reload(const struct request *r);
 void verb_log(const struct request *r);
 

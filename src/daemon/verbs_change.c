@@ -65,6 +65,22 @@ void verb_tune(const struct request *r)
 		answer(r, 1, "tune takes a setting and a value, e.g. nlbs-flags 1", NULL);
 }
 
+void verb_drain(const struct request *r)
+{
+	if (request_arg(r, "vip"))
+		order(r, NODE_DRAIN);
+	else
+		answer(r, 1, "drain which VIP?", NULL);
+}
+
+void verb_undrain(const struct request *r)
+{
+	if (request_arg(r, "vip"))
+		order(r, NODE_UNDRAIN);
+	else
+		answer(r, 1, "undrain which VIP?", NULL);
+}
+
 static void collect_line(void *ctx, const char *text)
 {
 	json_array_append_new(ctx, json_string(text));

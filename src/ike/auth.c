@@ -260,6 +260,18 @@ enum ike_verdict ike_on_auth_response_childless(struct exchange *x)
 	return VERDICT_THEN;
 }
 
+/* RFC 5685 6: MUST be believed first. */
+enum ike_verdict ike_on_auth_redirected(struct exchange *x)
+{
+	char text[IKE_DOUBT_MAX];
+	enum ike_belief belief = believe(x, text);
+
+	if (belief != BELIEVED)
+		return disbelieve(x, belief, text);
+	ike_redirect_on_auth(x);
+	return VERDICT_DELETE;
+}
+
 static void note_refusal(struct exchange *x, uint16_t error)
 {
 	ike_note(x->e, x->from, x->sa->id, "%s: the peer refuses: %s",
@@ -494,7 +506,7 @@ enum ike_verdict ike_on_auth_request(struct exchange *x)
 	enum ike_verdict verdict = prove(x, &q);
 	if (verdict != VERDICT_THEN)
 		return verdict;
-	verdict = answer_child(x, &q);
+	verdict = ike_redirect_auth(x) ? VERDICT_DELETE : answer_child(x, &q);
 	ike_keys_forget_init(x->sa);
 	return verdict;
 }
@@ -514,6 +526,8 @@ enum ike_verdict ike_on_auth_request_childless(struct exchange *x)
 	enum ike_verdict verdict = prove(x, &q);
 	if (verdict != VERDICT_THEN)
 		return verdict;
+	if (ike_redirect_auth(x))
+		return VERDICT_DELETE;
 	sa->childless = true;
 	ike_mobike_agree(x);
 	ike_keys_forget_init(sa);

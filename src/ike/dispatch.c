@@ -236,7 +236,7 @@ void ike_expire(struct ike_engine *e, struct ike_sa *sa)
 static uint64_t present(const struct exchange *x)
 {
 	return x->in.present | (x->has_error ? RULE_ERROR : 0) |
-	       (x->rekeys ? RULE_REKEY : 0);
+	       (x->rekeys ? RULE_REKEY : 0) | (x->redirects ? RULE_REDIRECT : 0);
 }
 
 void ike_dispatch_stranger(struct exchange *x, const struct ike_rule *rule)

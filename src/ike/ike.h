@@ -95,6 +95,8 @@ struct ike_conn {
 	struct ts_list local_ts, remote_ts;
 	bool force_encap; /* udp-encap force */
 	bool mobike; /* in tunnel mode: the peer may change its address (RFC 4555) */
+	bool redirect; /* say that we can be sent to another gateway (RFC 5685) */
+	struct addr redirected_from; /* with that: by whom we were; not set: nobody */
 	bool nlbs; /* a cluster's VIP: send NLBS_PRESENT */
 	bool no_contact; /* never send INITIAL_CONTACT (another SA of the identity pair is
 			     known to the node, e.g. on another member) */
@@ -114,7 +116,8 @@ enum ike_close {
 	IKE_CLOSE_TIMEOUT, /* nobody answered (initial exchanges only) */
 	IKE_CLOSE_REFUSED, /* the peer said no, see struct ike_failure; of an SA that was up:
 			      both sides' states have come apart */
-	IKE_CLOSE_WE_REFUSED /* we said no */
+	IKE_CLOSE_WE_REFUSED, /* we said no */
+	IKE_CLOSE_REDIRECTED /* it was sent to another gateway, or we were: redirected() */
 };
 
 enum ike_why { /* of REFUSED and WE_REFUSED */
@@ -126,6 +129,7 @@ enum ike_why { /* of REFUSED and WE_REFUSED */
 	IKE_WHY_SYNTAX,
 	IKE_WHY_BUSY, /* TEMPORARY_FAILURE, NO_ADDITIONAL_SAS */
 	IKE_WHY_CHILDLESS, /* one of the two must begin without a child, the other may not */
+	IKE_WHY_REDIRECT, /* the peer sends us elsewhere, where we do not go */
 	IKE_WHY_OTHER /* notify in .notify */
 };
 
@@ -163,6 +167,7 @@ struct ike_info { /* a view; valid during the call that hands it out */
 	struct ike_suite suite;
 	bool ppk; /* a PPK is in its keys */
 	bool childless; /* begun without a child */
+	bool redirectable; /* the peer has said that it can be sent to another gateway */
 	bool nat_local, nat_remote, encap;
 	bool peer_nlbs; /* authenticated, and it sent NLBS_PRESENT */
 	bool peer_is_vipsec; /* authenticated, and it sent our vendor ID */
@@ -192,9 +197,16 @@ struct ike_answer {
 	bool ppk; /* some rule of the scope has a PPK */
 	bool signatures; /* some rule has certificates: RFC 7427 is offered */
 	bool childless; /* no rule forbids it: RFC 6023 is offered */
+	bool redirect; /* some rule lets itself be sent elsewhere (RFC 5685) */
 	/* Whose certificates are believed, as in a CERTREQ; whole hashes only. */
 	uint8_t ca[IKE_CA_OCTETS];
 	size_t ca_len;
+};
+
+/* Where a peer sends us: an address, or a name that the host may know how to resolve. */
+struct ike_gateway {
+	struct addr addr;
+	char name[256]; /* empty: the address it is */
 };
 
 /* The answers and hands of the node. */
@@ -221,6 +233,13 @@ struct ike_host {
 	 * nothing matches; it may then be asked again for the other mode. */
 	bool (*narrow)(void *ctx, struct ike_conn *conn, enum policy_mode asked,
 		const struct ts_list *ours, const struct ts_list *theirs);
+	/* Is who calls here to be sent to another gateway (RFC 5685)? May be NULL, as the
+	 * next: never. */
+	bool (*redirect)(void *ctx, const struct ike_path *path, struct addr *to);
+	/* The peer of this SA, which may be one that we are still beginning, sends us
+	 * there. NULL: we may go; else why not. */
+	const char *(*may_redirect)(
+		void *ctx, const struct ike_info *sa, const struct ike_gateway *to);
 	/* A fresh inbound ESP SPI (> 255, unique on this node, partitioned by member). */
 	uint32_t (*new_spi)(void *ctx);
 
@@ -249,6 +268,12 @@ struct ike_host {
 	/* The SA is gone; sa is the last view of it. child_down came before. */
 	void (*closed)(
 		void *ctx, const struct ike_info *sa, const struct ike_failure *why);
+	/* Who called here was sent to another gateway. */
+	void (*sent_away)(void *ctx, const struct ike_path *path);
+	/* We go there. An SA that stands stays; one that was being begun is about to end, and
+	 * closed() for it says REDIRECTED. */
+	void (*redirected)(
+		void *ctx, const struct ike_info *sa, const struct ike_gateway *to);
 	/* The peer is at another address or port, as its NAT or itself wants it; encapsulation
 	 * may have changed, too. */
 	void (*moved)(void *ctx, const struct ike_info *sa);
@@ -350,6 +375,11 @@ enum ike_err ike_delete_child(
 /* New keys for the IKE SA itself: rekeyed(). */
 enum ike_err ike_rekey(struct ike_engine *e, uint64_t now_ms, uint32_t id) IKE_CHECKED;
 
+/* Asks the peer to go to another gateway; whether it does is its own affair.
+ * NOT_ALLOWED: it has not said that it can, or has been sent here from there. */
+enum ike_err ike_redirect(struct ike_engine *e, uint64_t now_ms, uint32_t id,
+	const struct addr *to) IKE_CHECKED;
+
 /* Sends an empty INFORMATIONAL unless a request of ours is under way, which then counts
  * as the probe (and is retransmitted at once). */
 enum ike_err ike_probe(struct ike_engine *e, uint64_t now_ms, uint32_t id) IKE_CHECKED;
@@ -376,7 +406,7 @@ struct ike_counters {
 	uint64_t received, malformed, unknown_spi, replayed_request, wrong_message_id,
 		forged, cookies_sent, half_open_refused, retransmits, init_requests,
 		established, unsupported_version, wrong_state, fragments,
-		fragments_refused;
+		fragments_refused, redirected;
 	/* CREATE_CHILD_SA: what was rekeyed by us; where both sides' exchanges crossed; and
 	 * what we answered so (RFC 7296 2.25). */
 	uint64_t rekeyed_children, rekeyed_ikes, crossed_children, crossed_ikes,

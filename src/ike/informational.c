@@ -130,6 +130,7 @@ enum ike_verdict ike_on_informational_request(struct exchange *x)
 	}
 	delete_children(x, &deletes);
 	ike_mobike_request(x);
+	ike_redirect_request(x);
 	return VERDICT_THEN;
 }
 

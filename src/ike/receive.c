@@ -231,6 +231,7 @@ static void on_protected(struct exchange *x, struct reader outer)
 	enum wire_err err = opened == SK_OPENED ? payload_set_read(inner, first, &x->in)
 						: WIRE_MALFORMED;
 	x->has_error = err == WIRE_OK && ike_notify_error(&x->in) != 0;
+	x->redirects = err == WIRE_OK && ike_notify_find(&x->in, N_REDIRECT, NULL);
 	x->rekeys = err == WIRE_OK && ike_notify_find(&x->in, N_REKEY_SA, NULL);
 	if (x->header.response)
 		ike_dispatch_response(x, err);

@@ -17,6 +17,7 @@ src_ike_libvipsec_ike_a_SOURCES = \
 	src/ike/keys.c \
 	src/ike/message.c \
 	src/ike/mobike.c \
+	src/ike/redirect.c \
 	src/ike/natd.c \
 	src/ike/nonce.c src/ike/nonce.h \
 	src/ike/origin.c \

@@ -54,6 +54,9 @@ static const struct ike_rule rules[] = {
 		STATE_DELETING},
 	{"be refused", STATE_AUTH_SENT, IKE_AUTH, ON_RESPONSE, RULE_ERROR, AUTH_EXTRAS,
 		ike_on_auth_refusal, STATE_GONE},
+	{"be sent to another gateway", STATE_AUTH_SENT, IKE_AUTH, ON_RESPONSE,
+		P(IDR) | P(AUTH) | RULE_REDIRECT, AUTH_EXTRAS, ike_on_auth_redirected,
+		STATE_DELETING},
 	{"believe the peer, and ask for the child then", STATE_AUTH_SENT, IKE_AUTH,
 		ON_RESPONSE, P(IDR) | P(AUTH), AUTH_EXTRAS & ~A_FIRST_CHILD,
 		ike_on_auth_response_childless, STATE_UP},
@@ -109,7 +112,7 @@ static const struct ike_rule rules[] = {
 
 static bool fits(const struct ike_rule *r, uint64_t present)
 {
-	uint64_t welcome = r->must | r->may | RULE_ERROR | RULE_REKEY;
+	uint64_t welcome = r->must | r->may | RULE_ERROR | RULE_REKEY | RULE_REDIRECT;
 
 	return (present & r->must) == r->must && (present & ~welcome) == 0;
 }

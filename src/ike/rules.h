@@ -43,9 +43,10 @@ struct ike_rule {
 	enum ike_state then;
 };
 
-/* In must: some Notify is an error; one says REKEY_SA. */
+/* In must: some Notify is an error; one says REKEY_SA; one says REDIRECT. */
 #define RULE_ERROR (UINT64_C(1) << 63)
 #define RULE_REKEY (UINT64_C(1) << 62)
+#define RULE_REDIRECT (UINT64_C(1) << 61)
 
 enum ike_match {
 	MATCH_RULE,
@@ -72,6 +73,7 @@ enum ike_verdict ike_on_auth_response(struct exchange *x);
 enum ike_verdict ike_on_auth_child_refused(struct exchange *x);
 enum ike_verdict ike_on_auth_request_childless(struct exchange *x);
 enum ike_verdict ike_on_auth_response_childless(struct exchange *x);
+enum ike_verdict ike_on_auth_redirected(struct exchange *x);
 enum ike_verdict ike_on_auth_refusal(struct exchange *x);
 enum ike_verdict ike_on_informational_request(struct exchange *x);
 enum ike_verdict ike_on_informational_response(struct exchange *x);

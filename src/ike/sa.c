@@ -94,6 +94,9 @@ struct ike_sa *ike_sa_new_heir(
 	sa->childless = old->childless;
 	sa->had_child = old->had_child;
 	sa->settled = old->settled;
+	sa->peer_redirects = old->peer_redirects;
+	sa->redirectable = old->redirectable;
+	sa->came_from = old->came_from;
 	sa->fragments = old->fragments;
 	sa->fragment_size = old->fragment_size;
 	sa->peer_nlbs = old->peer_nlbs;
@@ -197,6 +200,7 @@ void ike_sa_info(const struct ike_sa *sa, struct ike_info *out)
 		.suite = sa->suite,
 		.ppk = sa->announced && sa->ppk,
 		.childless = sa->childless,
+		.redirectable = sa->announced && sa->peer_redirects,
 		.nat_local = sa->nat_local,
 		.nat_remote = sa->nat_remote,
 		.encap = ike_natd_encap(sa),

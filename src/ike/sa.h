@@ -142,6 +142,10 @@ struct ike_sa {
 	unsigned cookies, groups; /* how often each made us start again */
 	struct ike_mobike mobike;
 	bool may_childless; /* the responder has said CHILDLESS_IKEV2_SUPPORTED */
+	bool peer_redirects; /* the peer has said that it can be sent elsewhere */
+	bool redirectable; /* and so have we */
+	struct addr
+		came_from; /* the gateway that has sent the peer here; not set: none */
 	bool natd; /* both sides sent NAT detection */
 	bool nat_local, nat_remote, forced;
 	bool peer_nlbs, peer_is_vipsec;
@@ -245,6 +249,7 @@ struct exchange {
 	struct payload_set in;
 	bool has_error; /* some Notify is an error */
 	bool rekeys; /* there is a Notify REKEY_SA */
+	bool redirects; /* there is a Notify REDIRECT */
 	struct outgoing asked; /* responses: our request that is answered */
 	struct message out; /* requests: the protected response under the pen */
 	struct ike_answer answer; /* IKE_SA_INIT requests: how the scope answers */
@@ -494,6 +499,24 @@ void ike_auth_ask(struct ike_engine *e, struct ike_sa *sa);
 /* Unless a request of ours is under way anyway. */
 void ike_probe_now(struct ike_engine *e, struct ike_sa *sa);
 void ike_delete_last_word(struct ike_engine *e, struct ike_sa *sa);
+
+/* ---- redirect.c */
+void ike_redirect_offer(struct message *m, const struct ike_conn *c);
+void ike_redirect_answer(struct exchange *x, struct message *m);
+void ike_redirect_read(struct exchange *x); /* of IKE_SA_INIT, either message */
+/* The caller is sent away, and that is all of the answer. */
+bool ike_redirect_init(struct exchange *x, struct span nonce);
+bool ike_redirect_auth(struct exchange *x);
+enum ike_redirected {
+	REDIRECT_NONE, /* the answer says nothing of it */
+	REDIRECT_FORGED, /* ignored */
+	REDIRECT_REFUSED, /* to be asked again, without the offer */
+	REDIRECT_FOLLOWED
+};
+enum ike_redirected ike_redirect_on_init(struct exchange *x);
+/* Why the SA ends is noted. */
+void ike_redirect_on_auth(struct exchange *x);
+void ike_redirect_request(struct exchange *x);
 
 /* ---- rekey_ike.c */
 /* heir, which is up, takes over all that sa has; sa is only closed any more. */

@@ -3,7 +3,7 @@
  *	initiator                              responder
  *	[N(COOKIE)], SA, KE, Ni, NATD, V  -->
  *	                                  <--  SA, KE, Nr, NATD, V
- *	                              or  <--  N(COOKIE | INVALID_KE_PAYLOAD | error)
+ *	                              or  <--  N(COOKIE | INVALID_KE_PAYLOAD | REDIRECT | error)
  *
  * Nothing here is authenticated yet: an error is remembered and tried against until the
  * call gives up, and what does not fit is ignored. Leaves who may become half open to
@@ -47,6 +47,7 @@ static void send_request(struct ike_engine *e, struct ike_sa *sa)
 	ike_natd_write(&m, sa->spi_i, 0, &sa->path, sa->forced);
 	ike_notify_write(&m, N_IKEV2_FRAGMENTATION_SUPPORTED, span_of(NULL, 0));
 	ike_cert_offer(&m, sa);
+	ike_redirect_offer(&m, sa->conn);
 	ike_ppk_offer(&m, sa->conn);
 	ike_vendor_write(&m, sa->conn->nlbs, sa->first);
 	struct span datagram = message_finish(&m);
@@ -168,6 +169,7 @@ enum ike_verdict ike_on_init_response(struct exchange *x)
 	octets_set(&sa->init_response, x->datagram);
 	ike_natd_read(x);
 	ike_vendor_read(x);
+	ike_redirect_read(x);
 	sa->fragments = ike_notify_find(&x->in, N_IKEV2_FRAGMENTATION_SUPPORTED, NULL);
 	sa->may_childless = ike_notify_find(&x->in, N_CHILDLESS_IKEV2_SUPPORTED, NULL);
 	ike_cert_read_hashes(x);
@@ -240,6 +242,17 @@ enum ike_verdict ike_on_init_refusal(struct exchange *x)
 		return on_cookie(x, data);
 	if (ike_notify_find(&x->in, N_INVALID_KE_PAYLOAD, &data) && data.len == 2)
 		return on_other_group(x, (uint16_t)(data.at[0] << 8 | data.at[1]));
+	switch (ike_redirect_on_init(x)) {
+	case REDIRECT_FOLLOWED:
+		return VERDICT_CLOSE;
+	case REDIRECT_REFUSED:
+		send_request(x->e, x->sa);
+		return VERDICT_THEN;
+	case REDIRECT_FORGED:
+		return VERDICT_STAY;
+	case REDIRECT_NONE:
+		break;
+	}
 	return on_unproved_error(x, ike_notify_error(&x->in));
 }
 
@@ -324,6 +337,7 @@ static void answer_request(struct exchange *x, const struct wire_sa *answer)
 		ike_notify_write_ike(&m, N_CHILDLESS_IKEV2_SUPPORTED);
 	ike_cert_answer(x, &m);
 	ike_ppk_answer(x, &m);
+	ike_redirect_answer(x, &m);
 	ike_vendor_write(&m, x->answer.nlbs, false);
 	struct span datagram = message_finish(&m);
 	assert(datagram.len > 0);
@@ -341,6 +355,8 @@ enum ike_verdict ike_on_init_request(struct exchange *x)
 		x->e->counters.malformed++;
 		return VERDICT_CLOSE;
 	}
+	if (ike_redirect_init(x, q.nonce))
+		return VERDICT_CLOSE;
 	if (!ike_init_may_enter(x) || !agree(x, &q, &answer))
 		return VERDICT_CLOSE;
 	sa->stranger = x->stranger;
@@ -362,6 +378,7 @@ enum ike_verdict ike_on_init_request(struct exchange *x)
 	octets_set(&sa->init_request, x->datagram);
 	ike_natd_read(x);
 	ike_vendor_read(x);
+	ike_redirect_read(x);
 	sa->fragments = ike_notify_find(&x->in, N_IKEV2_FRAGMENTATION_SUPPORTED, NULL);
 	ike_cert_read_hashes(x);
 	answer_request(x, &answer);

@@ -35,6 +35,7 @@ static const struct {
 	[TASK_REKEY_IKE] = {ike_begin_rekey_ike, ike_again_rekey_ike,
 		ike_refused_rekey_ike},
 	[TASK_CHECK_PATH] = {ike_begin_check_path, NULL, NULL},
+	[TASK_REDIRECT] = {ike_begin_redirect, NULL, NULL},
 };
 
 static struct task *task_of(struct list *item)

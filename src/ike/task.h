@@ -20,7 +20,8 @@ enum task_kind {
 	TASK_REKEY_CHILD,
 	TASK_DELETE_CHILD,
 	TASK_REKEY_IKE,
-	TASK_CHECK_PATH
+	TASK_CHECK_PATH,
+	TASK_REDIRECT
 };
 
 struct task {
@@ -36,6 +37,7 @@ struct task {
 	struct nonce nonce;
 	uint32_t fresh; /* REKEY_CHILD: the child that is asked for; 0: none yet */
 	uint64_t spi; /* REKEY_IKE: ours of the new SA */
+	struct addr to; /* REDIRECT */
 	/* The peer's exchange for the same thing has crossed with ours (collision.c). */
 	uint32_t rival; /* the child that it made; 0: none */
 	struct nonce rival_lower; /* the lower of its two nonces */
@@ -72,6 +74,8 @@ enum task_begun ike_begin_rekey_child(
 enum task_begun ike_begin_delete_child(
 	struct ike_engine *e, struct ike_sa *sa, struct task *t);
 enum task_begun ike_begin_rekey_ike(
+	struct ike_engine *e, struct ike_sa *sa, struct task *t);
+enum task_begun ike_begin_redirect(
 	struct ike_engine *e, struct ike_sa *sa, struct task *t);
 enum task_begun ike_begin_check_path(
 	struct ike_engine *e, struct ike_sa *sa, struct task *t);

@@ -194,6 +194,7 @@ void child_up(struct node *n, const struct ike_child *sa)
 	add_to_plane(n, p, sa, c->active);
 	learn(n, s, p, sa);
 	dial_succeeded(n, p);
+	redirect_arrived(n, p);
 	directory_note(n, p);
 	idle_touch(n, s);
 	overlap_displace(n, c);

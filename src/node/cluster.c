@@ -114,6 +114,17 @@ void cluster_release(struct node *n, const struct addr *addr)
 	send_addr(n, CLUSTER_RELEASE, addr);
 }
 
+void cluster_drain(struct node *n, const struct drain_words *d)
+{
+	uint8_t bytes[CLUSTER_DRAIN_MAX];
+	struct writer w = wr_over(bytes, sizeof(bytes));
+
+	if (!cluster_is_clustered(n) || !cluster_is_up(n))
+		return;
+	cluster_write_drain(&w, d);
+	send_message(n, &w);
+}
+
 void cluster_send_journal(struct node *n, struct span journal)
 {
 	uint8_t *bytes;
@@ -181,6 +192,8 @@ void on_members(struct node *n, const struct node_event *ev)
 	 * knows already whom to call. */
 	if (newcomer)
 		directory_snapshot(n, &before);
+	if (newcomer)
+		drain_tell_all(n);
 	cluster_hello(n);
 }
 
@@ -313,6 +326,10 @@ void on_message(struct node *n, uint8_t from, struct span bytes)
 		break;
 	case CLUSTER_PEERS:
 		on_peers(n, from, m.journal);
+		break;
+	case CLUSTER_DRAIN:
+		if (claims_is_member(&n->claims, from))
+			drain_hear(n, &m.drain);
 		break;
 	}
 }

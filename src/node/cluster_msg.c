@@ -66,6 +66,43 @@ static bool read_vouch(struct reader *r, struct cluster_msg *out)
 	return true;
 }
 
+static bool read_name(struct reader *r, char out[POLICY_NAME_MAX])
+{
+	size_t len = rd_u8(r);
+	struct span name = rd_bytes(r, len);
+
+	if (!rd_ok(r) || len == 0 || len >= POLICY_NAME_MAX ||
+		memchr(name.at, '\0', name.len))
+		return false;
+	memcpy(out, name.at, name.len);
+	return true;
+}
+
+bool drain_words_read(struct reader *r, struct drain_words *out)
+{
+	struct drain_words d = {.on = false};
+	bool sane = read_name(r, d.vip);
+
+	d.version = rd_u64(r);
+	uint8_t on = rd_u8(r), n = rd_u8(r);
+	if (!rd_ok(r) || !sane || on > 1 || n > 2)
+		return false;
+	d.on = on == 1;
+	for (uint8_t i = 0; i < n; i++) {
+		struct addr a;
+
+		/* One of each family, in this order: there is one way to write it. */
+		if (!read_addr(r, &a) || addr_is_set(&d.to[1]) ||
+			addr_is_set(&d.to[a.family == ADDR_V6]))
+			return false;
+		d.to[a.family == ADDR_V6] = a;
+	}
+	if (d.on != (n > 0))
+		return false;
+	*out = d;
+	return true;
+}
+
 enum cluster_err cluster_msg_read(struct span bytes, struct cluster_msg *out)
 {
 	struct reader r = rd_over(bytes);
@@ -93,6 +130,9 @@ enum cluster_err cluster_msg_read(struct span bytes, struct cluster_msg *out)
 		break;
 	case CLUSTER_VOUCH:
 		sane = read_vouch(&r, out);
+		break;
+	case CLUSTER_DRAIN:
+		sane = drain_words_read(&r, &out->drain) && rd_done(&r);
 		break;
 	default:
 		break;
@@ -172,4 +212,24 @@ void cluster_write_peers(struct writer *w, struct span journal)
 {
 	write_head(w, CLUSTER_PEERS);
 	wr_bytes(w, journal);
+}
+
+void drain_words_write(struct writer *w, const struct drain_words *d)
+{
+	size_t len = strlen(d->vip);
+
+	wr_u8(w, (uint8_t)len);
+	wr_bytes(w, span_of(d->vip, len));
+	wr_u64(w, d->version);
+	wr_u8(w, d->on);
+	wr_u8(w, (uint8_t)(addr_is_set(&d->to[0]) + addr_is_set(&d->to[1])));
+	for (unsigned i = 0; i < 2; i++)
+		if (addr_is_set(&d->to[i]))
+			write_addr(w, &d->to[i]);
+}
+
+void cluster_write_drain(struct writer *w, const struct drain_words *d)
+{
+	write_head(w, CLUSTER_DRAIN);
+	drain_words_write(w, d);
 }

@@ -5,6 +5,8 @@
  * CLAIM   "I want to own this address"; the first in CPG order gets it
  * RELEASE "I own it no more": nothing of mine can be sent from it any longer
  * PEERS   changes to the directory of peers (a journal of replica/)
+ * DRAIN   "the peers of this VIP are to go to those addresses", or no more; the highest
+ *         version is the one that holds, whoever says it
  * VOUCH   "these are silent; this is all that they can own"
  *
  * Four octets come first: 'V' 'S', the protocol's version, the type. A message of another
@@ -17,6 +19,7 @@
 
 #include "base/addr.h"
 #include "config/config.h"
+#include "wire/reader.h"
 #include "wire/writer.h"
 
 enum { CLUSTER_VERSION = 1 };
@@ -26,11 +29,21 @@ enum cluster_msg_type {
 	CLUSTER_CLAIM = 2,
 	CLUSTER_RELEASE = 3,
 	CLUSTER_PEERS = 4,
-	CLUSTER_VOUCH = 5
+	CLUSTER_VOUCH = 5,
+	CLUSTER_DRAIN = 6
 };
 
 #define CLUSTER_CLAIMS_MAX (SCOPE_MAX * CONFIG_VIP_ADDRS)
 enum { CLUSTER_HELLO_MAX = 4 + 32 + 32 + 2 + CLUSTER_CLAIMS_MAX * 17 };
+
+/* What an operator has said of a VIP; also on disk. */
+struct drain_words {
+	char vip[POLICY_NAME_MAX];
+	uint64_t version; /* of these words: the next ones have a higher one */
+	bool on;
+	struct addr to[2]; /* IPv4, IPv6; not set: peers of that family are served here */
+};
+enum { CLUSTER_DRAIN_MAX = 4 + 1 + POLICY_NAME_MAX + 8 + 1 + 1 + 2 * 17 };
 
 struct cluster_msg {
 	enum cluster_msg_type type;
@@ -41,6 +54,7 @@ struct cluster_msg {
 	struct span claims; /* read with cluster_msg_claim, cluster_msg_vouched */
 	struct addr addr; /* CLAIM, RELEASE */
 	struct span journal; /* PEERS */
+	struct drain_words drain; /* DRAIN */
 };
 
 enum cluster_err { CLUSTER_OK = 0, CLUSTER_MALFORMED, CLUSTER_OTHER_VERSION };
@@ -66,5 +80,9 @@ void cluster_write_vouch(struct writer *w, const uint8_t members[32],
 void cluster_write_addr(
 	struct writer *w, enum cluster_msg_type type, const struct addr *addr);
 void cluster_write_peers(struct writer *w, struct span journal);
+void cluster_write_drain(struct writer *w, const struct drain_words *d);
+/* Without the head, one after the other, as it lies on disk. */
+void drain_words_write(struct writer *w, const struct drain_words *d);
+bool drain_words_read(struct reader *r, struct drain_words *out);
 
 #endif

@@ -279,6 +279,8 @@ void on_restore(struct node *n, const char *name, struct span bytes)
 		restore_held(n, bytes);
 	} else if (strcmp(name, "activation") == 0) {
 		restore_activation(n, bytes);
+	} else if (strcmp(name, "drains") == 0) {
+		drain_restore(n, bytes);
 	} else if (strcmp(name, "peers") == 0) {
 		enum replica_err err =
 			replica_peers_apply(n->directory, bytes, NULL, NULL);

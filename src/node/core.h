@@ -16,6 +16,7 @@
 #include "base/siphash.h"
 #include "base/rate.h"
 #include "node/claim.h"
+#include "node/cluster_msg.h"
 #include "node/node.h"
 #include "node/peer.h"
 #include "node/scope.h"
@@ -54,6 +55,14 @@ struct owed {
 	struct addr addr;
 	uint16_t scope; /* as numbered when it left */
 	unsigned closings; /* to be acknowledged before; 0: the gate is not closed yet */
+};
+
+/* A VIP that is drained, or was: drain.c. */
+struct drain {
+	struct drain_words words; /* vip empty: a free place */
+	uint64_t since_ms; /* known here */
+	unsigned turned, told,
+		gone; /* here: callers sent on; peers asked; of them, gone */
 };
 
 struct tuned { /* by `vipsec tune`, over what the file says */
@@ -110,6 +119,10 @@ struct node {
 	struct list calls; /* peers being called, oldest first */
 	struct dues backoff; /* peers, by when to call them again */
 
+	struct drain drains[SCOPE_MAX];
+	uint64_t drain_due_ms; /* who is to be told next; UINT64_MAX: nobody */
+	struct rate drain_rate;
+
 	bool quorate;
 	struct claims claims;
 	struct owed owed[CLUSTER_CLAIMS_MAX];
@@ -163,6 +176,8 @@ void on_up(struct node *n, const struct node_event *ev);
 void on_down(struct node *n, const struct node_event *ev);
 void on_rekey(struct node *n, const struct node_event *ev);
 void on_tune(struct node *n, const struct node_event *ev);
+void on_drain(struct node *n, const struct node_event *ev);
+void on_undrain(struct node *n, const struct node_event *ev);
 void on_notice(struct node *n, const struct esp_notice *notice);
 void on_usage(struct node *n, const struct esp_usage *usage);
 void on_refused(struct node *n, uint32_t child, const char *why);
@@ -185,6 +200,7 @@ void cluster_claim(struct node *n, const struct addr *addr);
 void cluster_release(struct node *n, const struct addr *addr);
 void cluster_vouch(struct node *n, const struct carry *c);
 void cluster_send_journal(struct node *n, struct span journal);
+void cluster_drain(struct node *n, const struct drain_words *d);
 bool cluster_config_differs(const struct node *n);
 
 /* ---- vouch.c ------------------------------------------------------------------ */
@@ -209,6 +225,24 @@ void directory_store(struct node *n, bool at_once);
 void directory_settle(struct node *n);
 uint64_t directory_due_ms(const struct node *n);
 bool directory_admits(const struct node *n, uint8_t from, const struct replica_peer *p);
+
+/* ---- drain.c: a VIP's peers are sent to another gateway ---------------------------- */
+
+void drain_init(struct node *n);
+/* NULL: it is not drained. */
+const struct drain *drain_of(const struct node *n, const struct scope *s);
+/* Where a peer of that family is sent; false: it is served here. */
+bool drain_target(
+	const struct node *n, const struct scope *s, uint8_t family, struct addr *to);
+/* What another member says; what it says again has no effect. */
+void drain_hear(struct node *n, const struct drain_words *d);
+void drain_tell_all(struct node *n); /* to newcomers */
+void drain_restore(struct node *n, struct span bytes);
+void drain_turned(struct node *n, const struct scope *s); /* a caller was sent on */
+void drain_left(struct node *n, const struct session *s); /* by its own Delete */
+/* There is an IKE SA more; it may be one that is to be told. */
+void drain_look(struct node *n);
+void drain_settle(struct node *n);
 
 /* ---- takeover.c --------------------------------------------------------------- */
 

@@ -124,6 +124,8 @@ static void conn_of(const struct node *n, const struct peer *p, struct ike_conn 
 	c->remote_ts = p->remote_ts;
 	c->force_encap = n->config->dataplane.encap == ENCAP_FORCE;
 	c->mobike = n->config->tuning.mobike;
+	c->redirect = redirect_offers(n, p);
+	c->redirected_from = p->sent_from;
 	c->nlbs = cluster_says_nlbs(n, s);
 	c->no_contact = contact_elsewhere(n, s);
 	c->urgent = p->urgent;
@@ -363,6 +365,9 @@ static const char *why_text(const struct ike_failure *f)
 		[IKE_WHY_CHILDLESS] =
 			"childless force here, and the peer does not allow it: "
 			"compare the two sides",
+		[IKE_WHY_REDIRECT] =
+			"the peer sends us to another gateway, where the rule "
+			"does not let us go",
 		[IKE_WHY_OTHER] = "the peer refuses for a reason of its own",
 	};
 
@@ -376,6 +381,8 @@ static const char *why_text(const struct ike_failure *f)
 	case IKE_CLOSE_DELETED_BY_US:
 	case IKE_CLOSE_FORGOTTEN:
 		return "given up here before it was complete";
+	case IKE_CLOSE_REDIRECTED:
+		return "the peer sends us to another gateway";
 	case IKE_CLOSE_REFUSED:
 	case IKE_CLOSE_WE_REFUSED:
 		break;
@@ -426,6 +433,7 @@ void dial_failed(struct node *n, struct peer *p, const struct ike_failure *why)
 			       WANT_MOVE); /* the old one's end will have it begun anew */
 	if (p->call != 0 || p->ask != 0 || peer_child(p))
 		return;
+	redirect_failed(n, p);
 	/* While we called here, it came back from another port: nobody failed. */
 	if (peer_is_elsewhere(p)) {
 		forget(n, p);
@@ -437,6 +445,11 @@ void dial_failed(struct node *n, struct peer *p, const struct ike_failure *why)
 	/* The next method of the rule, at once; then, after a pause, the first again. */
 	if (is_refusal(why) && why->why == IKE_WHY_AUTH && next_method(n, p))
 		ms = 0;
+	/* It has to serve us, then. */
+	if (why->why == IKE_WHY_REDIRECT && p->serve_until_ms <= n->now_ms) {
+		p->serve_until_ms = n->now_ms + SERVE_MS;
+		ms = 0;
+	}
 	tell_failure(n, p, why, ms);
 	if (p->want != 0)
 		call_at(n, p, n->now_ms + ms);

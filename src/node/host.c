@@ -75,6 +75,7 @@ struct ike_answer *host_answer_of(const struct config *c, const struct scope *s)
 		proposals_of(c, s->uses[i].rule, &more);
 		merge_suites(&out->proposals, &more);
 		out->ppk |= c->rules[s->uses[i].rule].ppk.key.len > 0;
+		out->redirect |= c->rules[s->uses[i].rule].n_redirect > 0;
 		out->childless &= c->rules[s->uses[i].rule].childless != CHILDLESS_NO;
 	}
 	out->proposals.esn = true;
@@ -151,7 +152,7 @@ static bool auth_knows(const struct config_rule *r, const struct rule_use *use,
 {
 	struct identity own = local_identity(a, path);
 
-	if (addr_is_set(&r->tunnel_to) && !addr_equal(&r->tunnel_to, &path->remote.addr))
+	if (addr_is_set(&r->tunnel_to) && !redirect_names(r, &path->remote.addr))
 		return false;
 	if (r->mode == POLICY_TRANSPORT && !rule_covers(use, &path->remote.addr))
 		return false;
@@ -305,6 +306,27 @@ static bool host_narrow(void *ctx, struct ike_conn *conn, enum policy_mode asked
 	return narrow(ctx, conn, asked, ours, theirs) && !overlap_refuses(ctx, conn);
 }
 
+static bool host_redirect(void *ctx, const struct ike_path *path, struct addr *to)
+{
+	struct node *n = ctx;
+	const struct scope *s = scope_of(n, path);
+
+	return s && drain_target(n, s, path->local.addr.family, to);
+}
+
+static void host_sent_away(void *ctx, const struct ike_path *path)
+{
+	struct node *n = ctx;
+
+	drain_turned(n, &n->scopes[path->scope]);
+}
+
+static const char *host_may_redirect(
+	void *ctx, const struct ike_info *sa, const struct ike_gateway *to)
+{
+	return redirect_refusal(ctx, sa, to);
+}
+
 static uint32_t host_new_spi(void *ctx)
 {
 	return spi_new(ctx);
@@ -373,6 +395,12 @@ static void host_closed(
 	session_closed(ctx, sa, why);
 }
 
+static void host_redirected(
+	void *ctx, const struct ike_info *sa, const struct ike_gateway *to)
+{
+	redirect_follow(ctx, sa, to);
+}
+
 static void host_moved(void *ctx, const struct ike_info *sa)
 {
 	struct node *n = ctx;
@@ -419,6 +447,10 @@ struct ike_host host_of(struct node *n)
 		.is_friend = host_is_friend,
 		.authenticate = host_authenticate,
 		.narrow = host_narrow,
+		.redirect = host_redirect,
+		.sent_away = host_sent_away,
+		.may_redirect = host_may_redirect,
+		.redirected = host_redirected,
 		.new_spi = host_new_spi,
 		.send = host_send,
 		.established = host_established,

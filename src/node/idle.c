@@ -245,6 +245,8 @@ static enum session_end judge_child(const struct node *n, const struct child_sa 
 {
 	if (c->displaced)
 		return END_DISPLACED;
+	if (c->redirected)
+		return END_REDIRECTED;
 	if (c->expires_ms <= n->now_ms)
 		return c->refused ? END_REFUSED : END_RENEW;
 	if (is_worn(n, c, 12))

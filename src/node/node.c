@@ -50,6 +50,7 @@ struct node *node_new(const struct node_params *p)
 	n->directory = replica_peers_new(&n->entropy);
 	n->journal = mem_new(1, REPLICA_CHUNK_MAX);
 	n->query_due_ms = UINT64_MAX;
+	drain_init(n);
 	rate_init(&n->strangers, STRANGERS_BURST, STRANGERS_PER_SECOND, 0);
 	n->ike = engine_new(n);
 	return n;
@@ -239,6 +240,8 @@ static void (*const on_event[])(struct node *, const struct node_event *) = {
 	[NODE_DOWN] = on_down,
 	[NODE_REKEY] = on_rekey,
 	[NODE_TUNE] = on_tune,
+	[NODE_DRAIN] = on_drain,
+	[NODE_UNDRAIN] = on_undrain,
 	[NODE_FETCHED] = on_fetched_event,
 	[NODE_SHUTDOWN] = on_shutdown,
 };
@@ -265,6 +268,7 @@ static void settle(struct node *n)
 	vouch_settle(n);
 	children_settle(n);
 	idle_settle(n);
+	drain_settle(n);
 	dial_settle(n);
 	directory_settle(n);
 	binds_settle(n);
@@ -304,6 +308,7 @@ uint64_t node_next_due_ms(const struct node *n)
 	due = earlier(due, vouch_due_ms(n));
 	due = earlier(due, idle_due_ms(n));
 	due = earlier(due, children_due_ms(n));
+	due = earlier(due, n->drain_due_ms);
 	due = earlier(due, dial_due_ms(n));
 	due = earlier(due, directory_due_ms(n));
 	due = earlier(due, binds_due_ms(n));

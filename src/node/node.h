@@ -50,6 +50,8 @@ enum node_event_kind {
 	NODE_DOWN,
 	NODE_REKEY,
 	NODE_TUNE,
+	NODE_DRAIN,
+	NODE_UNDRAIN,
 	NODE_FETCHED, /* answer to FX_FETCH; each has one */
 	NODE_SHUTDOWN /* ends with FX_EXIT */
 };
@@ -104,11 +106,13 @@ struct node_event {
 		} fetched;
 		struct {
 			uint64_t token; /* comes back in FX_REPLY */
-			/* BIND, UNBIND: name; UP, DOWN, REKEY: name or "host", NULL all */
+			/* BIND, UNBIND, DRAIN, UNDRAIN: name; UP, DOWN, REKEY: name or "host", NULL all */
 			const char *vip;
 			const char *rule; /* UP, DOWN, REKEY: NULL all */
 			const char *peer; /* UP, DOWN, REKEY: address, NULL all */
-			/* TUNE: nlbs-flags, idle-timeout, ...; REKEY: key is ike or child */
+			/* TUNE: nlbs-flags, idle-timeout, ...; REKEY: key is ike or child;
+			 * DRAIN: value is an address, or two with a comma; NULL: as
+			 * configured */
 			const char *key, *value;
 		} command;
 	} u;

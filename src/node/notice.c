@@ -93,7 +93,7 @@ static void on_acquire(struct node *n, const struct esp_notice *notice)
 	if (!p && notice->owner == 0)
 		p = make_peer(n, s, notice->rule, &notice->flow);
 	if (p) {
-		dial_want(n, p, WANT_TRAFFIC);
+		dial_want(n, redirect_for_traffic(n, p), WANT_TRAFFIC);
 		return;
 	}
 	if (rate_allow(&n->strangers, n->now_ms))

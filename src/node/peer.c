@@ -301,13 +301,13 @@ bool peer_is_tied(const struct peer *p)
 
 bool peer_is_elsewhere(const struct peer *p)
 {
-	if (p->fixed || p->remote_id.type == ID_ANY)
+	if (p->fixed || p->remote_id.type == ID_ANY || addr_is_set(&p->sent_from))
 		return false;
 	for (struct list *at = p->by_id.next; at != &p->by_id; at = at->next) {
 		const struct peer *other = list_entry(at, struct peer, by_id);
 		if (other->rule == p->rule && addr_equal(&other->local, &p->local) &&
 			identity_equal(&other->remote_id, &p->remote_id) &&
-			peer_child(other))
+			!addr_is_set(&other->sent_from) && peer_child(other))
 			return true;
 	}
 	return false;

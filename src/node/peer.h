@@ -58,6 +58,13 @@ struct peer {
 	bool alone; /* a further child was refused it: it needs an IKE SA of its own */
 	uint64_t called_ms, next_try_ms;
 	uint64_t record; /* its key in the directory; 0: none */
+	/* redirect.c */
+	struct addr sent_from; /* the gateway that has sent us here; not set: none */
+	struct addr sent_to; /* where this one has sent us, while that holds */
+	bool arrived; /* an SA with it has stood since it was sent_from */
+	unsigned redirects; /* to get here, */
+	uint64_t redirects_since_ms; /* since then */
+	uint64_t serve_until_ms; /* until then it is not told that it may send us on */
 	struct rate tell;
 	char reason[160];
 };
@@ -71,6 +78,7 @@ enum session_end {
 	END_DISPLACED,
 	END_REFUSED, /* by our own data path */
 	END_LAPSED, /* the peer's certificate is not good any more */
+	END_REDIRECTED, /* another gateway has what it carried */
 	END_DEAD
 };
 
@@ -83,6 +91,7 @@ struct session {
 	struct list children; /* child_sa.of_session, oldest first */
 	bool initiator, peer_nlbs;
 	bool had_child; /* or none is missed */
+	bool told; /* to go to another gateway */
 	enum session_end end; /* why we delete it */
 	uint64_t since_ms; /* when both proved who they are */
 	uint64_t rekey_ms, expires_ms, reauth_ms; /* UINT64_MAX: never */
@@ -108,6 +117,7 @@ struct child_sa {
 	bool down; /* over, with its session, whose end is awaited */
 	bool replaced; /* a new one is there; the Delete is the engine's or the peer's */
 	bool displaced; /* another peer has its selectors: overlap.c */
+	bool redirected; /* another gateway has its traffic: redirect.c */
 	bool refused; /* by the data path: carries nothing, and ends at expires_ms */
 	enum session_end end; /* why we delete it alone */
 	struct esp_usage usage;
@@ -180,6 +190,24 @@ bool contact_elsewhere(const struct node *n, const struct scope *s);
 uint64_t dial_due_ms(const struct node *n);
 /* After a call that nobody answered, with so many in vain before it. */
 uint64_t dial_longest_pause_ms(unsigned tries);
+
+/* ---- redirect.c: sent to another gateway ---------------------------------------- */
+
+/* For so long a gateway is not told that it may send us on, once that has failed. */
+enum { SERVE_MS = 300000 };
+/* The rule lets itself be sent there, or is there already. */
+bool redirect_names(const struct config_rule *r, const struct addr *to);
+/* NULL: we go; else why not. */
+const char *redirect_refusal(
+	const struct node *n, const struct ike_info *sa, const struct ike_gateway *to);
+void redirect_follow(
+	struct node *n, const struct ike_info *sa, const struct ike_gateway *to);
+/* Does a call of p say that it can be sent elsewhere? */
+bool redirect_offers(const struct node *n, const struct peer *p);
+/* Packets wait for p; whom to call for them. */
+struct peer *redirect_for_traffic(struct node *n, struct peer *p);
+void redirect_arrived(struct node *n, struct peer *p); /* it has a child now */
+void redirect_failed(struct node *n, struct peer *p); /* a call of it */
 
 /* ---- sibling.c: several rules with one identity pair ------------------------------- */
 

@@ -10,6 +10,7 @@ src_node_libvipsec_node_a_SOURCES = \
 	src/node/core.h \
 	src/node/dial.c \
 	src/node/directory.c \
+	src/node/drain.c \
 	src/node/due.c src/node/due.h \
 	src/node/effects.c src/node/effects.h \
 	src/node/expiry.c \
@@ -23,6 +24,7 @@ src_node_libvipsec_node_a_SOURCES = \
 	src/node/overlap.c \
 	src/node/peer.c src/node/peer.h \
 	src/node/place.c \
+	src/node/redirect.c \
 	src/node/relation.c \
 	src/node/release.c \
 	src/node/same.c src/node/same.h \

@@ -63,6 +63,17 @@ static bool same_ppk(const struct config_ppk *a, const struct config_ppk *b)
 	       secret_equal(secret_span(&a->key), secret_span(&b->key));
 }
 
+static bool same_redirect(const struct config_rule *a, const struct config_rule *b)
+{
+	if (a->n_redirect != b->n_redirect)
+		return false;
+	for (unsigned i = 0; i < a->n_redirect; i++)
+		if (!addr_equal(&a->redirect[i].addr, &b->redirect[i].addr) ||
+			a->redirect[i].bits != b->redirect[i].bits)
+			return false;
+	return true;
+}
+
 static bool same_words(const struct config *a, const struct config *b, uint32_t rule)
 {
 	const struct config_rule *x, *y;
@@ -73,7 +84,7 @@ static bool same_words(const struct config *a, const struct config *b, uint32_t 
 	y = &b->rules[rule];
 	if (strcmp(x->name, y->name) != 0 || x->n_auths != y->n_auths ||
 		x->pfs != y->pfs || x->childless != y->childless ||
-		!same_ppk(&x->ppk, &y->ppk) ||
+		!same_ppk(&x->ppk, &y->ppk) || !same_redirect(x, y) ||
 		!same_proposal(&a->proposals[x->proposal], &b->proposals[y->proposal]))
 		return false;
 	for (unsigned i = 0; i < x->n_auths; i++)

@@ -122,6 +122,7 @@ void session_established(struct node *n, const struct ike_info *sa)
 	if (sa->childless)
 		begin_childless(n, s, sa);
 	lapse_begin(n, s, sa);
+	drain_look(n);
 	sibling_follow(n, p);
 }
 
@@ -191,6 +192,7 @@ const char *session_end_text(enum session_end end, enum ike_close close)
 		[END_REFUSED] = "the data path did not take it",
 		[END_LAPSED] = "the peer's certificate is not good any more",
 		[END_DISPLACED] = "another peer has its traffic selectors now",
+		[END_REDIRECTED] = "another gateway has its traffic now",
 		[END_DEAD] = "the peer does not answer",
 	};
 
@@ -201,6 +203,8 @@ const char *session_end_text(enum session_end end, enum ike_close close)
 		return "the peer deleted it";
 	case IKE_CLOSE_REPLACED:
 		return "replaced by a newer one";
+	case IKE_CLOSE_REDIRECTED:
+		return "sent to another gateway";
 	default:
 		return "closed";
 	}
@@ -222,6 +226,8 @@ void session_closed(
 		return;
 	struct peer *p = s->peer;
 	bool had_child = s->had_child;
+	if (s->end == END_NONE && why->close == IKE_CLOSE_DELETED_BY_PEER)
+		drain_left(n, s);
 	node_tell(n, s->end == END_DEAD ? EVENT_WARNING : EVENT_NOTICE, "ike-down",
 		&n->scopes[p->scope], &p->remote, s->ike, "%s",
 		session_end_text(s->end, why->close));

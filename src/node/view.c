@@ -107,6 +107,20 @@ static void look_places(const struct node *n, const struct scope *s, struct vip_
 		look_partial(n, s, best, out);
 }
 
+static void look_drain(const struct node *n, const struct scope *s, struct vip_view *out)
+{
+	const struct drain *d = drain_of(n, s);
+
+	if (!d)
+		return;
+	out->drained = true;
+	memcpy(out->drain_to, d->words.to, sizeof(out->drain_to));
+	out->drain_since_ms = d->since_ms;
+	out->drain_turned = d->turned;
+	out->drain_told = d->told;
+	out->drain_gone = d->gone;
+}
+
 bool node_look_vip(const struct node *n, uint16_t scope, struct vip_view *out)
 {
 	if (scope >= n->n_scopes || (n->scopes[scope].is_host && !n->scopes[scope].spd))
@@ -115,6 +129,7 @@ bool node_look_vip(const struct node *n, uint16_t scope, struct vip_view *out)
 	*out = (struct vip_view){.scope = scope, .state = VIP_ABSENT};
 	memcpy(out->name, s->name, sizeof(out->name));
 	look_places(n, s, out);
+	look_drain(n, s, out);
 	list_each(item, &n->peers)
 	{
 		const struct peer *p = list_entry(item, struct peer, link);

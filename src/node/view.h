@@ -31,6 +31,10 @@ struct vip_view {
 	uint8_t owner; /* member with the claim; 0: nobody */
 	uint64_t since_ms; /* in this state */
 	unsigned peers, peers_up;
+	bool drained; /* its peers are sent to drain_to (IPv4, IPv6) */
+	struct addr drain_to[2];
+	uint64_t drain_since_ms;
+	unsigned drain_turned, drain_told, drain_gone; /* struct drain of core.h */
 	bool stuck; /* not released: the data thread does not acknowledge the closed gate */
 	char reason[128]; /* why it is not bound; empty when it is */
 	uint64_t partial_ms; /* bound, but not with all its addresses, since; 0: it is */

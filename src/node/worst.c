@@ -6,7 +6,8 @@
  * only a timer finds out, T. Waiting: the rest of a call under way and the pause after it,
  * or the rest of a pause; nothing while all is well. One call: a second, which covers one
  * lost datagram, and the calls that go before it (others at most 64 a second if all of them
- * are silent, a sibling half a second).
+ * are silent, a sibling half a second). Where the rule accepts redirects it may be sent to a
+ * gateway that does not answer, and come back when that call has given up.
  *
  * It holds as seen now, from the moment of the loss, and if the other side answers by the
  * time it is called: how long that takes nobody here can know. If it does not, what counts
@@ -38,7 +39,9 @@ static uint64_t one_call(
 		crowd->from_rank[p->rank] > 0 ? crowd->from_rank[p->rank] - 1 : 0;
 	uint64_t sibling = sibling_exists(n, p) ? SIBLING_WAIT_MS : 0;
 
-	return CALL_MS + ahead / IN_FLIGHT_MAX * ROUND_MS + sibling;
+	uint64_t astray = redirect_offers(n, p) ? CALL_GIVE_UP_MS : 0;
+
+	return CALL_MS + ahead / IN_FLIGHT_MAX * ROUND_MS + sibling + astray;
 }
 
 static uint64_t until_called(const struct node *n, const struct peer *p)

@@ -10,6 +10,7 @@ src_wire_libvipsec_wire_a_SOURCES = \
 	src/wire/ke_payload.c src/wire/ke_payload.h \
 	src/wire/message.c src/wire/message.h \
 	src/wire/notify_payload.c src/wire/notify_payload.h \
+	src/wire/redirect.c src/wire/redirect.h \
 	src/wire/payload.c src/wire/payload.h \
 	src/wire/reader.c src/wire/reader.h \
 	src/wire/sa_payload.c src/wire/sa_payload.h \

@@ -27,6 +27,8 @@ static void write_back(const struct cluster_msg *m, struct span bytes)
 		cluster_write_vouch(&w, m->members, m->silent, vouched, m->n_claims);
 	else if (m->type == CLUSTER_PEERS)
 		cluster_write_peers(&w, m->journal);
+	else if (m->type == CLUSTER_DRAIN)
+		cluster_write_drain(&w, &m->drain);
 	else
 		cluster_write_addr(&w, m->type, &m->addr);
 	assert(wr_ok(&w) && span_equal(wr_span(&w), bytes));
@@ -83,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	write_back(&m, bytes);
 	if (m.type == CLUSTER_PEERS)
 		feed_directory(m.journal);
-	else
+	else if (m.type != CLUSTER_DRAIN)
 		feed_claims(&m);
 	return 0;
 }

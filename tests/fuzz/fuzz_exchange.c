@@ -48,7 +48,7 @@ static void command(struct world *w, unsigned by, unsigned what)
 	if (!sa)
 		return;
 	elsewhere.port = (uint16_t)(1024 + what);
-	switch (what % 10) {
+	switch (what % 12) {
 	case 0:
 		err = ike_create_child(e, w->now_ms, sa->id, &w->end[by].conn, &fresh);
 		break;
@@ -76,8 +76,15 @@ static void command(struct world *w, unsigned by, unsigned what)
 	case 8:
 		err = ike_move(e, sa->id, &elsewhere);
 		break;
-	default:
+	case 9:
 		ike_used(e, sa->id, w->now_ms);
+		break;
+	case 10:
+		w->end[by].away = !w->end[by].away;
+		break;
+	default:
+		elsewhere.addr = addr_v4(192, 0, 2, 99);
+		err = ike_redirect(e, w->now_ms, sa->id, &elsewhere.addr);
 		break;
 	}
 	(void)err; /* not up, or gone: then nothing happens */

@@ -169,10 +169,22 @@ static void on_note(
 
 static void set_up(struct end *end, uint8_t name)
 {
-	struct ike_host host = {end, on_accept, on_is_friend, on_authenticate, on_narrow,
-		on_new_spi, on_send, on_info, on_child_up, on_child_down,
-		on_child_refused, on_rekeyed, on_closed, on_info, NULL, on_note,
-		on_may_move};
+	struct ike_host host = {.ctx = end,
+		.accept = on_accept,
+		.is_friend = on_is_friend,
+		.authenticate = on_authenticate,
+		.narrow = on_narrow,
+		.new_spi = on_new_spi,
+		.send = on_send,
+		.established = on_info,
+		.child_up = on_child_up,
+		.child_down = on_child_down,
+		.child_refused = on_child_refused,
+		.rekeyed = on_rekeyed,
+		.closed = on_closed,
+		.moved = on_info,
+		.note = on_note,
+		.may_move = on_may_move};
 	struct ike_params params = {
 		.entropy = entropy_seeded(&end->seed, name), .member = name};
 	struct addr us = addr_v4(192, 0, 2, name), them = addr_v4(192, 0, 2, 3 - name);

@@ -7,6 +7,7 @@
 #include "wire/fragment.h"
 #include "wire/ke_payload.h"
 #include "wire/notify_payload.h"
+#include "wire/redirect.h"
 #include "wire/ts_payload.h"
 
 #include <assert.h>
@@ -65,6 +66,19 @@ static void try_auth(struct span body)
 	assert(auth.method == back.method && span_equal(auth.data, back.data));
 }
 
+/* Of whatever type the notice is. */
+static void try_redirect(struct span data)
+{
+	struct writer w = wr_over(out, sizeof(out));
+	struct wire_redirect r;
+
+	if (redirect_read(data, &r) != WIRE_OK)
+		return;
+	assert((r.name.len > 0) != addr_is_set(&r.addr));
+	redirect_write(&w, &r);
+	assert(span_equal(wr_span(&w), data));
+}
+
 static void try_notify(struct span body)
 {
 	struct writer w = wr_over(out, sizeof(out));
@@ -74,6 +88,7 @@ static void try_notify(struct span body)
 		return;
 	notify_payload_write(&w, &n);
 	assert(span_equal(wr_span(&w), body));
+	try_redirect(n.data);
 }
 
 static void try_delete(struct span body)

@@ -13,8 +13,10 @@ static bool on_accept(void *ctx, const struct ike_path *path, struct ike_answer 
 	const struct world_end *end = ctx;
 
 	(void)path;
-	*out = (struct ike_answer){
-		.proposals = end->conn.proposals, .force_encap = end->conn.force_encap};
+	*out = (struct ike_answer){.proposals = end->conn.proposals,
+		.force_encap = end->conn.force_encap,
+		.childless = end->conn.childless != IKE_CHILDLESS_NO,
+		.redirect = end->conn.redirect};
 	return true;
 }
 
@@ -47,6 +49,39 @@ static bool on_narrow(void *ctx, struct ike_conn *conn, enum policy_mode asked,
 	conn->local_ts = *ours;
 	conn->remote_ts = *theirs;
 	return asked == end->conn.mode && ours->n > 0 && theirs->n > 0;
+}
+
+static bool on_redirect(void *ctx, const struct ike_path *path, struct addr *to)
+{
+	const struct world_end *end = ctx;
+
+	(void)path;
+	*to = addr_v4(192, 0, 2, 99);
+	return end->away;
+}
+
+static const char *on_may_redirect(
+	void *ctx, const struct ike_info *sa, const struct ike_gateway *to)
+{
+	(void)ctx;
+	assert(sa->id != 0 && strlen(to->name) < sizeof(to->name));
+	assert((to->name[0] != '\0') != addr_is_set(&to->addr));
+	return to->name[0] || to->addr.family == ADDR_V6 ? "not there" : NULL;
+}
+
+static void on_redirected(
+	void *ctx, const struct ike_info *sa, const struct ike_gateway *to)
+{
+	(void)ctx;
+	assert(sa->id != 0 && addr_is_set(&to->addr));
+}
+
+static void on_sent_away(void *ctx, const struct ike_path *path)
+{
+	const struct world_end *end = ctx;
+
+	(void)path;
+	assert(end->away);
 }
 
 static uint32_t on_new_spi(void *ctx)
@@ -138,6 +173,10 @@ static void agree(struct world_end *end, uint8_t options)
 	c->mode = options & WORLD_TUNNEL ? POLICY_TUNNEL : POLICY_TRANSPORT;
 	c->force_encap = (options & WORLD_ENCAP) != 0;
 	c->mobike = (options & WORLD_TUNNEL) != 0;
+	c->redirect = true;
+	c->childless = IKE_CHILDLESS_ALLOW;
+	if ((options & WORLD_FRIENDS) && (options & WORLD_SUITES))
+		c->childless = IKE_CHILDLESS_FORCE;
 	p->master_pfs = (options & WORLD_MASTER) != 0;
 	p->ike[p->n_ike++] = (struct ike_suite){
 		.encr = AEAD_AES128_GCM16, .prf = PRF_SHA256, .ke = KE_CURVE25519};
@@ -163,6 +202,10 @@ static void set_up(struct world *w, unsigned number)
 		.is_friend = on_is_friend,
 		.authenticate = on_authenticate,
 		.narrow = on_narrow,
+		.redirect = on_redirect,
+		.sent_away = on_sent_away,
+		.may_redirect = on_may_redirect,
+		.redirected = on_redirected,
 		.new_spi = on_new_spi,
 		.send = on_send,
 		.established = on_info,

@@ -27,6 +27,7 @@ struct world_end {
 	struct ike_limits limits;
 	uint32_t next_spi;
 	unsigned up, down, calls;
+	bool away; /* it sends its callers elsewhere */
 	/* the state that each SA was last seen in, by its id */
 	struct {
 		uint32_t id;

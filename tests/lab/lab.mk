@@ -58,6 +58,7 @@ EXTRA_DIST += \
 	tests/lab/t-strongswan-cbc.py \
 	tests/lab/t-strongswan-childless.py \
 	tests/lab/t-strongswan-ppk.py \
+	tests/lab/t-strongswan-redirect.py \
 	tests/lab/t-unit.py \
 	tests/lab/t-vm.py \
 	tests/lab/t-watch.py \

@@ -54,6 +54,9 @@ def objects(ctl):
         yield name, ctl.rows(what)[0]
     yield "address", ctl.rows("vip")[0]["addresses"][0]
     yield "guard", ctl.rows("vip")[0]["guard"]
+    ctl.ctl("drain", "web", "to", "10.9.0.51")
+    yield "drain", ctl.rows("vip")[0]["drain"]
+    ctl.ctl("undrain", "web")
     yield "verdict", ctl.json("explain", CLIENT4, VIP4, "udp", str(PROTECTED))["data"][0]
     yield "event", json.loads(ctl.ctl("--json", "events").stdout.splitlines()[0])
     yield "checked", ctl.json("check")["data"]

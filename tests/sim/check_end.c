@@ -136,6 +136,7 @@ void check_end(struct sim *s)
 	bool renews = s->sc.child_ms != 0 || s->sc.rekeys != REKEYS_NONE;
 
 	rekeys_end(s);
+	drains_check(s);
 
 	for (unsigned i = 0; i < s->sc.n_peers; i++)
 		check_back(s, i);

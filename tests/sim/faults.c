@@ -320,6 +320,7 @@ void faults_plan(struct sim *s)
 	uint64_t at = s->world.now_ms;
 
 	stream_init(&s->faults.dice, s->world.seed, 5);
+	drains_plan(s);
 	if (s->sc.many_moves) {
 		plan_moves(s);
 		return;

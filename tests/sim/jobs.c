@@ -80,6 +80,7 @@ static void print_summary(const struct jobs *j)
 	SAY(reloads);
 	SAY(orders);
 	SAY(hushes);
+	SAY(drains);
 	SAY(floods);
 	SAY(knocks);
 	SAY(cookies_asked);

@@ -405,6 +405,10 @@ static const char *command_word(enum node_event_kind kind)
 		return "rekey";
 	case NODE_TUNE:
 		return "tune";
+	case NODE_DRAIN:
+		return "drain";
+	case NODE_UNDRAIN:
+		return "undrain";
 	default:
 		return "shutdown";
 	}

@@ -177,6 +177,14 @@ static void draw_childless(struct scenario *sc, uint64_t seed)
 		sc->peer_ages[i].childless = true;
 }
 
+static void draw_drains(struct scenario *sc, uint64_t seed)
+{
+	struct stream d;
+
+	stream_init(&d, seed, 11);
+	sc->drains = chance(&d, 1000);
+}
+
 static void shorten(uint64_t *at, uint64_t to)
 {
 	if (to != 0)
@@ -212,6 +220,7 @@ void scenario_draw(
 	sc->many_moves = chance(&dice, 200);
 	draw_rekeys(sc, seed, rekeys);
 	draw_childless(sc, seed);
+	draw_drains(sc, seed);
 }
 
 void scenario_soak(struct scenario *sc)
@@ -380,7 +389,9 @@ char *scenario_peer_text(const struct scenario *sc, unsigned n, bool edited)
 		if (tunnel)
 			say(&t, " local-id \"peer%u.example\" remote-id \"%s.example\"",
 				n, sc->vip_of[n] == 0 ? "mail" : "web");
-		say(&t, "; }\n");
+		say(&t, "%s; }\n",
+			sc->drains ? "; redirect accept 192.0.2.0/24, 2001:db8::/64"
+				   : "");
 	}
 	say(&t, "}\nassign policy \"host\" to host;\n");
 	return t.at;

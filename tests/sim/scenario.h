@@ -66,6 +66,7 @@ struct scenario {
 	uint64_t order_delay_ms; /* the longest that the data thread lets an order wait */
 	uint64_t faults_ms, quiet_ms; /* how long */
 	bool many_moves;
+	bool drains; /* virtual IPs are drained now and then: drains.c */
 	enum sabotage sabotage;
 };
 

@@ -5,6 +5,7 @@
 
 #include "sim/bus.h"
 #include "sim/check.h"
+#include "sim/drains.h"
 #include "sim/faults.h"
 #include "sim/flood.h"
 #include "sim/machine.h"
@@ -21,7 +22,7 @@ struct counts {
 	uint64_t crashes, partitions, cuts, pauses, freezes, moves, kills, pulls,
 		restarts;
 	uint64_t strays, bursts, reboots, nat_resets, tunes, fences, memberships;
-	uint64_t reloads, orders, hushes;
+	uint64_t reloads, orders, hushes, drains;
 	uint64_t floods, knocks, cookies_asked, cookies_shown;
 	uint64_t narrows, too_big, mtus_learned, apps_told;
 	uint64_t claims, bindings, takeovers, mutes, children, crossings;

@@ -29,6 +29,7 @@ static bool on_accept(void *ctx, const struct ike_path *path, struct ike_answer 
 		.ppk = s->conn.ppk.len > 0,
 		.signatures =
 			s->conn.own == IKE_PROOF_CERT || s->conn.peer == IKE_PROOF_CERT,
+		.redirect = s->conn.redirect,
 		.childless = s->conn.childless != IKE_CHILDLESS_NO};
 	if (s->conn.trust)
 		out->ca_len = trust_request(s->conn.trust, out->ca, sizeof(out->ca));
@@ -84,6 +85,42 @@ static bool on_narrow(void *ctx, struct ike_conn *conn, enum policy_mode asked,
 	return asked == s->conn.mode &&
 	       narrow_list(&s->conn.local_ts, ours, &conn->local_ts) &&
 	       narrow_list(&s->conn.remote_ts, theirs, &conn->remote_ts);
+}
+
+static bool on_redirect(void *ctx, const struct ike_path *path, struct addr *to)
+{
+	const struct lab_side *s = ctx;
+
+	(void)path;
+	*to = s->away;
+	return addr_is_set(to);
+}
+
+static void on_sent_away(void *ctx, const struct ike_path *path)
+{
+	struct lab_side *s = ctx;
+
+	(void)path;
+	s->n_sent_away++;
+}
+
+static const char *on_may_redirect(
+	void *ctx, const struct ike_info *sa, const struct ike_gateway *to)
+{
+	const struct lab_side *s = ctx;
+
+	(void)sa;
+	return to->name[0] ? "names are not resolved" : s->stays;
+}
+
+static void on_redirected(
+	void *ctx, const struct ike_info *sa, const struct ike_gateway *to)
+{
+	struct lab_side *s = ctx;
+
+	s->gateway = *to;
+	s->gateway_of = sa->id;
+	s->n_redirected++;
 }
 
 static uint32_t on_new_spi(void *ctx)
@@ -351,6 +388,10 @@ static void init_side(struct lab *lab, enum lab_side_name name, uint64_t seed,
 		.is_friend = on_is_friend,
 		.authenticate = on_authenticate,
 		.narrow = on_narrow,
+		.redirect = on_redirect,
+		.sent_away = on_sent_away,
+		.may_redirect = on_may_redirect,
+		.redirected = on_redirected,
 		.new_spi = on_new_spi,
 		.send = on_send,
 		.established = on_established,

@@ -50,6 +50,9 @@ struct lab_side {
 	bool friends; /* knows every caller */
 	bool knows_peer; /* knows the other side, and nobody else */
 	uint32_t next_spi;
+	struct addr away; /* it sends its callers there; not set: it does not */
+	const char
+		*stays; /* why it does not let itself be sent elsewhere; NULL: it does */
 	struct revocations *revocations;
 	struct fetch_wish wish; /* the last */
 	unsigned n_wishes;
@@ -60,8 +63,10 @@ struct lab_side {
 	struct lab_closed closed[LAB_EVENTS];
 	struct lab_refused refused[LAB_EVENTS];
 	struct lab_rekeyed rekeyed[LAB_EVENTS];
+	struct ike_gateway gateway; /* the last that it was sent to */
+	uint32_t gateway_of; /* by which IKE SA */
 	unsigned n_established, n_moved, n_up, n_down, n_closed, n_sent, n_refused,
-		n_rekeyed;
+		n_rekeyed, n_redirected, n_sent_away;
 	char notes[LAB_NOTES];
 };
 

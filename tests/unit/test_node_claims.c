@@ -256,6 +256,50 @@ static void a_hello_reads_back(void **state)
 	}
 }
 
+static void assert_drain(const struct drain_words *d)
+{
+	uint8_t bytes[CLUSTER_DRAIN_MAX];
+	struct writer w = wr_over(bytes, sizeof(bytes));
+	struct cluster_msg m;
+
+	cluster_write_drain(&w, d);
+	assert_true(wr_ok(&w));
+	assert_int_equal(cluster_msg_read(wr_span(&w), &m), CLUSTER_OK);
+	assert_int_equal(m.type, CLUSTER_DRAIN);
+	assert_string_equal(m.drain.vip, d->vip);
+	assert_int_equal(m.drain.version, d->version);
+	assert_int_equal(m.drain.on, d->on);
+	for (unsigned i = 0; i < 2; i++)
+		assert_true(addr_equal(&m.drain.to[i], &d->to[i]));
+	for (size_t len = 0; len < wr_len(&w); len++)
+		assert_int_equal(
+			cluster_msg_read(span_of(bytes, len), &m), CLUSTER_MALFORMED);
+}
+
+static void words_about_a_drained_vip_round_trip(void **state)
+{
+	struct drain_words d = {.vip = "mail", .version = 7};
+	uint8_t bytes[CLUSTER_DRAIN_MAX];
+	struct cluster_msg m;
+
+	(void)state;
+	assert_drain(&d);
+	d.on = true;
+	d.to[1] = unit_addr("2001:db8::20");
+	assert_drain(&d);
+	d.to[0] = unit_addr("192.0.2.20");
+	memset(d.vip, 'v', POLICY_NAME_MAX - 1);
+	assert_drain(&d);
+	d.on = false; /* off, and somewhere */
+	struct writer w = wr_over(bytes, sizeof(bytes));
+	cluster_write_drain(&w, &d);
+	assert_int_equal(cluster_msg_read(wr_span(&w), &m), CLUSTER_MALFORMED);
+	d = (struct drain_words){.version = 1}; /* of no VIP */
+	w = wr_over(bytes, sizeof(bytes));
+	cluster_write_drain(&w, &d);
+	assert_int_equal(cluster_msg_read(wr_span(&w), &m), CLUSTER_MALFORMED);
+}
+
 static void every_message_cut_short_is_malformed(void **state)
 {
 	static struct claims c;
@@ -307,6 +351,7 @@ int main(void)
 		cmocka_unit_test(the_table_is_bounded),
 		cmocka_unit_test(a_hello_reads_back),
 		cmocka_unit_test(every_message_cut_short_is_malformed),
+		cmocka_unit_test(words_about_a_drained_vip_round_trip),
 		cmocka_unit_test(another_version_is_not_read),
 	};
 

@@ -6,6 +6,7 @@
 #include "wire/cert_payload.h"
 #include "wire/ke_payload.h"
 #include "wire/notify_payload.h"
+#include "wire/redirect.h"
 #include "wire/ts_payload.h"
 
 static uint8_t out[2048];
@@ -333,6 +334,56 @@ static void hash_algorithms_round_trip(void **state)
 		WIRE_MALFORMED);
 }
 
+static void assert_redirect(
+	const char *hex, const char *addr, const char *name, size_t nonce)
+{
+	static uint8_t b[512];
+	struct span data = unit_hex(hex, b, sizeof(b));
+	struct wire_redirect r;
+	struct writer w = pen();
+
+	assert_int_equal(redirect_read(data, &r), WIRE_OK);
+	if (addr) {
+		const struct addr want = unit_addr(addr);
+		assert_true(addr_equal(&r.addr, &want));
+	}
+	unit_assert_span_equal(r.name, span_text(name));
+	assert_int_equal(r.nonce.len, nonce);
+	redirect_write(&w, &r);
+	unit_assert_span_equal(wr_span(&w), data);
+}
+
+/* RFC 5685 9.2, 9.3. */
+static void redirect_round_trips(void **state)
+{
+	(void)state;
+	assert_redirect("01 04 c000024d", "192.0.2.77", "", 0);
+	assert_redirect(
+		"01 04 c000024d 00112233445566778899aabbccddeeff", "192.0.2.77", "", 16);
+	assert_redirect("02 10 20010db8000000000000000000000077", "2001:db8::77", "", 0);
+	assert_redirect("03 0a 67772e6578616d706c65", NULL, "gw.example", 0);
+}
+
+static void malformed_redirects_are_told(void **state)
+{
+	static const char *const bad[] = {"", "01", "01 04 c00002", "01 10 c000024d",
+		"01 00", "02 04 c000024d", "03 00", "03 0a 67772e", "00 04 c000024d",
+		"04 04 c000024d", "03 03 670067", "03 03 670a67", "03 03 672067",
+		"03 03 67ff67", /* and nonces that are none */
+		"01 04 c000024d 00", "01 04 c000024d 00112233445566778899aabbccddee"};
+	static uint8_t b[512], long_nonce[6 + 257] = {1, 4, 192, 0, 2, 77};
+	struct wire_redirect r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(redirect_read(unit_hex(bad[i], b, sizeof(b)), &r),
+			WIRE_MALFORMED);
+	assert_int_equal(redirect_read(span_of(long_nonce, sizeof(long_nonce)), &r),
+		WIRE_MALFORMED);
+	assert_int_equal(
+		redirect_read(span_of(long_nonce, sizeof(long_nonce) - 1), &r), WIRE_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -353,6 +404,8 @@ int main(void)
 		cmocka_unit_test(unusable_selectors_are_left_out),
 		cmocka_unit_test(malformed_selectors_are_told),
 		cmocka_unit_test(selectors_beyond_the_limit_are_ignored),
+		cmocka_unit_test(redirect_round_trips),
+		cmocka_unit_test(malformed_redirects_are_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -176,6 +176,10 @@ UNIT_TESTS += tests/unit/test_ike_ppk
 tests_unit_test_ike_ppk_SOURCES = tests/unit/test_ike_ppk.c tests/unit/ike_lab.c
 tests_unit_test_ike_ppk_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_ike_redirect
+tests_unit_test_ike_redirect_SOURCES = tests/unit/test_ike_redirect.c tests/unit/ike_lab.c
+tests_unit_test_ike_redirect_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_ike_refusal
 tests_unit_test_ike_refusal_SOURCES = tests/unit/test_ike_refusal.c tests/unit/ike_lab.c
 tests_unit_test_ike_refusal_LDADD = $(unit_ldadd)
@@ -357,6 +361,10 @@ UNIT_TESTS += tests/unit/test_node_lapse
 tests_unit_test_node_lapse_SOURCES = tests/unit/test_node_lapse.c tests/unit/pki_lab.c \
 	$(node_lab)
 tests_unit_test_node_lapse_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_node_redirect
+tests_unit_test_node_redirect_SOURCES = tests/unit/test_node_redirect.c $(node_lab)
+tests_unit_test_node_redirect_LDADD = $(unit_ldadd)
 
 UNIT_TESTS += tests/unit/test_node_refusal
 tests_unit_test_node_refusal_SOURCES = tests/unit/test_node_refusal.c $(node_lab)

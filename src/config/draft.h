@@ -90,7 +90,7 @@ struct draft {
 	unsigned n_secrets, n_actions, n_assigns;
 	unsigned n_secret_room; /* those that may hold a key */
 	/* where these were set; line 0: they were not */
-	struct place idle_timeout_at, idle_failover_at, prefer_at, host_at;
+	struct place idle_timeout_at, idle_failover_at, host_at;
 };
 
 /* The objects of one kind: their names, and where they were defined. */

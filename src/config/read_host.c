@@ -206,8 +206,7 @@ static void read_prefer(struct draft *d, const struct stmt *s, struct args *a, v
 {
 	int choice = arg_choice(a, planes, COUNT_OF(planes));
 
-	(void)into;
-	d->prefer_at = s->at;
+	(void)s, (void)into;
 	if (choice >= 0 && arg_end(a))
 		d->c->dataplane.prefer = (enum config_plane)choice;
 }
@@ -215,14 +214,9 @@ static void read_prefer(struct draft *d, const struct stmt *s, struct args *a, v
 static void read_fallback(
 	struct draft *d, const struct stmt *s, struct args *a, void *into)
 {
-	static const struct later later[] = {
-		{"kernel", "comes with a later version; the fallback is userspace"},
-	};
+	int choice = arg_choice(a, planes, 1);
 
 	(void)s, (void)into;
-	if (arg_later(a, later, COUNT_OF(later)))
-		return;
-	int choice = arg_choice(a, planes, 1);
 	if (choice < 0 || !arg_end(a))
 		return;
 	d->c->dataplane.fallback = (enum config_plane)choice;
@@ -253,14 +247,4 @@ void read_dataplane(struct draft *d, const struct stmt *s, struct args *a, void 
 	if (!arg_end(a))
 		return;
 	block_read(d, s->body, "in dataplane", table, COUNT_OF(table), NULL);
-	if (d->c->dataplane.prefer != PLANE_KERNEL)
-		return;
-	if (d->c->dataplane.has_fallback)
-		errors_warn(d->errors, d->prefer_at,
-			"the kernel plane comes with a later version; the fallback, "
-			"userspace, is used");
-	else
-		errors_add(d->errors, d->prefer_at,
-			"the kernel plane comes with a later version; add \"fallback "
-			"userspace;\"");
 }

@@ -4,7 +4,7 @@
  * the daemon (ask), prints for people or passes the reply through (--json), and returns
  * the exit code: 0 ok, 1 error, 3 degraded, 7 not bound, 69 the daemon is not there.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_CTL_CTL_H
 #define VIPSEC_CTL_CTL_H

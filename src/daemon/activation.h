@@ -5,7 +5,7 @@
  * disk is a ceiling, raised by ACTIVATION_AHEAD at a time while nothing is urgent. After a
  * restart the node goes on above the ceiling; what was reserved and not used is skipped.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_ACTIVATION_H
 #define VIPSEC_DAEMON_ACTIVATION_H

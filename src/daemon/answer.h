@@ -1,6 +1,6 @@
 /* daemon/answer.h - replies to the requests of `vipsec` and of the agents.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_ANSWER_H
 #define VIPSEC_DAEMON_ANSWER_H

@@ -4,7 +4,7 @@
  * us that is our own fault (SIGSEGV, SIGABRT of an assertion, ..), they are written to
  * DIR/crash.log before the signal takes its course. Lines hold no secrets.
  *
- * Floor 8. One for each process.
+ * Floor 9. One for each process.
  */
 #ifndef VIPSEC_DAEMON_BLACKBOX_H
 #define VIPSEC_DAEMON_BLACKBOX_H

@@ -1,6 +1,6 @@
 /* daemon/carry.h - effects become deeds.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_CARRY_H
 #define VIPSEC_DAEMON_CARRY_H

@@ -1,6 +1,6 @@
 /* daemon/command.h - what comes over the control socket.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_COMMAND_H
 #define VIPSEC_DAEMON_COMMAND_H

@@ -4,7 +4,7 @@
  * the world, step.c steps the node, carry.c carries out what it decided; pending.c,
  * look.c, answer.c and tell.c speak to `vipsec` and to the log.
  *
- * Floor 8. One thread (the data path has its own, behind plane.h).
+ * Floor 9. One thread (the data path has its own, behind plane.h).
  */
 #ifndef VIPSEC_DAEMON_DAEMON_H
 #define VIPSEC_DAEMON_DAEMON_H
@@ -72,6 +72,7 @@ struct daemon {
 	uint64_t due_ms; /* what timer_fd is set to */
 
 	bool lost; /* the data path's interface */
+	bool in_kernel; /* the plane is the kernel's */
 	struct plane *plane;
 	struct watch *watch;
 	struct sockets *sockets;

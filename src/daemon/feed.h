@@ -1,6 +1,6 @@
 /* daemon/feed.h - the world becomes events.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_FEED_H
 #define VIPSEC_DAEMON_FEED_H

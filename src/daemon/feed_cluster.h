@@ -1,6 +1,6 @@
 /* daemon/feed_cluster.h - the group and the quorum become events.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_FEED_CLUSTER_H
 #define VIPSEC_DAEMON_FEED_CLUSTER_H

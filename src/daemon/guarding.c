@@ -18,10 +18,12 @@
 #include "os/clock.h"
 #include "port/guard.h"
 #include "port/guard_watch.h"
+#include "xfrm/rules.h"
 
 enum { WORDS_BURST = 10, WORDS_PER_SECOND = 1 };
 
-bool guarding_apply(const struct config *c, char *why, size_t why_cap)
+bool guarding_apply(
+	const struct daemon *d, const struct config *c, char *why, size_t why_cap)
 {
 	struct guard_scope scopes[SCOPE_MAX + 1];
 	struct spd *spds[SCOPE_MAX + 1];
@@ -38,9 +40,11 @@ bool guarding_apply(const struct config *c, char *why, size_t why_cap)
 			.n_addrs = host ? 0 : c->vips[s].n_addrs,
 		};
 	}
-	bool ok = guard_apply(
-		&(struct guard_rules){
-			.scopes = scopes, .n_scopes = n, .tun_name = DAEMON_TUN},
+	bool ok = guard_apply(&(struct guard_rules){.scopes = scopes,
+				      .n_scopes = n,
+				      .tun_name = d->in_kernel ? NULL : DAEMON_TUN,
+				      .reqid_first = REQID_FIRST,
+				      .reqid_last = REQID_LAST},
 		why, why_cap);
 	for (size_t i = 0; i < n; i++)
 		spd_free(spds[i]);
@@ -72,7 +76,7 @@ static int32_t on_guard(int32_t fd, int32_t revents, void *data)
 	free(now);
 	if (same)
 		return 0;
-	bool back = guarding_apply(node_config(d->node), why, sizeof(why));
+	bool back = guarding_apply(d, node_config(d->node), why, sizeof(why));
 	guarding_applied(d);
 	if (rate_allow(&d->guard_words, clock_now_ms()))
 		tell(d, back ? EVENT_WARNING : EVENT_ERROR, "guard",

@@ -3,7 +3,7 @@
  * A line starts with vip= peer= ike=, then the kind and the text. The ring keeps the last
  * JOURNAL_KEEP events of severity info and above.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_JOURNAL_H
 #define VIPSEC_DAEMON_JOURNAL_H

@@ -3,7 +3,7 @@
  * keylog.c is compiled with configure --enable-key-log, keylog_none.c without: a
  * production vipsecd has no code that could write a key.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_KEYLOG_H
 #define VIPSEC_DAEMON_KEYLOG_H

@@ -4,7 +4,7 @@
  * agent's stop kills by both, so that it never hits a process that took over the number.
  * The file is locked as long as the daemon lives; a lock, unlike a file, dies with it.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_LOCKFILE_H
 #define VIPSEC_DAEMON_LOCKFILE_H

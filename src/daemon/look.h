@@ -1,6 +1,6 @@
 /* daemon/look.h - requests that wait for the data thread.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_LOOK_H
 #define VIPSEC_DAEMON_LOOK_H

@@ -18,6 +18,7 @@
 #include "daemon/guarding.h"
 #include "daemon/keylog.h"
 #include "daemon/lockfile.h"
+#include "daemon/planes.h"
 #include "daemon/privileges.h"
 #include "daemon/ready.h"
 #include "daemon/reload.h"
@@ -27,6 +28,7 @@
 #include "port/files.h"
 #include "port/guard.h"
 #include "port/random.h"
+#include "xfrm/xfrm.h"
 
 enum { EXIT_CONFIG = 78, EXIT_UNAVAILABLE = 69, EXIT_NOPERM = 77 };
 
@@ -98,21 +100,13 @@ static bool know_cluster(struct daemon *d, const struct config *c, char *why, si
 	return d->member != 0;
 }
 
-static bool open_plane(struct daemon *d, const struct config *c, char *why, size_t cap)
+/* One plane's leavings are no business of the other's: whoever was here before, and which
+ * plane it had, nothing of it stays. */
+static bool open_plane(struct daemon *d, char *why, size_t cap)
 {
-	struct plane_params p = {
-		.tun_name = DAEMON_TUN,
-		.entropy = random_entropy(),
-		.mark = DAEMON_MARK,
-		.why = why,
-		.why_cap = cap,
-	};
-
-	snprintf(d->plane_note, sizeof(d->plane_note), "%s",
-		c->dataplane.prefer == PLANE_KERNEL
-			? "userspace: this version has no kernel plane yet"
-			: "userspace, as configured");
-	d->plane = plane_open_tun(&p);
+	if (!d->in_kernel && !xfrm_clear(why, cap))
+		journal_say(EVENT_DEBUG, "%s", why);
+	d->plane = planes_open(d, why, cap);
 	return d->plane != NULL;
 }
 
@@ -153,8 +147,9 @@ static int assemble(struct daemon *d, struct config *c)
 	d->control = control_new(d->loop, &control, why, sizeof(why));
 	if (!d->control || !know_cluster(d, c, why, sizeof(why)) ||
 		!open_stores(d, why, sizeof(why)) ||
-		!guarding_apply(c, why, sizeof(why)) ||
-		!open_plane(d, c, why, sizeof(why))) {
+		!planes_choose(d, c, why, sizeof(why)) ||
+		!guarding_apply(d, c, why, sizeof(why)) ||
+		!open_plane(d, why, sizeof(why))) {
 		control_free(d->control);
 		config_free(c);
 		return refuse_logged(EXIT_UNAVAILABLE, why);
@@ -209,7 +204,7 @@ static int run(struct daemon *d, struct config *c, int lock)
 	if (code != 0)
 		return code;
 	lockfile_write(lock);
-	journal_say(EVENT_NOTICE, "vipsecd is ready");
+	journal_say(EVENT_NOTICE, "vipsecd is ready; data plane: %s", d->plane_note);
 	ready_tell(d->options.foreground);
 	qb_loop_run(d->loop);
 	journal_say(EVENT_NOTICE, "vipsecd ends");

@@ -1,6 +1,6 @@
 /* daemon/mending.h - routing rules, routes and the TUN stay as the plane made them.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_MENDING_H
 #define VIPSEC_DAEMON_MENDING_H

@@ -1,6 +1,6 @@
 /* daemon/options.h - the command line of vipsecd.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_OPTIONS_H
 #define VIPSEC_DAEMON_OPTIONS_H

@@ -1,6 +1,6 @@
 /* daemon/pending.h - answers that come when the node says that the work is done.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_PENDING_H
 #define VIPSEC_DAEMON_PENDING_H

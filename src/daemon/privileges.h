@@ -1,6 +1,6 @@
 /* daemon/privileges.h - keep what the work needs, give up the rest.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_PRIVILEGES_H
 #define VIPSEC_DAEMON_PRIVILEGES_H

@@ -3,7 +3,7 @@
  * The starting process returns only when the daemon is ready or has failed, and with its
  * exit code: "start" in an agent or a script means what it says.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_READY_H
 #define VIPSEC_DAEMON_READY_H

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/guarding.h"
+#include "daemon/planes.h"
 #include "daemon/step.h"
 #include "os/clock.h"
 #include "port/files.h"
@@ -39,7 +40,8 @@ bool reload_config(struct daemon *d, const struct config_report *report)
 	else if (!same_cluster(node_config(d->node), c))
 		snprintf(why, sizeof(why),
 			"cluster name or backend changed: restart vipsecd for that");
-	else if (guarding_apply(c, why, sizeof(why))) {
+	else if (planes_accept(d, c, why, sizeof(why)) &&
+		 guarding_apply(d, c, why, sizeof(why))) {
 		guarding_applied(d);
 		reload_take(d, c);
 		return true;

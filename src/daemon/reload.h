@@ -1,6 +1,6 @@
 /* daemon/reload.h - the configuration comes into force.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_RELOAD_H
 #define VIPSEC_DAEMON_RELOAD_H

@@ -5,6 +5,8 @@
  */
 #include "daemon/report.h"
 
+#include "daemon/planes.h"
+
 #include <stdio.h>
 
 #include "config.h"
@@ -184,7 +186,7 @@ static json_t *plane_json(struct daemon *d)
 
 	plane_totals(d->plane, &t);
 	return json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "name",
-		"userspace", "note", d->plane_note, "children", (json_int_t)t.children,
+		planes_name(d), "note", d->plane_note, "children", (json_int_t)t.children,
 		"sealed", (json_int_t)t.esp.sealed, "opened", (json_int_t)t.esp.opened,
 		"held", (json_int_t)t.esp.held, "released", (json_int_t)t.esp.released,
 		"early", (json_int_t)t.esp.early, "send_errors",

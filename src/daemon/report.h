@@ -2,7 +2,7 @@
  *
  * Each returns a new value. Times are milliseconds; ages, not instants.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_REPORT_H
 #define VIPSEC_DAEMON_REPORT_H

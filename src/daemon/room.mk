@@ -14,6 +14,7 @@ vipsecd_SOURCES = src/daemon/main.c src/daemon/daemon.h \
 	src/daemon/look.c src/daemon/look.h \
 	src/daemon/mending.c src/daemon/mending.h \
 	src/daemon/options.c src/daemon/options.h \
+	src/daemon/planes.c src/daemon/planes.h \
 	src/daemon/pending.c src/daemon/pending.h \
 	src/daemon/privileges.c src/daemon/privileges.h \
 	src/daemon/ready.c src/daemon/ready.h \
@@ -38,7 +39,7 @@ vipsecd_SOURCES += src/daemon/systemd_none.c
 endif
 vipsecd_CFLAGS = -D_GNU_SOURCE $(AM_CFLAGS) -pthread $(QB_CFLAGS) $(COROSYNC_CFLAGS) $(JANSSON_CFLAGS) \
 	$(CAPNG_CFLAGS) $(SYSTEMD_CFLAGS)
-vipsecd_LDADD = src/plane/libvipsec_plane.a src/port/libvipsec_port.a \
+vipsecd_LDADD = src/xfrm/libvipsec_xfrm.a src/plane/libvipsec_plane.a src/port/libvipsec_port.a \
 	$(outer_ldadd) \
 	$(QB_LIBS) $(COROSYNC_LIBS) $(NL_LIBS) $(NFTABLES_LIBS) $(JANSSON_LIBS) \
 	$(CAPNG_LIBS) $(SYSTEMD_LIBS) -lpthread

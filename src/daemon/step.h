@@ -1,6 +1,6 @@
 /* daemon/step.h - the node takes one step, and the world follows.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_STEP_H
 #define VIPSEC_DAEMON_STEP_H

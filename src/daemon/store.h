@@ -3,7 +3,7 @@
  * A record is replaced as a whole: written beside, flushed, renamed. After a crash it is
  * either the old one or the new one.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_STORE_H
 #define VIPSEC_DAEMON_STORE_H

@@ -1,7 +1,7 @@
 /* daemon/systemd.h - sd_notify where libsystemd is there, nothing where it is not.
  * systemd.c is compiled with it, systemd_none.c without.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_SYSTEMD_H
 #define VIPSEC_DAEMON_SYSTEMD_H

@@ -1,6 +1,6 @@
 /* daemon/tell.h - what happens is told: to the log, to the journal, to whoever follows.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_TELL_H
 #define VIPSEC_DAEMON_TELL_H

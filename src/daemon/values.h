@@ -1,6 +1,6 @@
 /* daemon/values.h - single values as JSON, for the reports.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_VALUES_H
 #define VIPSEC_DAEMON_VALUES_H

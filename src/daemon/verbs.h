@@ -1,6 +1,6 @@
 /* daemon/verbs.h - one function for each verb of `vipsec`; each answers, now or later.
  *
- * Floor 8.
+ * Floor 9.
  */
 #ifndef VIPSEC_DAEMON_VERBS_H
 #define VIPSEC_DAEMON_VERBS_H

@@ -11,6 +11,7 @@
 #include "plane/local.h"
 
 #include <errno.h>
+#include <linux/udp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -68,11 +69,21 @@ static int open_one(const struct addr *addr, uint32_t mark, bool udp)
 	return socket_give_up(fd);
 }
 
-struct local *local_open(uint16_t scope, const struct addr *addr, uint32_t mark)
+/* The kernel looks at what comes to this port, and keeps ESP to itself (RFC 3948). */
+static bool leave_esp(int udp)
 {
-	int esp = open_one(addr, mark, false);
-	int udp = esp < 0 ? -1 : open_one(addr, mark, true);
+	return socket_set_int(udp, IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP);
+}
 
+struct local *local_open(
+	enum local_kind kind, uint16_t scope, const struct addr *addr, uint32_t mark)
+{
+	bool kernel = kind == LOCAL_KERNEL;
+	int esp = kernel ? -1 : open_one(addr, mark, false);
+	int udp = esp < 0 && !kernel ? -1 : open_one(addr, mark, true);
+
+	if (kernel && udp >= 0 && !leave_esp(udp))
+		udp = socket_give_up(udp);
 	if (udp < 0) {
 		if (esp >= 0)
 			socket_give_up(esp);
@@ -100,21 +111,25 @@ void local_let_go(struct local *l)
 {
 	if (atomic_fetch_sub_explicit(&l->holders, 1, memory_order_acq_rel) != 1)
 		return;
-	close(l->esp.fd);
+	if (l->esp.fd >= 0)
+		close(l->esp.fd);
 	close(l->udp.fd);
 	free(l);
 }
 
 void local_deafen(struct local *l)
 {
-	socket_deafen(l->esp.fd);
+	if (l->esp.fd >= 0)
+		socket_deafen(l->esp.fd);
 	socket_deafen(l->udp.fd);
 }
 
 void local_revive(struct local *l)
 {
-	socket_drain(l->esp.fd);
-	socket_hear_again(l->esp.fd);
+	if (l->esp.fd >= 0) {
+		socket_drain(l->esp.fd);
+		socket_hear_again(l->esp.fd);
+	}
 	socket_drain(l->udp.fd);
 	socket_hear_again(l->udp.fd);
 }

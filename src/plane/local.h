@@ -15,9 +15,13 @@
 
 enum { LOCAL_LINGER_MS = 200 };
 
+/* Who takes ESP from the network: the data thread, or the kernel. Its sockets then are
+ * port 4500 alone, and ESP never shows there. */
+enum local_kind { LOCAL_USERSPACE, LOCAL_KERNEL };
+
 struct local_socket {
 	struct local *local;
-	int fd;
+	int fd; /* -1: none */
 	bool udp;
 	/* IPv4: our datagrams carry DF. The data thread sets it as packets want it; the
 	 * loop's clears it for an IKE message that does not fit. Either is right for the
@@ -40,7 +44,8 @@ struct local {
 };
 
 /* Held once. NULL: errno. */
-struct local *local_open(uint16_t scope, const struct addr *addr, uint32_t mark);
+struct local *local_open(
+	enum local_kind kind, uint16_t scope, const struct addr *addr, uint32_t mark);
 void local_hold(struct local *l);
 void local_let_go(struct local *l);
 void local_deafen(struct local *l); /* nothing is received, nor answered with ICMP */

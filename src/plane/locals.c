@@ -8,8 +8,9 @@
 #include "os/clock.h"
 #include "os/timer.h"
 
-bool locals_init(struct locals *ls)
+bool locals_init(struct locals *ls, enum local_kind kind)
 {
+	ls->kind = kind;
 	list_init(&ls->all);
 	ls->timer = timer_new();
 	return ls->timer >= 0;
@@ -52,7 +53,7 @@ struct local *locals_bind(
 		local_revive(l);
 		return l;
 	}
-	l = local_open(scope, addr, mark);
+	l = local_open(ls->kind, scope, addr, mark);
 	if (l)
 		list_add(&ls->all, &l->link);
 	return l;

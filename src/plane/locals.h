@@ -11,11 +11,13 @@
 #include "plane/local.h"
 
 struct locals {
+	enum local_kind kind;
 	struct list all; /* struct local */
 	int timer; /* readable: locals_end_lingering() has work */
 };
 
-bool locals_init(struct locals *ls); /* false: errno; to be wiped all the same */
+/* False: errno; to be wiped all the same. */
+bool locals_init(struct locals *ls, enum local_kind kind);
 void locals_wipe(struct locals *ls);
 
 /* Lingering ones included. NULL: neither bound nor lingering. */

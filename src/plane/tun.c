@@ -61,9 +61,9 @@ static bool make_channels(struct tun *p)
 	p->data.orders = order_queue_new();
 	p->data.reports = report_new();
 	p->base.epoll = epoll_create1(EPOLL_CLOEXEC);
-	return locals_init(&p->base.locals) && p->data.orders && p->data.reports &&
-	       p->base.epoll >= 0 && watch(p, report_fd(p->data.reports)) &&
-	       watch(p, p->base.locals.timer);
+	return locals_init(&p->base.locals, LOCAL_USERSPACE) && p->data.orders &&
+	       p->data.reports && p->base.epoll >= 0 &&
+	       watch(p, report_fd(p->data.reports)) && watch(p, p->base.locals.timer);
 }
 
 static void free_channels(struct tun *p)

@@ -1,8 +1,8 @@
 /* port/guard.h - the guard: one nftables table that keeps protected traffic out of the
  * clear, whatever becomes of this process.
  *
- * Inbound, what a negotiate entry covers is dropped unless it comes from our TUN;
- * outbound, unless it leaves through it. Block entries drop both ways; a permit entry that
+ * Inbound, what a negotiate entry covers is dropped unless it comes from our TUN or through
+ * an SA of ours in the kernel; outbound, unless it leaves that way. Block entries drop both ways; a permit entry that
  * is more specific comes first and lets its traffic pass (to whatever other tables say).
  * Traffic through lo never leaves the machine and is not judged.
  *
@@ -36,7 +36,10 @@ struct guard_scope {
 struct guard_rules {
 	const struct guard_scope *scopes;
 	size_t n_scopes;
+	/* Whose packets are protected: those of our TUN, or (NULL) those that the kernel's
+	 * SAs of these reqids have opened, or will seal. */
 	const char *tun_name;
+	uint32_t reqid_first, reqid_last;
 };
 
 /* Installs or replaces. False: the old table, if there was one, is still in force. */

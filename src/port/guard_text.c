@@ -280,16 +280,30 @@ static void write_jumps(FILE *out, const struct guard_rules *rules, enum side si
 	}
 }
 
+/* What has been judged by an SA, or goes to one. */
+static void write_secured(FILE *out, const struct guard_rules *rules, enum side side)
+{
+	const char *name = side == ARRIVING ? "iifname" : "oifname";
+
+	if (rules->tun_name) {
+		fprintf(out, "\t\t%s { \"lo\", \"%s\" } accept\n", name, rules->tun_name);
+		return;
+	}
+	fprintf(out, "\t\t%s \"lo\" accept\n", name);
+	fprintf(out, "\t\tipsec %s reqid %" PRIu32 "-%" PRIu32 " accept\n",
+		side == ARRIVING ? "in" : "out", rules->reqid_first, rules->reqid_last);
+}
+
 static void write_chains(FILE *out, const struct guard_rules *rules)
 {
 	write_silence(out, rules);
 	fputs("\tchain arriving {\n", out);
-	fprintf(out, "\t\tiifname { \"lo\", \"%s\" } accept\n", rules->tun_name);
+	write_secured(out, rules, ARRIVING);
 	write_exemptions(out, rules, ARRIVING);
 	write_path_mtu(out);
 	write_jumps(out, rules, ARRIVING);
 	fputs("\t}\n\tchain leaving {\n\t\tmeta l4proto { 1, 58 } jump silence\n", out);
-	fprintf(out, "\t\toifname { \"lo\", \"%s\" } accept\n", rules->tun_name);
+	write_secured(out, rules, LEAVING);
 	guard_write_quotes_jump(out);
 	write_exemptions(out, rules, LEAVING);
 	write_jumps(out, rules, LEAVING);

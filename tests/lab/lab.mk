@@ -98,7 +98,7 @@ EXTRA_DIST += \
 # A plane without IKE, for the tests of plane/ and port/ alone.
 noinst_PROGRAMS += tests/lab/tools/vlab-plane
 tests_lab_tools_vlab_plane_SOURCES = tests/lab/tools/plane.c
-tests_lab_tools_vlab_plane_LDADD = src/plane/libvipsec_plane.a src/port/libvipsec_port.a \
+tests_lab_tools_vlab_plane_LDADD = src/xfrm/libvipsec_xfrm.a src/plane/libvipsec_plane.a src/port/libvipsec_port.a \
 	$(outer_ldadd) $(NL_LIBS) $(NFTABLES_LIBS) $(QB_LIBS) $(COROSYNC_LIBS) -lpthread
 
 # The control socket kept open, for tests that ask often where a process start is slow.

@@ -382,6 +382,11 @@ UNIT_TESTS += tests/unit/test_node_worst
 tests_unit_test_node_worst_SOURCES = tests/unit/test_node_worst.c $(node_lab)
 tests_unit_test_node_worst_LDADD = $(unit_ldadd)
 
+# --- xfrm
+UNIT_TESTS += tests/unit/test_xfrm_select
+tests_unit_test_xfrm_select_SOURCES = tests/unit/test_xfrm_select.c
+tests_unit_test_xfrm_select_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS)
+
 # --- plane
 UNIT_TESTS += tests/unit/test_plane_gate
 THREAD_TESTS += tests/unit/test_plane_gate

@@ -23,6 +23,7 @@
 #include "port/guard.h"
 #include "port/sockets.h"
 #include "port/watch.h"
+#include "xfrm/xfrm.h"
 
 enum { WORDS = 24, SCOPES = 4, MARK = 0x76697073 };
 
@@ -39,6 +40,7 @@ static struct announcer *announcer;
 static struct spd *pending;
 static struct scope scopes[SCOPES];
 static char why[256];
+static bool in_kernel; /* VLAB_PLANE=kernel: the kernel plane, not the userspace one */
 
 /* ---- words into values --------------------------------------------------------- */
 
@@ -148,7 +150,10 @@ static int on_policy(char **w, int n)
 static int on_guard(char **w, int n)
 {
 	struct guard_scope all[SCOPES];
-	struct guard_rules rules = {.scopes = all, .tun_name = "vipsec0"};
+	struct guard_rules rules = {.scopes = all,
+		.tun_name = in_kernel ? NULL : "vipsec0",
+		.reqid_first = REQID_FIRST,
+		.reqid_last = REQID_LAST};
 
 	(void)w, (void)n;
 	for (uint16_t i = 0; i < SCOPES; i++)
@@ -194,7 +199,10 @@ static int on_open(char **w, int n)
 	};
 
 	(void)w, (void)n;
-	plane = plane_open_tun(&p);
+	/* As the daemon does: the kernel loads its modules now. */
+	if (in_kernel && !xfrm_offers(AEAD_AES128_GCM16, why, sizeof(why)))
+		printf("kernel refused: %s\n", why);
+	plane = in_kernel ? plane_open_xfrm(&p) : plane_open_tun(&p);
 	if (!plane)
 		printf("plane refused: %s\n", why);
 	return plane ? 0 : -1;
@@ -570,7 +578,10 @@ static int fd_of(int which)
 
 int main(void)
 {
+	const char *which = getenv("VLAB_PLANE");
+
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	in_kernel = which && strcmp(which, "kernel") == 0;
 	sockets = sockets_new(MARK);
 	announcer = announcer_new();
 	if (!sockets || !announcer)

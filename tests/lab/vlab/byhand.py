@@ -9,6 +9,10 @@ import time
 from .core import LabError, LabTimeout
 
 
+# The kernel plane is tried in an emulated machine.
+PATIENCE = 6 if os.environ.get("VLAB_PLANE") == "kernel" else 1
+
+
 class ByHand:
     """vlab-plane running in a host. Lines that it reports are kept until taken."""
 
@@ -42,7 +46,7 @@ class ByHand:
 
     def take(self, pattern, timeout=10):
         """The first reported line that matches, taken out; LabTimeout."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * PATIENCE
         while True:
             for line in self.lines:
                 found = re.search(pattern, line)

@@ -223,6 +223,7 @@ class Host:
 
     def environ(self):
         return {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "HOSTNAME": self.name,
+                **{k: v for k, v in os.environ.items() if k == "VLAB_PLANE"},
                 **sanitizer_environ(f"{self.lab.dir}/findings", self.name)}
 
     def _argv(self, command, how="exec"):

@@ -13,6 +13,8 @@ PSK = "a shared word of the lab, long enough"
 VIP_ID = "web.vlab.example"
 
 PERMIT = "permit;"
+# VLAB_PLANE=kernel: the labs that make their configurations here try the kernel plane.
+PLANE = "dataplane { prefer kernel; }\n" if os.environ.get("VLAB_PLANE") == "kernel" else ""
 
 # action: what stands inside filter-action { }; auth: what follows the word auth
 Rule = namedtuple("Rule", "name filter action auth", defaults=(PERMIT, None))
@@ -26,7 +28,7 @@ def secure(mode="transport", tunnel_to=None):
 def conf_text(rules, vip=None, cluster="backend none;", tuning=None, more=""):
     """A configuration. vip: list of addresses of the VIP "web", which the policy is then
     assigned to; without it, to the host."""
-    text = f"cluster {{ {cluster} }}\ntuning {{ "
+    text = f"cluster {{ {cluster} }}\n{PLANE}tuning {{ "
     text += " ".join(f"{name} {value};" for name, value in (tuning or {}).items()) + " }\n"
     if vip:
         text += f'vip "web" {{ address {", ".join(vip)}; }}\n'

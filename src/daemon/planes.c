@@ -1,0 +1,84 @@
+/* daemon/planes.c - the kernel's ESP where it is preferred and has what is needed.
+ *
+ * Decided once, at the start: an SA never changes its plane. Trying also makes the kernel
+ * load its modules now, and not when the first peer waits.
+ */
+#include "daemon/planes.h"
+
+#include <stdio.h>
+
+#include "port/random.h"
+#include "xfrm/xfrm.h"
+
+/* Each algorithm that some proposal names. */
+static bool kernel_offers(const struct config *c, char *why, size_t why_cap)
+{
+	bool tried[AEAD_ALGS] = {false};
+
+	for (unsigned i = 0; i < c->n_proposals; i++) {
+		for (unsigned k = 0; k < c->proposals[i].n_esp; k++) {
+			enum aead_alg alg = c->proposals[i].esp[k].encr;
+			if (!tried[alg] && !xfrm_offers(alg, why, why_cap))
+				return false;
+			tried[alg] = true;
+		}
+	}
+	return true;
+}
+
+bool planes_choose(struct daemon *d, const struct config *c, char *why, size_t why_cap)
+{
+	char reason[128] = "";
+
+	d->in_kernel = c->dataplane.prefer == PLANE_KERNEL &&
+		       kernel_offers(c, reason, sizeof(reason));
+	if (c->dataplane.prefer == PLANE_USERSPACE)
+		snprintf(
+			d->plane_note, sizeof(d->plane_note), "userspace, as configured");
+	else if (d->in_kernel)
+		snprintf(d->plane_note, sizeof(d->plane_note),
+			"the kernel's, as configured");
+	else
+		snprintf(d->plane_note, sizeof(d->plane_note),
+			"userspace, since the kernel's cannot serve: %s", reason);
+	if (d->in_kernel || c->dataplane.prefer == PLANE_USERSPACE ||
+		c->dataplane.has_fallback)
+		return true;
+	snprintf(why, why_cap,
+		"dataplane prefer kernel: %s (\"fallback userspace;\" would go on "
+		"without)",
+		reason);
+	return false;
+}
+
+struct plane *planes_open(const struct daemon *d, char *why, size_t why_cap)
+{
+	struct plane_params p = {
+		.tun_name = DAEMON_TUN,
+		.entropy = random_entropy(),
+		.mark = DAEMON_MARK,
+		.why = why,
+		.why_cap = why_cap,
+	};
+
+	return d->in_kernel ? plane_open_xfrm(&p) : plane_open_tun(&p);
+}
+
+bool planes_accept(
+	const struct daemon *d, const struct config *c, char *why, size_t why_cap)
+{
+	char reason[128] = "";
+
+	if (!d->in_kernel || kernel_offers(c, reason, sizeof(reason)))
+		return true;
+	snprintf(why, why_cap,
+		"the kernel's data plane, which serves now, cannot do what this asks "
+		"for: %s",
+		reason);
+	return false;
+}
+
+const char *planes_name(const struct daemon *d)
+{
+	return d->in_kernel ? "kernel" : "userspace";
+}

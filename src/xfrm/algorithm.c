@@ -1,0 +1,31 @@
+/* xfrm/algorithm.c - a row for each algorithm of ESP. Keys are laid out alike: RFC 4106 8.1,
+ * RFC 7634 2; of a composed one the cipher's key stands first, the integrity key behind.
+ */
+#include "config.h"
+
+#include "xfrm/algorithm.h"
+
+#define CBC(hash, bits)                                                         \
+	{                                                                       \
+		.cipher = "cbc(aes)", .mac = "hmac(" hash ")", .tag_bits = bits \
+	}
+
+static const struct algorithm algorithms[AEAD_ALGS] = {
+	[AEAD_AES128_GCM16] = {.aead = "rfc4106(gcm(aes))", .tag_bits = 128},
+	[AEAD_AES256_GCM16] = {.aead = "rfc4106(gcm(aes))", .tag_bits = 128},
+	[AEAD_CHACHA20_POLY1305] = {.aead = "rfc7539esp(chacha20,poly1305)",
+		.tag_bits = 128},
+	[AEAD_AES128_SHA256] = CBC("sha256", 128),
+	[AEAD_AES128_SHA384] = CBC("sha384", 192),
+	[AEAD_AES128_SHA512] = CBC("sha512", 256),
+	[AEAD_AES256_SHA256] = CBC("sha256", 128),
+	[AEAD_AES256_SHA384] = CBC("sha384", 192),
+	[AEAD_AES256_SHA512] = CBC("sha512", 256),
+};
+
+const struct algorithm *algorithm_of(enum aead_alg alg)
+{
+	const struct algorithm *a = &algorithms[alg];
+
+	return a->aead || a->cipher ? a : NULL;
+}

@@ -1,0 +1,158 @@
+/* xfrm/events.c - multicast groups of NETLINK_XFRM.
+ *
+ * Counter events (AEVENTS) are not among them: a listener would make every other daemon's
+ * SAs tell of each second packet.
+ */
+#include "config.h"
+
+#include "xfrm/events.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netlink.h>
+#include <netlink/msg.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "os/socket.h"
+#include "xfrm/select.h"
+
+#ifndef SOL_NETLINK
+#define SOL_NETLINK 270
+#endif
+
+/* One in each network namespace: a second plane would delete the first one's SAs. */
+enum { EVENTS_PORT = 0x76697073 };
+enum { RECEIVE_MAX = 32768, BUFFER_OCTETS = 4 << 20, AT_ONCE = 64 };
+
+static bool join(int fd, int group)
+{
+	return socket_set_int(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group);
+}
+
+int events_open(void)
+{
+	struct sockaddr_nl me = {.nl_family = AF_NETLINK, .nl_pid = EVENTS_PORT};
+	int fd =
+		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_XFRM);
+
+	if (fd < 0)
+		return -1;
+	socket_set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_OCTETS);
+	if (bind(fd, (struct sockaddr *)&me, sizeof(me)) == 0 &&
+		join(fd, XFRMNLGRP_ACQUIRE) && join(fd, XFRMNLGRP_EXPIRE) &&
+		join(fd, XFRMNLGRP_MAPPING) && join(fd, XFRMNLGRP_SA) &&
+		join(fd, XFRMNLGRP_POLICY))
+		return fd;
+	return socket_give_up(fd);
+}
+
+void events_close(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+/* ---- messages -------------------------------------------------------------------------- */
+
+static bool read_acquire(struct nlmsghdr *h, struct kernel_event *ev)
+{
+	if (nlmsg_datalen(h) < (int)sizeof(struct xfrm_user_acquire))
+		return false;
+	const struct xfrm_user_acquire *a = nlmsg_data(h);
+	ev->kind = EVENT_ACQUIRE;
+	ev->policy = a->policy.sel;
+	ev->dir = a->policy.dir;
+	ev->flow = a->sel;
+	ev->seq = a->seq;
+	ev->daddr = select_addr_read(&a->id.daddr, a->sel.family);
+	return true;
+}
+
+static bool read_expire(struct nlmsghdr *h, struct kernel_event *ev)
+{
+	if (nlmsg_datalen(h) < (int)sizeof(struct xfrm_user_expire))
+		return false;
+	const struct xfrm_user_expire *e = nlmsg_data(h);
+	ev->kind = EVENT_EXPIRE;
+	ev->daddr = select_addr_read(&e->state.id.daddr, e->state.family);
+	ev->spi = ntohl(e->state.id.spi);
+	ev->reqid = e->state.reqid;
+	ev->hard = e->hard != 0;
+	return ev->spi != 0; /* an acquired SA that never came is nobody's */
+}
+
+static bool read_mapping(struct nlmsghdr *h, struct kernel_event *ev)
+{
+	if (nlmsg_datalen(h) < (int)sizeof(struct xfrm_user_mapping))
+		return false;
+	const struct xfrm_user_mapping *m = nlmsg_data(h);
+	ev->kind = EVENT_MAPPING;
+	ev->daddr = select_addr_read(&m->id.daddr, m->id.family);
+	ev->spi = ntohl(m->id.spi);
+	ev->reqid = m->reqid;
+	ev->remote.addr = select_addr_read(&m->new_saddr, m->id.family);
+	ev->remote.port = ntohs(m->new_sport);
+	return true;
+}
+
+static bool read_one(struct nlmsghdr *h, uint32_t own, struct kernel_event *ev)
+{
+	switch (h->nlmsg_type) {
+	case XFRM_MSG_ACQUIRE:
+		return read_acquire(h, ev);
+	case XFRM_MSG_EXPIRE:
+		return read_expire(h, ev);
+	case XFRM_MSG_MAPPING:
+		return read_mapping(h, ev);
+	case XFRM_MSG_NEWSA:
+		return false; /* what others add does not concern us */
+	case XFRM_MSG_DELSA:
+	case XFRM_MSG_UPDSA:
+	case XFRM_MSG_FLUSHSA:
+	case XFRM_MSG_NEWPOLICY:
+	case XFRM_MSG_DELPOLICY:
+	case XFRM_MSG_UPDPOLICY:
+	case XFRM_MSG_FLUSHPOLICY:
+		ev->kind = EVENT_TOUCHED;
+		return h->nlmsg_pid != own;
+	default:
+		return false;
+	}
+}
+
+static void read_all(uint8_t *bytes, int len, uint32_t own,
+	void (*each)(const struct kernel_event *ev, void *ctx), void *ctx)
+{
+	struct nlmsghdr *h = (struct nlmsghdr *)(void *)bytes;
+
+	for (; nlmsg_ok(h, len); h = nlmsg_next(h, &len)) {
+		struct kernel_event ev;
+		memset(&ev, 0, sizeof(ev));
+		if (read_one(h, own, &ev))
+			each(&ev, ctx);
+	}
+}
+
+void events_read(int fd, uint32_t own,
+	void (*each)(const struct kernel_event *ev, void *ctx), void *ctx)
+{
+	static _Alignas(struct nlmsghdr) uint8_t bytes[RECEIVE_MAX];
+
+	for (int i = 0; i < AT_ONCE; i++) {
+		struct sockaddr_nl from = {0};
+		socklen_t from_len = sizeof(from);
+		ssize_t n = recvfrom(fd, bytes, sizeof(bytes), MSG_DONTWAIT,
+			(struct sockaddr *)&from, &from_len);
+		if (n < 0 && errno == ENOBUFS) {
+			const struct kernel_event lost = {.kind = EVENT_LOST};
+			each(&lost, ctx);
+			continue;
+		}
+		if (n < 0)
+			return;
+		if (from.nl_pid == 0) /* the kernel's */
+			read_all(bytes, (int)n, own, each, ctx);
+	}
+}

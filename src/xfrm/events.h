@@ -1,0 +1,43 @@
+/* xfrm/events.h - what the kernel's IPsec says by itself.
+ *
+ * Floor 8.
+ */
+#ifndef VIPSEC_XFRM_EVENTS_H
+#define VIPSEC_XFRM_EVENTS_H
+
+#include <linux/types.h>
+#include <linux/xfrm.h>
+
+#include "base/addr.h"
+
+enum event_kind {
+	EVENT_ACQUIRE, /* a policy wants an SA that is not there */
+	EVENT_EXPIRE, /* an SA has come to a limit */
+	EVENT_MAPPING, /* the peer's port or address has changed (RFC 7296 2.23) */
+	EVENT_TOUCHED, /* somebody else has changed SAs or policies */
+	EVENT_LOST /* events got lost: whatever may have happened */
+};
+
+struct kernel_event {
+	enum event_kind kind;
+	/* ACQUIRE: the policy's selector and direction, the flow, the larval SA's number */
+	struct xfrm_selector policy;
+	uint8_t dir;
+	struct xfrm_selector flow;
+	uint32_t seq;
+	/* EXPIRE, MAPPING: the SA */
+	struct addr daddr;
+	uint32_t spi, reqid;
+	bool hard;
+	struct endpoint remote; /* MAPPING: where it is now */
+};
+
+/* A descriptor to poll. -1: errno; EADDRINUSE: another kernel plane is at work here. */
+int events_open(void);
+void events_close(int fd);
+/* Hands out what waits. own: what we caused ourselves comes from this port, and is not
+ * worth telling. */
+void events_read(int fd, uint32_t own,
+	void (*each)(const struct kernel_event *ev, void *ctx), void *ctx);
+
+#endif

@@ -1,0 +1,104 @@
+/* xfrm/looking.c - one dump of the kernel's SAs beside our own table. */
+#include "config.h"
+
+#include "xfrm/looking.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include "xfrm/rules.h"
+#include "xfrm/select.h"
+
+enum {
+	AWAITED_MS = 20, /* between looks while a new SA has not been heard from */
+	AWAITED_FOR_MS = 3000,
+	FEW_MS = 250,
+	MANY_MS = 1000,
+	MANY = 512
+};
+
+struct looking {
+	struct sad *sad;
+	uint64_t now_ms;
+	void (*heard)(const struct sad_child *c, void *ctx);
+	void *ctx;
+};
+
+/* The numbers of both directions of one child, put together from two SAs. */
+static void take_in(
+	struct looking *k, struct sad_child *c, const struct request_counts *counts)
+{
+	struct esp_usage *u = &c->usage;
+	uint64_t packets = c->received_before + counts->packets;
+
+	if (packets > u->packets_in) {
+		u->last_in_ms = k->now_ms;
+		u->unanswered_since_ms = 0;
+	}
+	u->packets_in = packets;
+	u->bytes_in = c->bytes_received_before + counts->bytes;
+	u->replayed = counts->replayed;
+	u->forged = counts->forged;
+	if (!c->heard && counts->packets > 0) {
+		c->heard = true;
+		k->heard(c, k->ctx);
+	}
+}
+
+static void take_out(
+	struct looking *k, struct sad_child *c, const struct request_counts *counts)
+{
+	struct esp_usage *u = &c->usage;
+	uint64_t packets = c->packets_before + counts->packets;
+
+	if (packets > u->packets_out) {
+		u->last_out_ms = k->now_ms;
+		if (u->unanswered_since_ms == 0 && u->last_in_ms != k->now_ms)
+			u->unanswered_since_ms = k->now_ms;
+	}
+	u->packets_out = packets;
+	u->bytes_out = c->bytes_before + counts->bytes;
+	u->seq_out = c->seq_out = counts->seq_out;
+}
+
+static void take_sa(
+	const struct xfrm_usersa_info *sa, const struct request_counts *counts, void *ctx)
+{
+	struct looking *k = ctx;
+
+	if (sa->reqid < REQID_FIRST || sa->reqid > REQID_LAST)
+		return;
+	struct addr daddr = select_addr_read(&sa->id.daddr, sa->family);
+	struct sad_child *c = sad_by_spi(k->sad, &daddr, ntohl(sa->id.spi));
+	if (c)
+		take_in(k, c, counts);
+	c = sad_by_spi_out(k->sad, &daddr, ntohl(sa->id.spi));
+	if (c && c->out_there)
+		take_out(k, c, counts);
+}
+
+void looking_round(struct sad *cs, uint64_t now_ms,
+	void (*heard)(const struct sad_child *c, void *ctx), void *ctx)
+{
+	struct looking k = {.sad = cs, .now_ms = now_ms, .heard = heard, .ctx = ctx};
+
+	if (list_empty(&cs->all))
+		return;
+	(void)request_sa_each(cs->line, take_sa, &k);
+	cs->looked_ms = now_ms;
+}
+
+uint64_t looking_next_ms(const struct sad *cs)
+{
+	if (list_empty(&cs->all))
+		return UINT64_MAX;
+	/* The newest stand at the end. */
+	for (struct list *at = cs->all.prev; at != &cs->all; at = at->prev) {
+		const struct sad_child *c = list_entry(at, struct sad_child, link);
+		if (cs->looked_ms > c->since_ms + AWAITED_FOR_MS)
+			break;
+		if (!c->heard)
+			return cs->looked_ms + AWAITED_MS;
+	}
+	return cs->looked_ms + (map_count(cs->by_id) > MANY ? MANY_MS : FEW_MS);
+}

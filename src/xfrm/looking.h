@@ -1,0 +1,19 @@
+/* xfrm/looking.h - who has sent and received what, from the kernel's counters.
+ *
+ * The kernel tells how much, not when. So it is asked several times a second, and what has
+ * grown since has happened now: times are late by one look at most.
+ *
+ * Floor 8.
+ */
+#ifndef VIPSEC_XFRM_LOOKING_H
+#define VIPSEC_XFRM_LOOKING_H
+
+#include "xfrm/sad.h"
+
+/* Looks at every child. heard: for each on which the first packet has come. */
+void looking_round(struct sad *cs, uint64_t now_ms,
+	void (*heard)(const struct sad_child *c, void *ctx), void *ctx);
+/* How soon to look again: at once where a first packet is awaited. UINT64_MAX: never. */
+uint64_t looking_next_ms(const struct sad *cs);
+
+#endif

@@ -1,0 +1,426 @@
+/* xfrm/request.c - XFRM messages (linux/xfrm.h), there and back. */
+#include "config.h"
+
+#include "xfrm/request.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/udp.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/iana.h"
+#include "base/mem.h"
+#include "xfrm/algorithm.h"
+#include "xfrm/select.h"
+
+enum { WINDOW_WORD_BITS = 32 };
+
+struct request_line {
+	struct nl_sock *sock;
+	int error; /* of the request under way */
+	bool answered;
+	char why[REQUEST_WHY_MAX];
+};
+
+/* ---- the line itself ------------------------------------------------------------------ */
+
+struct request_line *request_open(void)
+{
+	struct request_line *l = mem_new(1, sizeof(*l));
+	int one = 1;
+
+	l->sock = nl_socket_alloc();
+	if (!l->sock || nl_connect(l->sock, NETLINK_XFRM) < 0) {
+		int err = errno ? errno : EPROTONOSUPPORT;
+		nl_socket_free(l->sock);
+		free(l);
+		errno = err;
+		return NULL;
+	}
+	int fd = nl_socket_get_fd(l->sock);
+	(void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
+	(void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one));
+	return l;
+}
+
+void request_close(struct request_line *l)
+{
+	if (!l)
+		return;
+	nl_socket_free(l->sock);
+	free(l);
+}
+
+uint32_t request_port(const struct request_line *l)
+{
+	return nl_socket_get_local_port(l->sock);
+}
+
+const char *request_why(const struct request_line *l)
+{
+	return l->why;
+}
+
+static int on_answer(struct nl_msg *m, void *arg)
+{
+	(void)m;
+	((struct request_line *)arg)->answered = true;
+	return NL_STOP;
+}
+
+/* The extended acknowledgement, where the kernel gives one, says in words what it minds. */
+static void read_words(struct request_line *l, struct nlmsgerr *e, size_t room)
+{
+	const size_t head = sizeof(*e);
+	struct nlattr *words = NULL;
+
+	if (room > head)
+		words = nla_find((struct nlattr *)(void *)((char *)e + head),
+			(int)(room - head), NLMSGERR_ATTR_MSG);
+	if (words)
+		snprintf(l->why, sizeof(l->why), "%.*s", (int)nla_len(words),
+			(const char *)nla_data(words));
+	else
+		snprintf(l->why, sizeof(l->why), "%s", strerror(-e->error));
+}
+
+static int on_error(struct sockaddr_nl *from, struct nlmsgerr *e, void *arg)
+{
+	struct request_line *l = arg;
+	struct nlmsghdr *h = (struct nlmsghdr *)(void *)((char *)e - NLMSG_HDRLEN);
+
+	(void)from;
+	l->answered = true;
+	l->error = -e->error;
+	read_words(l, e, h->nlmsg_len - NLMSG_HDRLEN);
+	return NL_STOP;
+}
+
+/* Sends m, which is wiped (it may hold keys) and freed, and waits for the answer. */
+static int ask(
+	struct request_line *l, struct nl_msg *m, nl_recvmsg_msg_cb_t each, void *ctx)
+{
+	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
+	int sent;
+
+	if (!cb)
+		abort();
+	l->error = 0;
+	l->answered = false;
+	l->why[0] = '\0';
+	nl_cb_err(cb, NL_CB_CUSTOM, on_error, l);
+	nl_cb_set(cb, NL_CB_ACK, NL_CB_CUSTOM, on_answer, l);
+	nl_cb_set(cb, NL_CB_FINISH, NL_CB_CUSTOM, on_answer, l);
+	if (each)
+		nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, each, ctx);
+	sent = nl_send_auto(l->sock, m);
+	wipe(nlmsg_data(nlmsg_hdr(m)), (size_t)nlmsg_datalen(nlmsg_hdr(m)));
+	nlmsg_free(m);
+	while (sent >= 0 && !l->answered)
+		sent = nl_recvmsgs(l->sock, cb);
+	nl_cb_put(cb);
+	if (sent < 0 && l->error == 0) {
+		l->error = EIO;
+		snprintf(l->why, sizeof(l->why), "%s", nl_geterror(sent));
+	}
+	return l->error;
+}
+
+static struct nl_msg *message(int type, int flags, const void *head, size_t len)
+{
+	struct nl_msg *m = nlmsg_alloc_simple(type, flags);
+
+	if (!m || nlmsg_append(m, (void *)(uintptr_t)head, len, NLMSG_ALIGNTO) < 0)
+		abort();
+	return m;
+}
+
+static void put(struct nl_msg *m, int type, const void *value, size_t len)
+{
+	if (nla_put(m, type, (int)len, value) < 0)
+		abort(); /* a fresh message has room for all that is put here */
+}
+
+/* ---- SAs: adding ------------------------------------------------------------------------- */
+
+/* An algorithm's attribute is a head, the key's length in bits, and the key. */
+static void put_alg(
+	struct nl_msg *m, int type, const char *name, uint32_t tag_bits, struct span key)
+{
+	uint8_t room[sizeof(struct xfrm_algo_aead) + SECRET_MAX];
+	struct xfrm_algo_aead head = {
+		.alg_key_len = (uint32_t)(8 * key.len), .alg_icv_len = tag_bits};
+	struct xfrm_algo plain = {.alg_key_len = head.alg_key_len};
+	size_t len = type == XFRMA_ALG_CRYPT ? sizeof(plain) : sizeof(head);
+
+	snprintf(head.alg_name, sizeof(head.alg_name), "%s", name);
+	snprintf(plain.alg_name, sizeof(plain.alg_name), "%s", name);
+	memcpy(room, type == XFRMA_ALG_CRYPT ? (const void *)&plain : &head, len);
+	memcpy(room + len, key.at, key.len);
+	put(m, type, room, len + key.len);
+	wipe(room, sizeof(room));
+}
+
+_Static_assert(sizeof(struct xfrm_algo_aead) == sizeof(struct xfrm_algo_auth),
+	"name, length of the key, length of the tag");
+
+static void put_algorithm(struct nl_msg *m, const struct request_sa *sa)
+{
+	const struct algorithm *a = algorithm_of(sa->alg);
+	struct span key = secret_span(sa->key);
+	size_t mac_len = aead_mac_key_len(sa->alg);
+	struct span cipher = span_of(key.at, key.len - mac_len);
+
+	if (a->aead) {
+		put_alg(m, XFRMA_ALG_AEAD, a->aead, a->tag_bits, key);
+		return;
+	}
+	put_alg(m, XFRMA_ALG_CRYPT, a->cipher, 0, cipher);
+	put_alg(m, XFRMA_ALG_AUTH_TRUNC, a->mac, a->tag_bits,
+		span_of(key.at + cipher.len, mac_len));
+}
+
+/* The long form, for every SA: the 32 packets of the short one are too few. */
+static void put_replay(struct nl_msg *m, const struct request_sa *sa)
+{
+	struct request_replay r = {.state = {.oseq = (uint32_t)sa->seq_out,
+					   .replay_window = sa->replay_window}};
+
+	if (sa->esn)
+		r.state.oseq_hi = (uint32_t)(sa->seq_out >> 32);
+	r.state.bmp_len = (sa->replay_window + WINDOW_WORD_BITS - 1) / WINDOW_WORD_BITS;
+	if (sa->replay && sa->replay->state.bmp_len == r.state.bmp_len)
+		r = *sa->replay;
+	put(m, XFRMA_REPLAY_ESN_VAL, &r,
+		sizeof(r.state) + r.state.bmp_len * sizeof(uint32_t));
+}
+
+static void put_encap(struct nl_msg *m, const struct request_sa *sa)
+{
+	struct xfrm_encap_tmpl e = {.encap_type = UDP_ENCAP_ESPINUDP,
+		.encap_sport = htons(sa->encap_sport),
+		.encap_dport = htons(sa->encap_dport)};
+
+	put(m, XFRMA_ENCAP, &e, sizeof(e));
+}
+
+/* Events about counters are asked for by others, if at all: never by each packet. */
+static void put_quiet(struct nl_msg *m)
+{
+	const uint32_t seldom = 1u << 30, never = 0;
+
+	put(m, XFRMA_REPLAY_THRESH, &seldom, sizeof(seldom));
+	put(m, XFRMA_ETIMER_THRESH, &never, sizeof(never));
+}
+
+int request_sa_add(struct request_line *l, const struct request_sa *sa)
+{
+	struct xfrm_usersa_info info = sa->info;
+
+	info.flags = (uint8_t)(info.flags | (sa->esn ? XFRM_STATE_ESN : 0));
+	struct nl_msg *m = message(XFRM_MSG_NEWSA,
+		NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &info,
+		sizeof(info));
+	put_algorithm(m, sa);
+	put_replay(m, sa);
+	put_quiet(m);
+	if (sa->encap)
+		put_encap(m, sa);
+	return ask(l, m, NULL, NULL);
+}
+
+/* ---- SAs: the rest ------------------------------------------------------------------------ */
+
+static struct xfrm_usersa_id name_of(const struct addr *daddr, uint32_t spi)
+{
+	return (struct xfrm_usersa_id){.daddr = select_addr(daddr),
+		.spi = htonl(spi),
+		.family = select_family(daddr),
+		.proto = IPPROTO_ESP};
+}
+
+int request_sa_delete(struct request_line *l, const struct addr *daddr, uint32_t spi)
+{
+	struct xfrm_usersa_id id = name_of(daddr, spi);
+
+	return ask(l, message(XFRM_MSG_DELSA, NLM_F_REQUEST | NLM_F_ACK, &id, sizeof(id)),
+		NULL, NULL);
+}
+
+static void read_counts(
+	struct nlmsghdr *h, const struct xfrm_usersa_info *sa, struct request_counts *out)
+{
+	struct nlattr *replay = nlmsg_find_attr(h, sizeof(*sa), XFRMA_REPLAY_ESN_VAL);
+
+	*out = (struct request_counts){.bytes = sa->curlft.bytes,
+		.packets = sa->curlft.packets,
+		.replayed = sa->stats.replay + sa->stats.replay_window,
+		.forged = sa->stats.integrity_failed};
+	if (!replay || nla_len(replay) < (int)sizeof(struct xfrm_replay_state_esn))
+		return;
+	const struct xfrm_replay_state_esn *r = nla_data(replay);
+	out->seq_out = (uint64_t)r->oseq_hi << 32 | r->oseq;
+	out->seq_in = (uint64_t)r->seq_hi << 32 | r->seq;
+}
+
+struct sa_reader {
+	void (*each)(const struct xfrm_usersa_info *sa,
+		const struct request_counts *counts, void *ctx);
+	void *ctx;
+};
+
+static int on_sa(struct nl_msg *m, void *arg)
+{
+	const struct sa_reader *reader = arg;
+	struct nlmsghdr *h = nlmsg_hdr(m);
+	struct request_counts counts;
+
+	if (h->nlmsg_type != XFRM_MSG_NEWSA ||
+		nlmsg_datalen(h) < (int)sizeof(struct xfrm_usersa_info))
+		return NL_OK;
+	const struct xfrm_usersa_info *sa = nlmsg_data(h);
+	read_counts(h, sa, &counts);
+	reader->each(sa, &counts, reader->ctx);
+	return NL_OK;
+}
+
+static void take_counts(
+	const struct xfrm_usersa_info *sa, const struct request_counts *counts, void *ctx)
+{
+	(void)sa;
+	*(struct request_counts *)ctx = *counts;
+}
+
+int request_sa_get(struct request_line *l, const struct addr *daddr, uint32_t spi,
+	struct request_counts *out)
+{
+	struct xfrm_usersa_id id = name_of(daddr, spi);
+	struct sa_reader reader = {.each = take_counts, .ctx = out};
+
+	/* With an acknowledgement behind it, so that the answer has an end. */
+	return ask(l, message(XFRM_MSG_GETSA, NLM_F_REQUEST | NLM_F_ACK, &id, sizeof(id)),
+		on_sa, &reader);
+}
+
+static int on_replay(struct nl_msg *m, void *arg)
+{
+	struct nlmsghdr *h = nlmsg_hdr(m);
+	struct nlattr *replay =
+		nlmsg_find_attr(h, sizeof(struct xfrm_usersa_info), XFRMA_REPLAY_ESN_VAL);
+
+	if (replay && nla_len(replay) <= (int)sizeof(struct request_replay))
+		memcpy(arg, nla_data(replay), (size_t)nla_len(replay));
+	return NL_OK;
+}
+
+int request_sa_replay(struct request_line *l, const struct addr *daddr, uint32_t spi,
+	struct request_replay *out)
+{
+	struct xfrm_usersa_id id = name_of(daddr, spi);
+
+	memset(out, 0, sizeof(*out));
+	return ask(l, message(XFRM_MSG_GETSA, NLM_F_REQUEST | NLM_F_ACK, &id, sizeof(id)),
+		on_replay, out);
+}
+
+int request_sa_each(struct request_line *l,
+	void (*each)(const struct xfrm_usersa_info *sa,
+		const struct request_counts *counts, void *ctx),
+	void *ctx)
+{
+	struct xfrm_usersa_id id = {.proto = 0};
+	struct sa_reader reader = {.each = each, .ctx = ctx};
+	const uint8_t esp = IPPROTO_ESP;
+	struct nl_msg *m =
+		message(XFRM_MSG_GETSA, NLM_F_REQUEST | NLM_F_DUMP, &id, sizeof(id));
+
+	put(m, XFRMA_PROTO, &esp, sizeof(esp));
+	return ask(l, m, on_sa, &reader);
+}
+
+/* ---- policies ------------------------------------------------------------------------------- */
+
+static struct xfrm_lifetime_cfg no_limits(void)
+{
+	return (struct xfrm_lifetime_cfg){.soft_byte_limit = XFRM_INF,
+		.hard_byte_limit = XFRM_INF,
+		.soft_packet_limit = XFRM_INF,
+		.hard_packet_limit = XFRM_INF};
+}
+
+int request_policy_set(struct request_line *l, const struct request_policy *p)
+{
+	struct xfrm_userpolicy_info info = {.sel = p->sel,
+		.lft = no_limits(),
+		.priority = p->priority,
+		.dir = p->dir,
+		.action = p->action};
+	struct nl_msg *m = message(XFRM_MSG_UPDPOLICY,
+		NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, &info,
+		sizeof(info));
+
+	if (p->has_tmpl)
+		put(m, XFRMA_TMPL, &p->tmpl, sizeof(p->tmpl));
+	return ask(l, m, NULL, NULL);
+}
+
+int request_policy_delete(
+	struct request_line *l, const struct xfrm_selector *sel, uint8_t dir)
+{
+	struct xfrm_userpolicy_id id = {.sel = *sel, .dir = dir};
+
+	return ask(l,
+		message(XFRM_MSG_DELPOLICY, NLM_F_REQUEST | NLM_F_ACK, &id, sizeof(id)),
+		NULL, NULL);
+}
+
+bool request_policy_read(struct nlmsghdr *h, struct request_policy *out)
+{
+	if (nlmsg_datalen(h) < (int)sizeof(struct xfrm_userpolicy_info))
+		return false;
+	const struct xfrm_userpolicy_info *info = nlmsg_data(h);
+	struct nlattr *tmpl = nlmsg_find_attr(h, sizeof(*info), XFRMA_TMPL);
+	*out = (struct request_policy){.sel = info->sel,
+		.dir = info->dir,
+		.action = info->action,
+		.priority = info->priority};
+	if (tmpl && nla_len(tmpl) >= (int)sizeof(out->tmpl)) {
+		out->has_tmpl = true;
+		memcpy(&out->tmpl, nla_data(tmpl), sizeof(out->tmpl));
+	}
+	return true;
+}
+
+struct policy_reader {
+	void (*each)(const struct request_policy *p, void *ctx);
+	void *ctx;
+};
+
+static int on_policy(struct nl_msg *m, void *arg)
+{
+	const struct policy_reader *reader = arg;
+	struct request_policy p;
+
+	if (nlmsg_hdr(m)->nlmsg_type == XFRM_MSG_NEWPOLICY &&
+		request_policy_read(nlmsg_hdr(m), &p))
+		reader->each(&p, reader->ctx);
+	return NL_OK;
+}
+
+int request_policy_each(struct request_line *l,
+	void (*each)(const struct request_policy *p, void *ctx), void *ctx)
+{
+	struct xfrm_userpolicy_id id = {.dir = 0};
+	struct policy_reader reader = {.each = each, .ctx = ctx};
+
+	return ask(l,
+		message(XFRM_MSG_GETPOLICY, NLM_F_REQUEST | NLM_F_DUMP, &id, sizeof(id)),
+		on_policy, &reader);
+}

@@ -1,0 +1,91 @@
+/* xfrm/request.h - what is asked of the kernel's IPsec, message by message.
+ *
+ * Built on libnl's core: libnl-xfrm lacks several of the messages, reads others wrongly,
+ * and frees keys without wiping them. Each request is answered before the call returns.
+ *
+ * Floor 8. Results are 0 or an errno; why (if not NULL) gets the kernel's own words.
+ */
+#ifndef VIPSEC_XFRM_REQUEST_H
+#define VIPSEC_XFRM_REQUEST_H
+
+#include <linux/types.h>
+#include <linux/xfrm.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/addr.h"
+#include "base/secret.h"
+#include "crypto/aead.h"
+
+struct nlmsghdr;
+struct request_line;
+
+enum { REQUEST_WHY_MAX = 96 };
+
+struct request_line *request_open(void); /* NULL: errno */
+void request_close(struct request_line *l);
+uint32_t request_port(const struct request_line *l); /* nl_pid of what we cause */
+const char *request_why(const struct request_line *l); /* of the last failure */
+
+/* ---- SAs ---------------------------------------------------------------------------- */
+
+/* Numbers sent and received so far, and which of the last 4096 were (RFC 4303 3.4.3). */
+enum { REQUEST_WINDOW_MAX = 4096 };
+struct request_replay {
+	struct xfrm_replay_state_esn state;
+	uint32_t bits[REQUEST_WINDOW_MAX / 32]; /* the state's own bmp */
+};
+
+struct request_sa {
+	struct xfrm_usersa_info info; /* replay_window 0; the one below counts */
+	enum aead_alg alg;
+	const struct secret *key; /* keying material as KEYMAT has it: key, then salt */
+	bool encap; /* RFC 3948 */
+	uint16_t encap_sport, encap_dport;
+	bool esn;
+	uint32_t replay_window; /* packets, up to 4096; 0: no check */
+	uint64_t seq_out; /* last number sent; 0: none yet */
+	const struct request_replay *replay; /* goes on with it; NULL: begins */
+};
+
+struct request_counts {
+	uint64_t bytes, packets;
+	uint32_t replayed, forged;
+	uint64_t seq_out, seq_in; /* highest so far */
+};
+
+int request_sa_add(struct request_line *l, const struct request_sa *sa);
+int request_sa_delete(struct request_line *l, const struct addr *daddr, uint32_t spi);
+/* ESRCH: it is not there. */
+int request_sa_get(struct request_line *l, const struct addr *daddr, uint32_t spi,
+	struct request_counts *out);
+int request_sa_replay(struct request_line *l, const struct addr *daddr, uint32_t spi,
+	struct request_replay *out);
+/* Every SA of ESP, whoever made it. */
+int request_sa_each(struct request_line *l,
+	void (*each)(const struct xfrm_usersa_info *sa,
+		const struct request_counts *counts, void *ctx),
+	void *ctx);
+
+/* ---- policies -------------------------------------------------------------------------- */
+
+struct request_policy {
+	struct xfrm_selector sel;
+	uint8_t dir; /* XFRM_POLICY_OUT, ... */
+	uint8_t action; /* XFRM_POLICY_ALLOW, XFRM_POLICY_BLOCK */
+	uint32_t priority;
+	bool has_tmpl;
+	struct xfrm_user_tmpl tmpl;
+};
+
+/* Makes, or replaces the one with this selector and direction. */
+int request_policy_set(struct request_line *l, const struct request_policy *p);
+int request_policy_delete(
+	struct request_line *l, const struct xfrm_selector *sel, uint8_t dir);
+int request_policy_each(struct request_line *l,
+	void (*each)(const struct request_policy *p, void *ctx), void *ctx);
+
+/* A policy as a message of the kernel has it. False: it is none. */
+bool request_policy_read(struct nlmsghdr *h, struct request_policy *out);
+
+#endif

@@ -1,0 +1,15 @@
+noinst_LIBRARIES += src/xfrm/libvipsec_xfrm.a
+src_xfrm_libvipsec_xfrm_a_SOURCES = \
+	src/xfrm/algorithm.c src/xfrm/algorithm.h \
+	src/xfrm/sad.c src/xfrm/sad.h \
+	src/xfrm/claims.c src/xfrm/claims.h \
+	src/xfrm/events.c src/xfrm/events.h \
+	src/xfrm/looking.c src/xfrm/looking.h \
+	src/xfrm/port4500.c src/xfrm/port4500.h \
+	src/xfrm/reports.c src/xfrm/reports.h \
+	src/xfrm/request.c src/xfrm/request.h \
+	src/xfrm/rules.c src/xfrm/rules.h \
+	src/xfrm/select.c src/xfrm/select.h \
+	src/xfrm/trial.c \
+	src/xfrm/xfrm.c src/xfrm/xfrm.h
+src_xfrm_libvipsec_xfrm_a_CFLAGS = $(AM_CFLAGS) $(NL_CFLAGS)

@@ -1,0 +1,506 @@
+/* xfrm/sad.c - RFC 4301 4.4.2 with the kernel's SAD.
+ *
+ * Of two outgoing SAs with one reqid that fit, the kernel takes the newer; so the newest
+ * active child sends, as in the userspace plane, and an older one does again when the newer
+ * is gone. A child and its successor have one reqid (a lineage: same rule, peer, selectors),
+ * so a rekey changes no policy.
+ */
+#include "config.h"
+
+#include "xfrm/sad.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/siphash.h"
+#include "crypto/prf.h"
+#include "xfrm/rules.h"
+#include "xfrm/select.h"
+
+enum {
+	SEQ_MARGIN = 1 << 16, /* what may have left since it was looked at */
+	SEQ_HARD_ROOM = 1024, /* numbers left unused at the end */
+	ESN_WINDOW_MIN = 32,
+};
+
+/* ---- lineages -------------------------------------------------------------------------- */
+
+struct lineage {
+	uint8_t key[SHA256_LEN];
+	uint32_t reqid;
+	unsigned holders;
+};
+
+struct naming {
+	uint16_t scope;
+	uint32_t rule;
+	uint8_t mode;
+	struct addr local, remote;
+	uint64_t owner;
+};
+
+/* Everything about selectors is data without padding that matters: addresses, numbers. */
+static void name_lineage(const struct esp_child *sa, uint8_t key[SHA256_LEN])
+{
+	struct naming n;
+	struct ts_list lists[2];
+
+	memset(&n, 0, sizeof(n));
+	memset(lists, 0, sizeof(lists));
+	n.scope = sa->scope;
+	n.rule = sa->rule;
+	n.mode = (uint8_t)sa->mode;
+	n.local = sa->local.addr;
+	n.remote = sa->remote.addr;
+	n.owner = sa->owner;
+	for (unsigned which = 0; which < 2; which++) {
+		const struct ts_list *from = which ? &sa->remote_ts : &sa->local_ts;
+		lists[which].n = from->n;
+		for (unsigned i = 0; i < from->n; i++) {
+			struct ts *to = &lists[which].at[i];
+			to->lo = from->at[i].lo;
+			to->hi = from->at[i].hi;
+			to->proto = from->at[i].proto;
+			to->port_lo = from->at[i].port_lo;
+			to->port_hi = from->at[i].port_hi;
+		}
+	}
+	const struct span parts[] = {
+		span_of(&n, sizeof(n)), span_of(lists, sizeof(lists))};
+	if (sha256(parts, 2, key) != CRYPTO_OK)
+		abort();
+}
+
+static uint32_t lineage_take(struct sad *cs, const struct esp_child *sa)
+{
+	uint8_t key[SHA256_LEN];
+
+	name_lineage(sa, key);
+	struct lineage *l = map_get(cs->lineages, span_of(key, sizeof(key)));
+	if (!l) {
+		l = mem_new(1, sizeof(*l));
+		memcpy(l->key, key, sizeof(key));
+		l->reqid = cs->next_reqid;
+		cs->next_reqid = l->reqid == REQID_LAST ? REQID_FIRST : l->reqid + 1;
+		map_put(cs->lineages, span_of(l->key, sizeof(l->key)), l);
+	}
+	l->holders++;
+	return l->reqid;
+}
+
+static void lineage_drop(struct sad *cs, const struct esp_child *sa)
+{
+	uint8_t key[SHA256_LEN];
+
+	name_lineage(sa, key);
+	struct lineage *l = map_get(cs->lineages, span_of(key, sizeof(key)));
+	if (!l || --l->holders > 0)
+		return;
+	(void)map_take(cs->lineages, span_of(key, sizeof(key)));
+	free(l);
+}
+
+/* ---- the table ---------------------------------------------------------------------------- */
+
+struct spi_key {
+	struct addr local;
+	uint32_t spi;
+};
+
+static struct spi_key spi_key(const struct addr *local, uint32_t spi)
+{
+	struct spi_key k;
+
+	memset(&k, 0, sizeof(k));
+	k.local = *local;
+	k.spi = spi;
+	return k;
+}
+
+void sad_init(struct sad *cs, const struct entropy *e, struct request_line *line,
+	struct claims *claims)
+{
+	list_init(&cs->all);
+	cs->by_id = map_new(e);
+	cs->by_spi = map_new(e);
+	cs->by_spi_out = map_new(e);
+	cs->lineages = map_new(e);
+	cs->next_reqid = REQID_FIRST;
+	cs->line = line;
+	cs->claims = claims;
+}
+
+struct sad_child *sad_find(const struct sad *cs, uint32_t id)
+{
+	return map_get(cs->by_id, span_of(&id, sizeof(id)));
+}
+
+struct sad_child *sad_by_spi(const struct sad *cs, const struct addr *local, uint32_t spi)
+{
+	struct spi_key k = spi_key(local, spi);
+
+	return map_get(cs->by_spi, span_of(&k, sizeof(k)));
+}
+
+struct sad_child *sad_by_spi_out(
+	const struct sad *cs, const struct addr *remote, uint32_t spi)
+{
+	struct spi_key k = spi_key(remote, spi);
+
+	return map_get(cs->by_spi_out, span_of(&k, sizeof(k)));
+}
+
+static void enlist_out(struct sad *cs, struct sad_child *c)
+{
+	struct spi_key k = spi_key(&c->sa.remote.addr, c->sa.spi_out);
+
+	map_put(cs->by_spi_out, span_of(&k, sizeof(k)), c);
+}
+
+static void forget_out(struct sad *cs, struct sad_child *c)
+{
+	struct spi_key k = spi_key(&c->sa.remote.addr, c->sa.spi_out);
+
+	if (map_get(cs->by_spi_out, span_of(&k, sizeof(k))) == c)
+		(void)map_take(cs->by_spi_out, span_of(&k, sizeof(k)));
+}
+
+static void enlist(struct sad *cs, struct sad_child *c)
+{
+	struct spi_key k = spi_key(&c->sa.local.addr, c->sa.spi_in);
+
+	list_add(&cs->all, &c->link);
+	map_put(cs->by_id, span_of(&c->sa.id, sizeof(c->sa.id)), c);
+	map_put(cs->by_spi, span_of(&k, sizeof(k)), c);
+	enlist_out(cs, c);
+}
+
+static void forget(struct sad *cs, struct sad_child *c)
+{
+	struct spi_key k = spi_key(&c->sa.local.addr, c->sa.spi_in);
+
+	(void)map_take(cs->by_id, span_of(&c->sa.id, sizeof(c->sa.id)));
+	(void)map_take(cs->by_spi, span_of(&k, sizeof(k)));
+	forget_out(cs, c);
+	list_del(&c->link);
+	lineage_drop(cs, &c->sa);
+	esp_child_wipe(&c->sa);
+	free(c);
+}
+
+/* ---- SAs of the kernel --------------------------------------------------------------------- */
+
+static uint64_t last_seq(const struct esp_child *sa)
+{
+	return (sa->esn ? UINT64_MAX : UINT32_MAX) - SEQ_HARD_ROOM;
+}
+
+/* Numbers that are used up are told beforehand (soft), and end the SA (hard). */
+static struct xfrm_lifetime_cfg limits(
+	const struct esp_child *sa, uint64_t used, bool out)
+{
+	struct xfrm_lifetime_cfg lft = {.soft_byte_limit = XFRM_INF,
+		.hard_byte_limit = XFRM_INF,
+		.soft_packet_limit = XFRM_INF,
+		.hard_packet_limit = XFRM_INF};
+
+	if (!out)
+		return lft;
+	if (sa->soft_seq != 0)
+		lft.soft_packet_limit = sa->soft_seq > used ? sa->soft_seq - used : 1;
+	lft.hard_packet_limit = last_seq(sa) > used ? last_seq(sa) - used : 1;
+	return lft;
+}
+
+static struct request_sa half(const struct sad_child *c, bool out, uint32_t acquire_seq)
+{
+	const struct esp_child *sa = &c->sa;
+	const struct endpoint *from = out ? &sa->local : &sa->remote;
+	const struct endpoint *to = out ? &sa->remote : &sa->local;
+	struct request_sa r;
+
+	memset(&r, 0, sizeof(r));
+	r.info.sel =
+		select_hull(&sa->local_ts, &sa->remote_ts, out ? SELECT_OUT : SELECT_IN);
+	r.info.id.daddr = select_addr(&to->addr);
+	r.info.id.spi = htonl(out ? sa->spi_out : sa->spi_in);
+	r.info.id.proto = IPPROTO_ESP;
+	r.info.saddr = select_addr(&from->addr);
+	r.info.lft = limits(sa, c->seq_out, out);
+	r.info.reqid = c->reqid;
+	r.info.family = select_family(&to->addr);
+	r.info.mode = sa->mode == POLICY_TUNNEL ? XFRM_MODE_TUNNEL : XFRM_MODE_TRANSPORT;
+	r.info.seq = acquire_seq;
+	if (r.info.sel.family == 0 || r.info.sel.family != r.info.family)
+		r.info.flags = XFRM_STATE_AF_UNSPEC;
+	r.alg = sa->alg;
+	r.key = out ? &sa->key_out : &sa->key_in;
+	r.encap = sa->encap;
+	r.encap_sport = from->port;
+	r.encap_dport = to->port;
+	r.esn = sa->esn;
+	/* One that only sends needs no window, but with ESN the kernel wants one. */
+	r.replay_window = !out ? sa->replay_window : sa->esn ? ESN_WINDOW_MIN : 0;
+	r.seq_out = out ? c->seq_out : 0;
+	return r;
+}
+
+static int put_in(
+	struct sad *cs, const struct sad_child *c, const struct request_replay *replay)
+{
+	struct request_sa r = half(c, false, 0);
+
+	r.replay = replay;
+	return request_sa_add(cs->line, &r);
+}
+
+static int put_out(struct sad *cs, struct sad_child *c, uint32_t acquire_seq)
+{
+	struct request_sa r = half(c, true, acquire_seq);
+	int err = request_sa_add(cs->line, &r);
+
+	c->out_there = err == 0;
+	return err;
+}
+
+/* replay: what it has received, for one that takes its place. */
+static void take_in(struct sad *cs, struct sad_child *c, struct request_replay *replay)
+{
+	if (replay)
+		(void)request_sa_replay(
+			cs->line, &c->sa.local.addr, c->sa.spi_in, replay);
+	c->received_before = c->usage.packets_in;
+	c->bytes_received_before = c->usage.bytes_in;
+	(void)request_sa_delete(cs->line, &c->sa.local.addr, c->sa.spi_in);
+}
+
+/* What it has sent is asked before, and what may leave in between allowed for: no number
+ * of an SA is ever used twice. */
+static void take_out(struct sad *cs, struct sad_child *c)
+{
+	struct request_counts counts = {0};
+
+	if (!c->out_there)
+		return;
+	if (request_sa_get(cs->line, &c->sa.remote.addr, c->sa.spi_out, &counts) == 0)
+		c->seq_out = counts.seq_out;
+	c->packets_before += counts.packets;
+	c->bytes_before += counts.bytes;
+	c->seq_out += SEQ_MARGIN;
+	(void)request_sa_delete(cs->line, &c->sa.remote.addr, c->sa.spi_out);
+	c->out_there = false;
+}
+
+static int claim(struct sad *cs, const struct sad_scope *s, struct sad_child *c)
+{
+	struct claimant fresh;
+
+	claimant_init(&fresh, c->sa.scope);
+	int err = rules_claim_child(cs->claims, &fresh, s->spd, s->is_host, &c->sa,
+		c->reqid, c->active && s->open);
+	claims_drop(cs->claims, &c->policies);
+	claims_hand_over(&fresh, &c->policies);
+	return err;
+}
+
+/* ---- orders ------------------------------------------------------------------------------------ */
+
+static int send_on(struct sad *cs, const struct sad_scope *s, struct sad_child *c,
+	uint32_t acquire_seq)
+{
+	int err = 0;
+
+	if (c->active && s->open && !c->out_there)
+		err = put_out(cs, c, acquire_seq);
+	return err == 0 ? claim(cs, s, c) : err;
+}
+
+/* Two peers behind one NAT, in transport mode, look alike to the kernel: what is for one would
+ * go to the other (RFC 3948 5.2). */
+static bool is_taken(const struct sad *cs, const struct esp_child *sa)
+{
+	if (sa->owner == 0)
+		return false;
+	list_each(item, &cs->all)
+	{
+		const struct esp_child *other =
+			&list_entry(item, struct sad_child, link)->sa;
+		if (other->scope == sa->scope && other->owner != 0 &&
+			other->owner != sa->owner &&
+			addr_equal(&other->remote.addr, &sa->remote.addr))
+			return true;
+	}
+	return false;
+}
+
+int sad_add(struct sad *cs, const struct sad_scope *s, const struct esp_child *sa,
+	uint32_t acquire_seq, uint64_t now_ms)
+{
+	if (!s->spd)
+		return ENOENT;
+	if (sad_find(cs, sa->id) || sad_by_spi(cs, &sa->local.addr, sa->spi_in))
+		return EEXIST;
+	if (is_taken(cs, sa))
+		return EADDRINUSE;
+	struct sad_child *c = mem_new(1, sizeof(*c));
+	c->sa = *sa;
+	c->reqid = lineage_take(cs, sa);
+	c->active = sa->outbound_ready;
+	c->usage.id = sa->id;
+	c->since_ms = now_ms;
+	cs->looked_ms = now_ms;
+	claimant_init(&c->policies, sa->scope);
+	enlist(cs, c);
+	int err = put_in(cs, c, NULL);
+	if (err == 0)
+		err = send_on(cs, s, c, acquire_seq);
+	if (err != 0)
+		sad_delete(cs, sa->id);
+	return err;
+}
+
+int sad_activate(
+	struct sad *cs, const struct sad_scope *s, uint32_t id, uint32_t acquire_seq)
+{
+	struct sad_child *c = sad_find(cs, id);
+
+	if (!c || !s->spd)
+		return ENOENT;
+	c->active = true;
+	return send_on(cs, s, c, acquire_seq);
+}
+
+void sad_delete(struct sad *cs, uint32_t id)
+{
+	struct sad_child *c = sad_find(cs, id);
+
+	if (!c)
+		return;
+	if (c->out_there)
+		(void)request_sa_delete(cs->line, &c->sa.remote.addr, c->sa.spi_out);
+	take_in(cs, c, NULL);
+	claims_drop(cs->claims, &c->policies);
+	forget(cs, c);
+}
+
+/* The kernel names an SA by its destination, so a peer that is elsewhere has new ones, with
+ * the old numbers. */
+int sad_move(struct sad *cs, const struct sad_scope *s, uint32_t id,
+	const struct endpoint *remote, bool encap)
+{
+	struct sad_child *c = sad_find(cs, id);
+	struct request_replay replay;
+
+	if (!c || !s->spd)
+		return ENOENT;
+	take_out(cs, c);
+	take_in(cs, c, &replay);
+	lineage_drop(cs, &c->sa);
+	forget_out(cs, c);
+	c->sa.remote = *remote;
+	c->sa.encap = encap;
+	enlist_out(cs, c);
+	c->reqid = lineage_take(cs, &c->sa);
+	int err = put_in(cs, c, &replay);
+	return err == 0 ? send_on(cs, s, c, 0) : err;
+}
+
+void sad_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s)
+{
+	list_each(item, &cs->all)
+	{
+		struct sad_child *c = list_entry(item, struct sad_child, link);
+		if (c->sa.scope != scope)
+			continue;
+		if (s->open)
+			(void)send_on(cs, s, c, 0);
+		else
+			take_out(cs, c);
+	}
+}
+
+void sad_rules(struct sad *cs, uint16_t scope, const struct sad_scope *s)
+{
+	list_each(item, &cs->all)
+	{
+		struct sad_child *c = list_entry(item, struct sad_child, link);
+		if (c->sa.scope == scope)
+			(void)claim(cs, s, c);
+	}
+}
+
+void sad_drop_scope(struct sad *cs, uint16_t scope)
+{
+	list_each_safe(item, &cs->all)
+	{
+		struct sad_child *c = list_entry(item, struct sad_child, link);
+		if (c->sa.scope == scope)
+			sad_delete(cs, c->sa.id);
+	}
+}
+
+static bool free_lineage(void *value, void *ctx)
+{
+	(void)ctx;
+	free(value);
+	return true;
+}
+
+void sad_wipe(struct sad *cs, bool keep)
+{
+	list_each_safe(item, &cs->all)
+	{
+		struct sad_child *c = list_entry(item, struct sad_child, link);
+		if (keep)
+			forget(cs, c);
+		else
+			sad_delete(cs, c->sa.id);
+	}
+	map_each(cs->lineages, free_lineage, NULL);
+	map_free(cs->by_id);
+	map_free(cs->by_spi);
+	map_free(cs->by_spi_out);
+	map_free(cs->lineages);
+}
+
+/* ---- what another life has left ------------------------------------------------------------------ */
+
+struct left {
+	struct list link;
+	struct addr daddr;
+	uint32_t spi;
+};
+
+static void note_left(
+	const struct xfrm_usersa_info *sa, const struct request_counts *counts, void *ctx)
+{
+	(void)counts;
+	if (sa->reqid < REQID_FIRST || sa->reqid > REQID_ASK || sa->id.spi == 0)
+		return;
+	struct left *l = mem_new(1, sizeof(*l));
+	l->daddr = select_addr_read(&sa->id.daddr, sa->family);
+	l->spi = ntohl(sa->id.spi);
+	list_add(ctx, &l->link);
+}
+
+int sad_sweep(struct request_line *line)
+{
+	struct list all;
+	int error;
+
+	list_init(&all);
+	error = request_sa_each(line, note_left, &all);
+	list_each_safe(item, &all)
+	{
+		struct left *l = list_entry(item, struct left, link);
+		int err = request_sa_delete(line, &l->daddr, l->spi);
+		if (err != 0 && err != ESRCH)
+			error = err;
+		list_del(&l->link);
+		free(l);
+	}
+	return error;
+}

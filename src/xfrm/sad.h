@@ -1,0 +1,77 @@
+/* xfrm/sad.h - child SAs and what the kernel holds of them: two SAs and policies.
+ *
+ * The incoming half is in the kernel as long as the child is. The outgoing half is there
+ * while the child is active and its scope's gate is open: closing a gate takes the
+ * outgoing halves away, and that is what makes a node mute. What a half has sent is
+ * remembered, and a half that comes back goes on behind it.
+ *
+ * Floor 8. One thread.
+ */
+#ifndef VIPSEC_XFRM_SAD_H
+#define VIPSEC_XFRM_SAD_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "esp/esp.h"
+#include "xfrm/claims.h"
+
+struct sad_child {
+	struct list link;
+	struct esp_child sa; /* with its keys */
+	uint32_t reqid;
+	bool active, out_there;
+	bool heard; /* ESP_INBOUND was told */
+	struct claimant policies;
+	uint64_t seq_out; /* as known last */
+	struct esp_usage usage; /* as looked at last */
+	/* by halves that have been taken away since */
+	uint64_t packets_before, bytes_before;
+	uint64_t received_before, bytes_received_before;
+	uint64_t since_ms;
+};
+
+struct sad {
+	struct list all; /* struct sad_child, oldest first */
+	struct map *by_id;
+	struct map *by_spi, *by_spi_out; /* and where it goes to */
+	struct map *lineages; /* reqids in use */
+	uint32_t next_reqid;
+	uint64_t looked_ms; /* looking.c: at the counters */
+	struct request_line *line;
+	struct claims *claims;
+};
+
+/* What a child's scope is like just now. */
+struct sad_scope {
+	const struct spd *spd; /* NULL: there is none such */
+	bool is_host, open;
+};
+
+void sad_init(struct sad *cs, const struct entropy *e, struct request_line *line,
+	struct claims *claims);
+void sad_wipe(struct sad *cs, bool keep); /* keep: the kernel's stay */
+
+struct sad_child *sad_find(const struct sad *cs, uint32_t id);
+struct sad_child *sad_by_spi(
+	const struct sad *cs, const struct addr *local, uint32_t spi);
+struct sad_child *sad_by_spi_out(
+	const struct sad *cs, const struct addr *remote, uint32_t spi);
+
+/* Results: 0 or an errno; request_why() has the kernel's words. acquire_seq: of the
+ * ACQUIRE that this answers, 0: none. */
+int sad_add(struct sad *cs, const struct sad_scope *s, const struct esp_child *sa,
+	uint32_t acquire_seq, uint64_t now_ms);
+int sad_activate(
+	struct sad *cs, const struct sad_scope *s, uint32_t id, uint32_t acquire_seq);
+void sad_delete(struct sad *cs, uint32_t id);
+int sad_move(struct sad *cs, const struct sad_scope *s, uint32_t id,
+	const struct endpoint *remote, bool encap);
+/* The gate has been opened or closed, or the rules are others. */
+void sad_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s);
+void sad_rules(struct sad *cs, uint16_t scope, const struct sad_scope *s);
+void sad_drop_scope(struct sad *cs, uint16_t scope);
+
+/* Deletes each SA of ESP with a reqid of ours. */
+int sad_sweep(struct request_line *line);
+
+#endif

@@ -1,0 +1,22 @@
+/* xfrm/xfrm.h - the kernel plane: the kernel's own ESP behind plane/plane.h.
+ *
+ * Everything happens in the loop's thread: the kernel carries the packets.
+ *
+ * Floor 8.
+ */
+#ifndef VIPSEC_XFRM_XFRM_H
+#define VIPSEC_XFRM_XFRM_H
+
+#include "crypto/aead.h"
+#include "plane/plane.h"
+#include "xfrm/rules.h"
+
+/* The guard must be in force. What another life of ours has left is deleted. NULL: p->why
+ * says what this kernel has not got. */
+struct plane *plane_open_xfrm(const struct plane_params *p);
+/* Can the kernel do ESP with this algorithm? Tried with an SA that nobody can use. */
+bool xfrm_offers(enum aead_alg alg, char *why, size_t why_cap);
+/* Deletes all SAs and policies of ours, without a daemon. */
+bool xfrm_clear(char *why, size_t why_cap);
+
+#endif

@@ -12,6 +12,7 @@
 
 enum {
 	REPLACED_MS = 60000, /* the peer should have deleted it by then */
+	CROSSED_MS = 5000, /* the same, or we know by then that it has not noticed */
 	CHILDLESS_MS = 10000
 };
 
@@ -175,6 +176,16 @@ void ike_child_replaced(struct ike_engine *e, struct child *c)
 	c->made_in = c->sa->next_in;
 }
 
+/* Who has made a further child need not have noticed that we asked, too: our request may
+ * have come long after its own was answered. Then it is ours to delete, as any is not
+ * before the peer is known to have it; if it has noticed, it does so itself, and soon. */
+void ike_child_crossed(struct ike_engine *e, struct child *c)
+{
+	ike_child_replaced(e, c);
+	c->made_in = c->born_in;
+	c->due_ms = e->now_ms + CROSSED_MS;
+}
+
 void ike_child_deleting(struct child *c, enum ike_close why)
 {
 	if (c->state == CHILD_DELETING)
@@ -238,7 +249,7 @@ void ike_children_due(struct ike_engine *e, struct ike_sa *sa)
 
 		if (c->due_ms > e->now_ms)
 			continue;
-		c->due_ms = e->now_ms + REPLACED_MS;
+		c->due_ms = e->now_ms + CROSSED_MS;
 		if (!has_answer(c->sa, c->made_in))
 			continue;
 		ike_child_deleting(c, IKE_CLOSE_REPLACED);

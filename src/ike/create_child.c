@@ -354,6 +354,23 @@ static void give_up_waiting(struct exchange *x, const struct child *c)
 	}
 }
 
+/* We have made the same, a moment ago, and were answered: the peer's request is late. A
+ * request of ours tells it that we have that answer, so it may delete one of the two. */
+static void tell_late(struct exchange *x, const struct child *c)
+{
+	bool late = false;
+
+	list_each(item, &x->sa->children)
+	{
+		const struct child *o = list_entry(item, struct child, link);
+
+		late = late || (o != c && o->is.initiator && o->state == CHILD_UP &&
+				       is_same(o, c));
+	}
+	if (late && x->sa->peer_is_vipsec)
+		ike_probe_now(x->e, x->sa);
+}
+
 static void make(struct exchange *x, const struct child_message *q, struct ike_conn *conn)
 {
 	enum ike_why why = ike_selectors_choose(x, conn, &q->tsi, &q->tsr, q->transport);
@@ -375,6 +392,7 @@ static void make(struct exchange *x, const struct child_message *q, struct ike_c
 	note_same(x, c, &lower);
 	ike_child_up(x->e, c);
 	give_up_waiting(x, c);
+	tell_late(x, c);
 }
 
 enum ike_verdict ike_on_create_child_request(struct exchange *x)

@@ -17,7 +17,9 @@
  *   if that does not happen. Otherwise the older goes, with other peers after 5 s without
  *   traffic.
  * - A loser that carries more than the winner (children of other rules) waits a few seconds
- *   for whoever called to ask for those in the newer one.
+ *   for whoever called to ask for those in the newer one. If nobody does, and it was not
+ *   begun to take the loser's place, they only share a rule: the loser stays, without what
+ *   the other one carries.
  * - The winner must be alive: nobody goes for one that has not been heard since the other
  *   came up. It is probed; if it is dead, the other stays.
  * - A peer that calls again when its duplicate was deleted keeps its duplicate.
@@ -168,7 +170,7 @@ static bool carries(const struct ike_sa *sa, const struct traffic *t)
 
 /* Some child of the one and some child of the other; where there is none yet, what it was
  * begun for. */
-static bool same_traffic(const struct ike_sa *a, const struct ike_sa *b)
+bool ike_crossing_same_traffic(const struct ike_sa *a, const struct ike_sa *b)
 {
 	const struct ike_conn *c = a->conn;
 	const struct traffic asked = {c->rule, &c->local_ts, &c->remote_ts};
@@ -224,7 +226,7 @@ static struct ike_sa *find_best(struct ike_sa *sa)
 	{
 		struct ike_sa *other = kin_of(item);
 
-		if (other != sa && stands(other) && same_traffic(sa, other))
+		if (other != sa && stands(other) && ike_crossing_same_traffic(sa, other))
 			best = better(best, other);
 	}
 	return best;
@@ -284,7 +286,8 @@ static void rank(struct ike_engine *e, struct ike_sa *sa)
 	{
 		struct ike_sa *other = kin_of(item);
 
-		if (other == best || !stands(other) || !same_traffic(best, other))
+		if (other == best || !stands(other) ||
+			!ike_crossing_same_traffic(best, other))
 			continue;
 		lose(e, other, best);
 		doubtful = doubtful || is_doubtful(best, other);
@@ -305,7 +308,8 @@ static bool insists(const struct ike_engine *e, const struct ike_sa *newer,
 
 static bool is_call_in_vain(const struct ike_sa *call, const struct ike_sa *up)
 {
-	return call->state == STATE_INIT_SENT && !up->initiator && same_traffic(call, up);
+	return call->state == STATE_INIT_SENT && !up->initiator &&
+	       ike_crossing_same_traffic(call, up);
 }
 
 /* sa has just come up. */
@@ -322,7 +326,7 @@ void ike_crossing_settle(struct ike_engine *e, struct ike_sa *sa)
 			end_replaced(e, other);
 			continue;
 		}
-		if (!stands(other) || !same_traffic(sa, other))
+		if (!stands(other) || !ike_crossing_same_traffic(sa, other))
 			continue;
 		if (c->keep || insists(e, sa, other))
 			sa->crossing.keep = c->keep = true;
@@ -347,7 +351,7 @@ void ike_crossing_gone(struct ike_engine *e, struct ike_sa *sa)
 	{
 		struct ike_sa *other = kin_of(item);
 
-		if (other != sa && stands(other) && same_traffic(sa, other))
+		if (other != sa && stands(other) && ike_crossing_same_traffic(sa, other))
 			rank(e, other);
 	}
 }
@@ -359,7 +363,7 @@ static struct ike_sa *find_winner(const struct ike_sa *loser)
 		struct ike_sa *other = kin_of(item);
 
 		if (other != loser && stands(other) && !other->replaced &&
-			same_traffic(loser, other))
+			ike_crossing_same_traffic(loser, other))
 			return other;
 	}
 	return NULL;
@@ -408,6 +412,23 @@ static bool is_covered(const struct ike_engine *e, const struct ike_sa *loser)
 	return true;
 }
 
+/* Both stay, each with children of its own. */
+static void let_go_of_duplicates(struct ike_engine *e, struct ike_sa *sa)
+{
+	list_each(item, &sa->children)
+	{
+		struct child *c = list_entry(item, struct child, link);
+		const struct traffic has = traffic_of(c);
+
+		if (c->state != CHILD_UP || !is_carried_elsewhere(e, sa, &has))
+			continue;
+		ike_child_deleting(c, IKE_CLOSE_REPLACED);
+		ike_task_add(e, sa, TASK_DELETE_CHILD, c->is.id);
+	}
+	sa->crossing.looks = 0;
+	win(e, sa);
+}
+
 void ike_crossing_due(struct ike_engine *e, struct ike_sa *sa)
 {
 	struct crossing *c = &sa->crossing;
@@ -428,10 +449,15 @@ void ike_crossing_due(struct ike_engine *e, struct ike_sa *sa)
 		ike_timer_update(e, sa);
 		return;
 	}
-	if (!is_covered(e, sa) && c->looks < COVER_LOOKS) {
+	bool covered = is_covered(e, sa);
+	if (!covered && c->looks < COVER_LOOKS) {
 		c->looks++;
 		c->due_ms = e->now_ms + COVER_LOOK_MS;
 		ike_timer_update(e, sa);
+		return;
+	}
+	if (!covered && !ike_standing_knew(winner, sa)) {
+		let_go_of_duplicates(e, sa);
 		return;
 	}
 	if (c->unused_only && c->used_ms + UNUSED_MS > e->now_ms) {

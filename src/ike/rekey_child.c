@@ -78,10 +78,8 @@ void ike_child_rekeyed(struct ike_engine *e, struct ike_sa *sa, struct task *t,
 		}
 		if (rival && t->kind == TASK_REKEY_CHILD)
 			ike_child_replaced(e, rival);
-		/* Who has made a further child need not have noticed that we asked, too:
-		 * our request may have come long after its own was answered. */
 		if (rival && t->kind == TASK_CREATE_CHILD && rival->state == CHILD_UP)
-			ike_child_replaced(e, rival);
+			ike_child_crossed(e, rival);
 	}
 }
 

@@ -558,5 +558,7 @@ void ike_crossing_settle(struct ike_engine *e, struct ike_sa *sa);
 void ike_crossing_confirmed(struct ike_engine *e, struct ike_sa *sa);
 void ike_crossing_gone(struct ike_engine *e, struct ike_sa *sa);
 void ike_crossing_due(struct ike_engine *e, struct ike_sa *sa);
+/* Some child of the one and some child of the other, or what it was begun for. */
+bool ike_crossing_same_traffic(const struct ike_sa *a, const struct ike_sa *b);
 
 #endif

@@ -4,8 +4,8 @@
  * reauthentication (RFC 7296 2.8.3), or a child that may not be rekeyed. One that was begun
  * without knowing of the other has crossed with it. Who goes depends on which it was, and
  * both sides must come to the same; clocks cannot tell, since the answer that makes an SA
- * stand at both ends may be lost for seconds. So the caller names what it holds, by SPIs: a
- * private Notify whose data are pairs of them, the initiator's first.
+ * stand at both ends may be lost for seconds. So the caller names what it holds for the same
+ * traffic, by SPIs: a private Notify whose data are pairs of them, the initiator's first.
  *
  * Rekeying changes the SPIs and keeps the lineage, which is what is remembered. What
  * follows from it is in crossing.c.
@@ -41,7 +41,8 @@ void ike_standing_write(struct message *m, struct ike_sa *sa)
 		const struct ike_sa *older = list_entry(item, struct ike_sa, kin);
 		bool stands = older->announced && older->state <= STATE_REKEYED;
 
-		if (older == sa || !stands || wr_len(&w) == sizeof(store))
+		if (older == sa || !stands || wr_len(&w) == sizeof(store) ||
+			!ike_crossing_same_traffic(sa, older))
 			continue;
 		wr_u64(&w, older->spi_i);
 		wr_u64(&w, older->spi_r);

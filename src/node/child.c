@@ -441,11 +441,15 @@ void child_withdraw(struct node *n, struct child_sa *c)
 	free(c);
 }
 
+/* Where only a new IKE SA helps, one may have taken the place of this already. */
 void child_rekey(struct node *n, struct child_sa *c)
 {
+	struct ike_info info;
+
 	c->rekey_ms = UINT64_MAX;
 	if (child_lives(c) &&
-		ike_rekey_child(n->ike, n->now_ms, c->sa.id) == IKE_NOT_ALLOWED)
+		ike_rekey_child(n->ike, n->now_ms, c->sa.id) == IKE_NOT_ALLOWED &&
+		ike_view(n->ike, c->session->ike, &info) && !info.replaced)
 		dial_renew(n, c->peer);
 }
 

@@ -129,6 +129,18 @@ static struct kept *receiver(struct side_of_storm *s, uint32_t spi)
 	return NULL;
 }
 
+/* Of two that crossed, the one that goes: the node sends on the other, which is in another
+ * place here. */
+static bool is_surplus(struct storm *m, int side, const struct kept *s)
+{
+	const struct child *c = ike_child_by_id(m->lab->side[side].engine, s->c.id);
+
+	for (unsigned i = 0; i < m->side[side].n; i++)
+		if (m->side[side].at[i].c.replaces == s->c.id)
+			return false;
+	return c && c->state >= CHILD_REPLACED;
+}
+
 /* Each sends one packet in each place, and it arrives. */
 static void send_all(struct storm *m)
 {
@@ -139,6 +151,8 @@ static void send_all(struct storm *m)
 			const struct kept *s = sender(from, from->at[k].root);
 
 			if (!s) /* a further child that its maker has not used yet */
+				continue;
+			if (is_surplus(m, i, s))
 				continue;
 			struct kept *r = receiver(to, s->c.spi_out);
 			if (m->deletes && !r)

@@ -63,6 +63,23 @@ static void only_what_both_hold_counts(void **state)
 	lab_free(lab);
 }
 
+/* One for another rule is beside it. */
+static void what_carries_other_traffic_is_not_named(void **state)
+{
+	struct lab *lab = lab_new(7);
+
+	(void)state;
+	lab_up(lab);
+	lab->side[A].conn.rule++;
+	lab->side[B].conn.rule++;
+	uint32_t other = lab_call(lab, A);
+	lab_run(lab, 10);
+	assert_int_equal(by_id(lab, other)->state, STATE_UP);
+	assert_int_equal(by_id(lab, other)->n_over, 0);
+	assert_int_equal(lab_sa(lab, B)->n_over, 0);
+	lab_free(lab);
+}
+
 static void it_is_said_to_our_own_kind_alone(void **state)
 {
 	struct lab *lab = lab_new(6);
@@ -284,6 +301,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_what_both_hold_counts),
+		cmocka_unit_test(what_carries_other_traffic_is_not_named),
 		cmocka_unit_test(it_is_said_to_our_own_kind_alone),
 		cmocka_unit_test(both_know_which_was_there_first),
 		cmocka_unit_test(one_just_rekeyed_is_as_old_as_before),

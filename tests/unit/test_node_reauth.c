@@ -176,25 +176,49 @@ static void what_goes_with_its_ike_sa_is_received_on_for_a_moment(void **state)
 	lab_free(l);
 }
 
-/* Both sides may find that its time has come; whoever is later has the newer one by then. */
+/* Both sides' times are near to each other: whoever is later has the newer one by then.
+ * stays: the client's Deletes are lost, and the older one is there for some seconds more. */
+static void renewed_once(const char *server, const char *client_action, bool stays)
+{
+	struct lost o[2] = {{CLIENT, INFORMATIONAL, false, stays}, {0}};
+	char client[4096];
+
+	snprintf(client, sizeof(client),
+		ALONE SECRET "%s" THEIRS("mail", "143") "policy \"p\" { " USE(
+			"mail") " }\nassign policy \"p\" to host;\n",
+		client_action);
+	struct lab *l = two(server, client);
+	want(l, 143);
+	set_losses(l, o);
+	lab_run(l, 105000);
+	assert_int_equal(
+		lab_count(l, CLIENT, "exchange 34") + lab_count(l, SERVER, "exchange 34"),
+		4);
+	lab_free(l);
+}
+
 static void what_was_replaced_is_not_reauthenticated(void **state)
 {
-	char client[4096], action[256];
+	char action[256];
 
 	(void)state;
 	for (unsigned tenths = 1000; tenths < 1120; tenths += 5) {
 		snprintf(action, sizeof(action), ACTION("reauth %u00ms;", ""), tenths);
-		snprintf(client, sizeof(client),
-			ALONE SECRET "%s" THEIRS("mail", "143") "policy \"p\" { " USE(
-				"mail") " }\nassign policy \"p\" to host;\n",
-			action);
-		struct lab *l = two(SERVER3(ACTION("reauth 100s;", "")), client);
-		want(l, 143);
-		lab_run(l, 105000);
-		assert_int_equal(lab_count(l, CLIENT, "exchange 34") +
-					 lab_count(l, SERVER, "exchange 34"),
-			4);
-		lab_free(l);
+		renewed_once(SERVER3(ACTION("reauth 100s;", "")), action, false);
+	}
+}
+
+/* With master key PFS new keys come with a new IKE SA. */
+static void nor_are_its_children_renewed(void **state)
+{
+	char action[256];
+
+	(void)state;
+	for (unsigned tenths = 1000; tenths < 1120; tenths += 5) {
+		snprintf(action, sizeof(action),
+			ACTION("lifetime child %u00ms;", "pfs master;"), tenths);
+		renewed_once(SERVER3(ACTION("lifetime child 100s;", "pfs master;")),
+			action, true);
 	}
 }
 
@@ -389,6 +413,7 @@ int main(void)
 		cmocka_unit_test(the_other_side_may_begin_it),
 		cmocka_unit_test(what_goes_with_its_ike_sa_is_received_on_for_a_moment),
 		cmocka_unit_test(what_was_replaced_is_not_reauthenticated),
+		cmocka_unit_test(nor_are_its_children_renewed),
 		cmocka_unit_test(an_answer_that_may_be_lost_is_waited_for),
 		cmocka_unit_test(after_a_delete_what_was_rekeyed_is_sent_on),
 		cmocka_unit_test(what_loses_is_not_sent_on_while_it_wanes),

@@ -42,7 +42,8 @@ bool secret_equal(struct span a, struct span b)
 
 void wipe(void *at, size_t len)
 {
-	volatile uint8_t *p = at;
-	while (len-- > 0)
-		*p++ = 0;
+	if (len > 0)
+		memset(at, 0, len);
+	/* Nobody reads it any more: without this the compiler may leave it as it is. */
+	__asm__ volatile("" : : "r"(at) : "memory");
 }

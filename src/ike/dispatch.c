@@ -283,6 +283,7 @@ void ike_dispatch_answer(struct exchange *x, const struct ike_rule *rule)
 		tell_and_delete(e, sa);
 		return;
 	}
+	ike_ids_watch(e, sa);
 	ike_task_next(e, sa);
 }
 
@@ -311,6 +312,7 @@ static void finish_request(struct exchange *x, const struct ike_rule *rule)
 	settle(e, sa);
 	if (verdict == VERDICT_DELETE)
 		tell_and_delete(e, sa);
+	ike_ids_watch(e, sa);
 	ike_timer_update(e, sa);
 }
 

@@ -299,6 +299,8 @@ static void serve(struct ike_engine *e, struct ike_sa *sa)
 {
 	if (sa->expire_ms <= e->now_ms) {
 		ike_expire(e, sa);
+	} else if (ike_ids_used_up(sa)) {
+		ike_ids_close(e, sa);
 	} else if (sa->out.bytes.len > 0 && sa->out.due_ms <= e->now_ms) {
 		ike_retransmit_due(e, sa);
 		ike_timer_update(e, sa);

@@ -156,7 +156,9 @@ static bool is_in_window(const struct exchange *x)
 		       x->header.exchange == sa->out.exchange;
 	if (is_repeated(x))
 		return true;
-	return x->header.message_id == sa->next_in && sa->state != STATE_GONE;
+	/* RFC 7296 2.2: behind the last one there is none. */
+	return x->header.message_id == sa->next_in && sa->next_in != UINT32_MAX &&
+	       sa->state != STATE_GONE;
 }
 
 /* RFC 7296 2.23: the caller moves to port 4500 for IKE_AUTH; later, a peer behind a NAT is

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "wire/notify_payload.h"
 
 /* What a new one in the place of old is to be. */
 static struct child *new_like(
@@ -195,12 +196,31 @@ static void replace(struct exchange *x, struct child *old, const struct child_me
 	}
 }
 
+/* RFC 7296 2.25: of a protocol that we have no SAs of there is none to be found, which is no
+ * reason to end the IKE SA. The answer names it as the peer has. */
+static bool is_of_another_protocol(struct exchange *x)
+{
+	const struct payload *p = NULL;
+	struct wire_notify n;
+
+	while ((p = payload_set_next(&x->in, PAYLOAD_NOTIFY, p)))
+		if (notify_payload_read(p->body, &n) == WIRE_OK && n.type == N_REKEY_SA)
+			break;
+	if (!p || n.protocol == PROTO_ESP)
+		return false;
+	x->e->counters.said_child_not_found++;
+	n.type = N_CHILD_SA_NOT_FOUND;
+	n.data = span_of(NULL, 0);
+	notify_payload_write(message_payload(&x->out, PAYLOAD_NOTIFY), &n);
+	return true;
+}
+
 enum ike_verdict ike_on_rekey_child_request(struct exchange *x)
 {
 	struct child_message q;
 	uint32_t spi;
 
-	if (ike_child_busy(x))
+	if (ike_child_busy(x) || is_of_another_protocol(x))
 		return VERDICT_THEN;
 	if (!ike_child_message_read(x, &q) ||
 		!ike_notify_find_esp(&x->in, N_REKEY_SA, &spi))

@@ -16,6 +16,7 @@ src_ike_libvipsec_ike_a_SOURCES = \
 	src/ike/informational.c \
 	src/ike/keys.c \
 	src/ike/message.c \
+	src/ike/message_ids.c \
 	src/ike/mobike.c \
 	src/ike/redirect.c \
 	src/ike/natd.c \

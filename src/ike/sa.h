@@ -161,6 +161,7 @@ struct ike_sa {
 
 	/* messages */
 	uint32_t next_out, next_in;
+	bool ids_renewed; /* they come to their end, and it is rekeyed for that */
 	struct outgoing out;
 	struct octets response; /* to request next_in - 1: its datagrams, end to end */
 
@@ -346,6 +347,11 @@ const char *ike_notify_advice(uint16_t error); /* what to look at */
 enum ike_why ike_notify_why(uint16_t error);
 void ike_note(struct ike_engine *e, const struct ike_path *path, uint32_t id,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* ---- message_ids.c */
+void ike_ids_watch(struct ike_engine *e, struct ike_sa *sa);
+bool ike_ids_used_up(const struct ike_sa *sa); /* to be closed, at once */
+void ike_ids_close(struct ike_engine *e, struct ike_sa *sa);
 
 /* ---- sk.c */
 struct sk_shape ike_sk_shape(const struct ike_sa *sa); /* of its messages */

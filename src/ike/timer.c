@@ -23,7 +23,7 @@ static uint64_t due_of(const struct ike_sa *sa)
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (others[i] < due)
 			due = others[i];
-	return due;
+	return ike_ids_used_up(sa) ? 0 : due;
 }
 
 static bool earlier(const struct ike_sa *a, const struct ike_sa *b)

@@ -697,6 +697,75 @@ static void the_ike_sa_s_group_is_the_first_guess(void **state)
 	lab_free(lab);
 }
 
+/* As if so many exchanges had been: requests of A. */
+static void use_up(struct lab *lab, uint32_t next)
+{
+	lab_sa(lab, A)->next_out = lab_sa(lab, B)->next_in = next;
+}
+
+static void probe_from_a(struct lab *lab, uint32_t ike)
+{
+	assert_int_equal(ike_probe(engine(lab, A), lab->now_ms, ike), IKE_OK);
+	lab_run(lab, 3000);
+}
+
+/* RFC 7296 2.2: long before the last message ID a new IKE SA begins with 0. */
+static void message_ids_that_end_lead_to_rekeying(void **state)
+{
+	struct lab *lab = lab_new(47);
+
+	(void)state;
+	uint32_t old = lab_up(lab);
+	use_up(lab, 0xeffffffe);
+	probe_from_a(lab, old);
+	assert_int_equal(lab->side[A].n_rekeyed, 0);
+	probe_from_a(lab, old);
+	assert_ike_rekeyed(lab, A, old);
+	assert_int_equal(lab->side[B].n_rekeyed, 1);
+	assert_int_equal(lab_sa(lab, A)->next_out, 0);
+	assert_int_equal(lab_count(lab, A) + lab_count(lab, B), 2);
+	assert_int_equal(lab->side[A].n_down + lab->side[B].n_down, 0);
+	lab_free(lab);
+}
+
+/* A peer that will not: the SA ends while there are numbers for its Delete. */
+static void an_sa_without_message_ids_is_closed(void **state)
+{
+	struct lab *lab = lab_new(48);
+
+	(void)state;
+	uint32_t old = lab_up(lab);
+	lab_sa(lab, A)->ids_renewed = lab_sa(lab, B)->ids_renewed = true; /* in vain */
+	use_up(lab, 0xfffffefe);
+	probe_from_a(lab, old);
+	assert_int_equal(lab->side[A].n_closed, 0);
+	probe_from_a(lab, old);
+	lab_assert_noted(&lab->side[A], "message IDs are used up");
+	assert_int_equal(lab->side[A].closed[0].why.close, IKE_CLOSE_WE_REFUSED);
+	assert_int_equal(lab_count(lab, A) + lab_count(lab, B), 0);
+	lab_free(lab);
+}
+
+/* The last one would be followed by those that have been. */
+static void the_last_message_id_is_not_taken(void **state)
+{
+	struct lab *lab = lab_new(49);
+
+	(void)state;
+	lab_up(lab);
+	lab_sa(lab, A)->ids_renewed = true;
+	lab_sa(lab, B)->next_in = UINT32_MAX;
+	unsigned sent = lab->side[B].n_sent;
+	struct message m = lab_craft(lab, A, INFORMATIONAL, false, UINT32_MAX);
+	lab_send_crafted(lab, A, &m);
+	lab->filter = lab_drop_all;
+	lab_run(lab, 1);
+	assert_int_equal(lab_sa(lab, B)->next_in, UINT32_MAX);
+	assert_true(lab->side[B].n_sent <= sent + 1); /* B's Delete, no answer */
+	assert_int_equal(lab_counters(lab, B).wrong_message_id, 1);
+	lab_free(lab);
+}
+
 static void another_group_and_prf_for_the_new_ike_sa(void **state)
 {
 	struct lab *lab = lab_new(32);
@@ -837,6 +906,9 @@ int main(void)
 		cmocka_unit_test(either_side_rekeys_the_ike_sa),
 		cmocka_unit_test(the_new_ike_sa_does_all_that_the_old_one_did),
 		cmocka_unit_test(the_ike_sa_s_group_is_the_first_guess),
+		cmocka_unit_test(message_ids_that_end_lead_to_rekeying),
+		cmocka_unit_test(an_sa_without_message_ids_is_closed),
+		cmocka_unit_test(the_last_message_id_is_not_taken),
 		cmocka_unit_test(another_group_and_prf_for_the_new_ike_sa),
 		cmocka_unit_test(the_prf_stays_with_other_makes),
 		cmocka_unit_test(rekeying_the_ike_sa_that_is_refused),

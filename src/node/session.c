@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct span id_span(const uint32_t *id)
@@ -268,10 +269,26 @@ static void move_child(struct node *n, struct child_sa *c, const struct endpoint
 	}
 }
 
+/* What may happen with each packet is told once a minute of each place. */
+static void tell_moved(struct node *n, struct session *s, const struct endpoint *remote)
+{
+	struct peer *p = s->peer;
+	char text[64 + ENDPOINT_TEXT_MAX], from[ENDPOINT_TEXT_MAX], again[SAID_TEXT_MAX];
+
+	if (endpoint_equal(&p->remote, remote))
+		return;
+	snprintf(text, sizeof(text), "the peer has moved here from %s",
+		endpoint_format(&p->remote, from));
+	if (node_may_say(n, &p->tell, p->scope, &remote->addr, text, again))
+		node_tell(n, EVENT_INFO, "peer-moved", &n->scopes[p->scope], remote,
+			s->ike, "%s%s", text, again);
+}
+
 /* Each SA follows its own evidence: of two, one may have moved before the other. */
 void session_moved(struct node *n, struct session *s, const struct endpoint *remote,
 	const struct ike_info *now)
 {
+	tell_moved(n, s, remote);
 	list_each(item, &s->children)
 	{
 		struct child_sa *c = list_entry(item, struct child_sa, of_session);

@@ -41,6 +41,8 @@ def moves(tap, pair, prober, number, title):
         check(before == after, f"the same IKE SA: {before} {after}")
         peers = [p["address"].split(":")[0] for p in pair.server.rows("peers")]
         check(peers == [PLACES[number]], f"known at its new address: {peers}")
+        told = [line for line in pair.s.log("vipsecd.log").splitlines() if "peer-moved" in line]
+        check(len(told) == number and PLACES[number] in told[-1], f"and told: {told}")
 
 
 def body(tap):

@@ -530,6 +530,13 @@ static void each_sa_is_moved_by_its_own_packets(void **state)
 		lab_step(l, M1, &ev);
 	}
 	assert_int_equal(lab_count(l, M1, "sa-move"), 2);
+	assert_int_equal(lab_count(l, M1, "event peer-moved"), 1);
+	/* There and back with each packet: each place once a minute. */
+	for (unsigned i = 0; i < 50; i++) {
+		ev.u.notice.remote.port = (uint16_t)(34500 + i % 2);
+		lab_step(l, M1, &ev);
+	}
+	assert_in_range(lab_count(l, M1, "event peer-moved"), 2, 4);
 	lab_free(l);
 }
 

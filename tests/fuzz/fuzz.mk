@@ -115,9 +115,10 @@ tests_fuzz_fuzz_ike_fragments_LDADD = $(fuzz_ldadd)
 
 
 FUZZ_TARGETS += tests/fuzz/fuzz_exchange
-tests_fuzz_fuzz_exchange_SOURCES = tests/fuzz/fuzz_exchange.c tests/fuzz/world.c $(fuzz_main)
+tests_fuzz_fuzz_exchange_SOURCES = tests/fuzz/fuzz_exchange.c tests/fuzz/world.c \
+	tests/unit/pki_lab.c $(fuzz_main)
 tests_fuzz_fuzz_exchange_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
-tests_fuzz_fuzz_exchange_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_exchange_LDADD = $(fuzz_ldadd) $(CMOCKA_LIBS)
 EXTRA_DIST += tests/fuzz/world.h
 
 # --- node, replica

@@ -1,21 +1,22 @@
 /* tests/fuzz/fuzz_exchange.c - whole exchanges between two engines, disturbed on the way.
  *
- * The first octet is the world's options. Then come steps: what to do, two octets that say
+ * The first octet is the world's options; 255: more of them and then they. Then come steps: what to do, two octets that say
  * to whom and how, and for some a length and octets. Datagrams wait on a wire until a step
  * delivers, loses or repeats them, in any order; a step may also take one apart, change its
  * chain of payloads (drop, repeat, exchange, retype, cut, edit, add) or its header, and seal
  * it again with its sender's keys: so any message of any exchange, from either side and in
- * any state, comes with any chain of payloads and a good seal. Commands, strangers and the
- * clock are steps, too. What must hold is in world.c.
+ * any state, comes with any chain of payloads and a good seal, in one datagram or in fragments,
+ * which can be changed, too. Commands, strangers, moves and the clock are steps as well. What must hold is in world.c.
  */
 #include <stdlib.h>
 
 #include "fuzz/world.h"
+#include "wire/fragment.h"
 #include "wire/reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { STEPS_MAX = 96, ADDED_MAX = 600 };
+enum { STEPS_MAX = 96, ADDED_MAX = 600, MORE_OPTIONS = 255 };
 
 enum step {
 	STEP_CALL,
@@ -31,6 +32,11 @@ enum step {
 	STEP_STRANGER,
 	STEP_FLOOD,
 	STEP_REFLECT,
+	STEP_CUT,
+	STEP_FRAGMENT,
+	STEP_FROM,
+	STEP_MOVED,
+	STEP_FETCHED,
 	STEPS
 };
 
@@ -117,11 +123,24 @@ static bool open_datagram(struct world *w, const struct world_datagram *d,
 	       payload_set_read(payloads, first, set) == WIRE_OK;
 }
 
+/* As the datagram was sealed by its sender. */
+static struct message begin(struct world *w, const struct world_datagram *d,
+	const struct ike_header *h, bool sealed)
+{
+	static uint8_t out[WIRE_DATAGRAM + ADDED_MAX];
+	struct message m = message_begin(out, sizeof(out), h);
+
+	if (sealed)
+		message_encrypt_as(&m,
+			ike_sk_shape(world_sa_of(w, d->from, span_of(d->at, d->len))));
+	return m;
+}
+
 /* Into out; empty: it became too long. */
 static struct span close_datagram(
 	struct world *w, const struct world_datagram *d, struct message *m, bool sealed)
 {
-	enum { SEAL_ROOM = 64 };
+	enum { SEAL_ROOM = 96 };
 
 	if (!wr_ok(&m->w) || wr_len(&m->w) + SEAL_ROOM > WIRE_DATAGRAM)
 		return span_of(NULL, 0);
@@ -166,7 +185,6 @@ static void write_payload(struct message *m, const struct payload *p, uint8_t ho
 static void change(
 	struct world *w, unsigned n, uint8_t how, uint8_t which, struct span octets)
 {
-	static uint8_t out[WIRE_DATAGRAM + ADDED_MAX];
 	static struct payload_set set;
 	struct ike_header h;
 	bool sealed;
@@ -174,9 +192,7 @@ static void change(
 	if (n >= w->n || !open_datagram(w, &w->wire[n], &h, &set, &sealed))
 		return;
 	struct world_datagram *d = &w->wire[n];
-	struct message m = message_begin(out, sizeof(out), &h);
-	if (sealed)
-		message_encrypt(&m);
+	struct message m = begin(w, d, &h, sealed);
 	unsigned k = set.n > 0 ? which % set.n : 0;
 	if (how % CHANGES == CHANGE_EXCHANGE && k + 1 < set.n) {
 		struct payload p = set.at[k];
@@ -204,7 +220,6 @@ static void change(
 /* The same chain under another header, sealed again. */
 static void change_header(struct world *w, unsigned n, uint8_t how, uint8_t value)
 {
-	static uint8_t out[WIRE_DATAGRAM + ADDED_MAX];
 	static struct payload_set set;
 	struct ike_header h;
 	bool sealed;
@@ -217,9 +232,7 @@ static void change_header(struct world *w, unsigned n, uint8_t how, uint8_t valu
 	h.response ^= how % 5 == 2;
 	h.initiator ^= how % 5 == 3;
 	h.minor = how % 5 == 4 ? value & 15 : h.minor;
-	struct message m = message_begin(out, sizeof(out), &h);
-	if (sealed)
-		message_encrypt(&m);
+	struct message m = begin(w, d, &h, sealed);
 	for (unsigned i = 0; i < set.n; i++)
 		write_payload(&m, &set.at[i], CHANGE_NOTHING, 0, span_of(NULL, 0));
 	struct span made = close_datagram(w, d, &m, sealed);
@@ -227,6 +240,124 @@ static void change_header(struct world *w, unsigned n, uint8_t how, uint8_t valu
 		return;
 	d->len = made.len;
 	memcpy(d->at, made.at, made.len);
+}
+
+/* ---- fragments */
+
+enum { NUMBER_AT = 33, TOTAL_AT = 35 };
+
+/* A sealed message in one datagram, in several instead. */
+static void cut(struct world *w, unsigned n, uint8_t size)
+{
+	static uint8_t out[WIRE_DATAGRAM];
+	static struct payload_set set;
+	static struct world_datagram like;
+	struct fragments pieces;
+	struct sk_frame frame;
+	struct ike_header h;
+	bool sealed;
+
+	if (n >= w->n || !open_datagram(w, &w->wire[n], &h, &set, &sealed) || !sealed)
+		return;
+	like = w->wire[n];
+	struct ike_sa *sa = world_sa_of(w, like.from, span_of(like.at, like.len));
+	struct message m = begin(w, &like, &h, true);
+	for (unsigned i = 0; i < set.n; i++)
+		write_payload(&m, &set.at[i], CHANGE_NOTHING, 0, span_of(NULL, 0));
+	if (!wr_ok(&m.w) || !fragments_cut(message_plain(&m), 100U + 4U * size,
+				    ike_sk_shape(sa), &pieces))
+		return;
+	world_lose(w, n);
+	for (uint16_t i = 1; i <= pieces.total && w->n < WIRE_MAX; i++) {
+		if (!fragment_write(&pieces, i, out, sizeof(out), &frame))
+			return;
+		ike_sk_seal_frame(sa, &frame);
+		world_put(w, &like, frame.datagram);
+	}
+}
+
+/* What a fragment holds, its padding off; it stands in the receiver's engine. */
+static bool open_fragment(struct world *w, const struct world_datagram *d,
+	struct fragment *f, struct reader *text)
+{
+	struct span bytes = span_of(d->at, d->len);
+	struct exchange x = {.e = w->end[1U - d->from].engine, .datagram = bytes};
+	const struct ike_sa *from = world_sa_of(w, d->from, bytes);
+	struct reader payloads;
+
+	x.sa = world_sa_of(w, 1U - d->from, bytes);
+	if (!x.sa || !x.sa->open || !from || !from->seal ||
+		ike_header_read(bytes, &x.header, &payloads) != WIRE_OK ||
+		payload_set_read(payloads, x.header.next_payload, &x.in) != WIRE_OK ||
+		!payload_set_has(&x.in, PAYLOAD_SKF))
+		return false;
+	struct sk_shape shape = ike_sk_shape(x.sa);
+	return fragment_read(bytes, payload_set_first(&x.in, PAYLOAD_SKF), shape, f) ==
+		       WIRE_OK &&
+	       ike_sk_open_sealed(&x, &f->sealed) &&
+	       sk_payload_strip(span_of(x.e->text, f->sealed.sealed.len - shape.tag_len),
+		       text) == WIRE_OK;
+}
+
+/* Another number, total, first payload, text or padding, sealed again. */
+static void change_fragment(struct world *w, unsigned n, uint8_t how, struct span octets)
+{
+	static uint8_t out[WIRE_DATAGRAM];
+	struct reader text, edits = rd_over(octets);
+	struct fragments whole;
+	struct sk_frame frame;
+	struct fragment f;
+
+	if (n >= w->n || !open_fragment(w, &w->wire[n], &f, &text))
+		return;
+	struct world_datagram *d = &w->wire[n];
+	struct ike_sa *sa = world_sa_of(w, d->from, span_of(d->at, d->len));
+	struct ike_header h;
+	struct reader rest;
+	enum wire_err err = ike_header_read(span_of(d->at, d->len), &h, &rest);
+	struct message m = begin(w, d, &h, true);
+	wr_fill_u8(&m.w, m.sk_at, how % 5 == 0 ? rd_u8(&edits) : f.sealed.inner);
+	wr_bytes(&m.w, rd_rest(&text));
+	if (how % 5 == 1)
+		wr_bytes(&m.w, rd_rest(&edits));
+	if (err != WIRE_OK || !wr_ok(&m.w) ||
+		!fragments_cut(
+			message_plain(&m), WIRE_DATAGRAM, ike_sk_shape(sa), &whole) ||
+		!fragment_write(&whole, 1, out, sizeof(out), &frame))
+		return;
+	out[NUMBER_AT] = how % 5 == 2 ? rd_u8(&edits) : (uint8_t)f.number;
+	out[TOTAL_AT] = how % 5 == 3 ? rd_u8(&edits) : (uint8_t)f.total;
+	if (how % 5 == 4) /* the padding's length */
+		frame.text[frame.text_len - 1] = rd_u8(&edits);
+	ike_sk_seal_frame(sa, &frame);
+	d->len = frame.datagram.len;
+	memcpy(d->at, frame.datagram.at, d->len);
+}
+
+/* ---- moves */
+
+/* RFC 4555 3.5, 3.6: it is elsewhere, or could be. */
+static void moved(struct world *w, unsigned by, uint8_t what)
+{
+	struct ike_engine *e = w->end[by].engine;
+	struct ike_sa *sa = world_last_sa(w, by);
+	const uint8_t other[4] = {203, 0, 113, what};
+
+	if (!sa || sa->state != STATE_UP || sa->out.bytes.len > 0 || sa->task)
+		return;
+	struct message m = ike_request_begin(e, sa, INFORMATIONAL);
+	if (what & 1)
+		ike_notify_write(&m, N_UPDATE_SA_ADDRESSES, span_of(NULL, 0));
+	if (what & 2)
+		ike_natd_write(&m, sa->spi_i, sa->spi_r, &sa->path, false);
+	if (what & 4)
+		ike_notify_write(&m, N_ADDITIONAL_IP4_ADDRESS, span_of(other, 4));
+	if (what & 8)
+		ike_notify_write(&m, N_NO_ADDITIONAL_ADDRESSES, span_of(NULL, 0));
+	if (what & 16)
+		ike_notify_write(&m, N_COOKIE2, span_of(sa->mobike.cookie, 32));
+	ike_request_send(e, sa, &m, INFORMATIONAL, false);
+	ike_timer_update(e, sa);
 }
 
 /* ---- strangers */
@@ -312,6 +443,21 @@ static void step(struct world *w, struct reader *r)
 	case STEP_FLOOD:
 		flood(w, n, b);
 		break;
+	case STEP_CUT:
+		cut(w, n, b);
+		break;
+	case STEP_FRAGMENT:
+		change_fragment(w, n, b, octets_of(r));
+		break;
+	case STEP_FROM:
+		world_from(w, n, b);
+		break;
+	case STEP_MOVED:
+		moved(w, a & 1, b);
+		break;
+	case STEP_FETCHED:
+		world_fetched(w, a & 1);
+		break;
 	default:
 		reflect(w, n);
 		break;
@@ -321,7 +467,13 @@ static void step(struct world *w, struct reader *r)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct reader r = rd_over(span_of(data, size));
-	struct world *w = world_new(rd_u8(&r));
+	uint8_t options = rd_u8(&r), more = 0;
+
+	if (options == MORE_OPTIONS) {
+		more = rd_u8(&r);
+		options = rd_u8(&r);
+	}
+	struct world *w = world_new(options, more);
 
 	for (unsigned i = 0; i < STEPS_MAX && rd_left(&r) > 0; i++)
 		step(w, &r);

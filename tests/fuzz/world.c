@@ -5,6 +5,59 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "unit/pki_lab.h"
+
+/* ---- certificates, made once: the same octets in each run */
+
+enum { CERT_A, CERT_B, CERT_OF_ANOTHER_CA, CERTS };
+enum { CAS = 2 };
+
+static struct pki_node *cas[CAS], *leaves[CERTS];
+static struct credential *credentials[CERTS];
+
+static const char *const names[] = {"a.example", "b.example", "b.example"};
+
+static void make_certificates(void)
+{
+	static const char *const ca_keys[] = {"ED25519:1", "ED25519:2"};
+	static const char *const keys[] = {"ED25519:3", "ED25519:4", "ED25519:5"};
+	static const char *const sans[] = {
+		"DNS:a.example", "DNS:b.example", "DNS:b.example"};
+	const struct pki_node *none[] = {NULL};
+
+	for (int i = 0; i < CAS && !cas[i]; i++)
+		cas[i] = pki_new(&(struct pki_spec){
+			.key = ca_keys[i], .subject = "CN=Root", .ca = true});
+	for (int i = 0; i < CERTS && !leaves[i]; i++) {
+		leaves[i] = pki_new(&(struct pki_spec){.key = keys[i],
+			.subject = "CN=leaf",
+			.san = sans[i],
+			.issuer = cas[i == CERT_OF_ANOTHER_CA],
+			.crl_url = "http://ca.example/crl"});
+		credentials[i] = pki_credential(leaves[i], none);
+	}
+}
+
+static void certify(struct world_end *end, unsigned number)
+{
+	const struct world *w = end->world;
+	bool wrong = number == 1 && (w->more & WORLD_WRONG_CERT);
+	struct ike_conn *c = &end->conn;
+
+	make_certificates();
+	struct certificate *ca = pki_certificate(cas[0]);
+	end->trust = trust_new(
+		w->more & WORLD_STRICT ? REVOCATION_STRICT : REVOCATION_IF_AVAILABLE);
+	bool ok = trust_add_anchor(end->trust, ca) &&
+		  identity_parse(names[number], &c->local_id) &&
+		  identity_parse(names[1 - number], &c->remote_id);
+	assert(ok);
+	certificate_free(ca);
+	c->own = c->peer = IKE_PROOF_CERT;
+	c->credential = credentials[wrong ? CERT_OF_ANOTHER_CA : number];
+	c->trust = end->trust;
+	secret_wipe(&c->psk);
+}
 
 /* ---- the host of an end */
 
@@ -16,7 +69,12 @@ static bool on_accept(void *ctx, const struct ike_path *path, struct ike_answer 
 	*out = (struct ike_answer){.proposals = end->conn.proposals,
 		.force_encap = end->conn.force_encap,
 		.childless = end->conn.childless != IKE_CHILDLESS_NO,
-		.redirect = end->conn.redirect};
+		.redirect = end->conn.redirect,
+
+		.ppk = end->conn.ppk.len > 0,
+		.signatures = end->trust != NULL};
+	if (end->trust)
+		out->ca_len = trust_request(end->trust, out->ca, sizeof(out->ca));
 	return true;
 }
 
@@ -37,7 +95,23 @@ static bool on_authenticate(void *ctx, const struct ike_path *path,
 	(void)path;
 	(void)idr;
 	*out = end->conn;
-	return n == 0 && idi->len == 4;
+	return n == 0 && (end->trust || idi->len == addr_len(&end->conn.path.local.addr));
+}
+
+/* Anybody may move, if it is to where only strangers are. */
+static bool on_may_move(void *ctx, uint32_t rule, const struct ike_path *to)
+{
+	(void)ctx;
+	(void)rule;
+	return to->remote.addr.b[0] == 203;
+}
+
+static void on_fetch(void *ctx, const struct fetch_wish *wish)
+{
+	struct world_end *end = ctx;
+
+	end->wish = *wish;
+	end->wishes = true;
 }
 
 static bool on_narrow(void *ctx, struct ike_conn *conn, enum policy_mode asked,
@@ -188,10 +262,26 @@ static void agree(struct world_end *end, uint8_t options)
 		p->esp[p->n_esp++] = AEAD_CHACHA20_POLY1305;
 		p->esn = true;
 	}
+	if (end->world->more & WORLD_CBC) {
+		p->ike[0].encr = AEAD_AES256_SHA512;
+		p->esp[0] = AEAD_AES128_SHA256;
+	}
 	if (options & WORLD_PFS)
 		p->pfs[p->n_pfs++] = KE_CURVE25519;
 	if (!secret_set(&c->psk, span_text("a key that the fuzzer knows, too")))
 		abort();
+}
+
+/* RFC 8784 */
+static void add_ppk(struct world_end *end, unsigned number)
+{
+	struct ike_ppk *p = &end->conn.ppk;
+	unsigned more = end->world->more;
+
+	p->len = p->id_len = 32;
+	memset(p->key, number == 1 && (more & WORLD_WRONG_PPK) ? 7 : 8, p->len);
+	memset(p->id, 'p', p->id_len);
+	p->required = number == 0 && (more & WORLD_PPK_REQUIRED);
 }
 
 static void set_up(struct world *w, unsigned number)
@@ -215,9 +305,14 @@ static void set_up(struct world *w, unsigned number)
 		.rekeyed = on_rekeyed,
 		.closed = on_closed,
 		.moved = on_info,
+		.may_move = on_may_move,
+		.fetch = on_fetch,
 		.note = on_note};
 	struct addr us = addr_v4(192, 0, 2, (uint8_t)(1 + number));
 	struct addr them = addr_v4(192, 0, 2, (uint8_t)(2 - number));
+
+	if (w->more & WORLD_V6)
+		us.family = them.family = ADDR_V6;
 
 	end->world = w;
 	end->limits = (struct ike_limits){.half_open = 64,
@@ -237,8 +332,10 @@ static void set_up(struct world *w, unsigned number)
 			.creates_per_second = 1};
 	struct ike_params params = {.entropy = entropy_seeded(&end->seed, 1 + number),
 		.limits = end->limits,
-		.member = (uint8_t)(1 + number)};
+		.member = (uint8_t)(1 + number),
+		.revocations = end->revocations = revocations_new()};
 	end->engine = ike_new(&params, &host);
+	ike_set_wall(end->engine, PKI_NOW);
 	if (w->options & WORLD_FRAGMENTS)
 		ike_set_fragment_size(end->engine, IKE_FRAGMENT_SIZE_MIN);
 	end->next_spi = 0x1000U * (1 + number);
@@ -249,14 +346,19 @@ static void set_up(struct world *w, unsigned number)
 	end->conn.local_ts = (struct ts_list){.n = 1, .at = {ts_host(&us)}};
 	end->conn.remote_ts = (struct ts_list){.n = 1, .at = {ts_host(&them)}};
 	agree(end, w->options);
+	if (w->more & WORLD_CERT)
+		certify(end, number);
+	if (w->more & WORLD_PPK)
+		add_ppk(end, number);
 }
 
-struct world *world_new(uint8_t options)
+struct world *world_new(uint8_t options, uint8_t more)
 {
 	struct world *w = mem_new(1, sizeof(*w));
 
 	w->now_ms = 1000;
 	w->options = options;
+	w->more = more;
 	set_up(w, 0);
 	set_up(w, 1);
 	return w;
@@ -273,6 +375,8 @@ void world_free(struct world *w)
 		assert(list_empty(&e->sas) && ike_count_half_open(e) == 0);
 		assert(ike_next_due_ms(e) == IKE_NEVER);
 		ike_free(e);
+		trust_free(w->end[i].trust);
+		revocations_free(w->end[i].revocations);
 	}
 	free(w);
 }
@@ -314,7 +418,7 @@ void world_check(struct world *w, unsigned number)
 {
 	struct world_end *end = &w->end[number];
 	const struct ike_engine *e = end->engine;
-	unsigned half_open = 0, up = 0, gone = 0;
+	unsigned half_open = 0, up = 0, gone = 0, callers = 0;
 
 	list_each(item, &e->sas)
 	{
@@ -324,6 +428,7 @@ void world_check(struct world *w, unsigned number)
 		half_open += sa->state == STATE_HALF_OPEN;
 		up += sa->state == STATE_UP;
 		gone += sa->state == STATE_GONE;
+		callers += sa->origin != NULL;
 		/* While both ends rekey at once each child may have a twin. */
 		assert(sa->n_children <= 2 * end->limits.children + 2);
 		assert(sa->timer != 0 || sa->state == STATE_UP);
@@ -332,8 +437,9 @@ void world_check(struct world *w, unsigned number)
 	assert(half_open <= 2 * end->limits.half_open);
 	assert(up == e->n_established);
 	assert(gone <= end->limits.half_open);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < IKE_SHARES; i++)
 		assert(e->pieces[i] <= e->pieces_max[i]);
+	assert(map_count(e->by_origin) <= callers);
 }
 
 struct ike_sa *world_sa_of(struct world *w, unsigned end, struct span datagram)
@@ -391,6 +497,49 @@ void world_repeat(struct world *w, unsigned n)
 {
 	if (n < w->n && w->n < WIRE_MAX)
 		w->wire[w->n++] = w->wire[n];
+}
+
+void world_from(struct world *w, unsigned n, uint8_t host)
+{
+	struct endpoint *from = &w->wire[n].path.local;
+
+	if (n >= w->n)
+		return;
+	if (!(w->more & WORLD_V6))
+		from->addr = addr_v4(203, 0, 113, host);
+	else
+		from->addr.b[0] = 203;
+	from->port = (uint16_t)(4500 + host % 4);
+}
+
+void world_put(struct world *w, const struct world_datagram *like, struct span bytes)
+{
+	if (w->n == WIRE_MAX || bytes.len > WIRE_DATAGRAM)
+		return;
+	struct world_datagram *d = &w->wire[w->n];
+	d->from = like->from;
+	d->path = like->path;
+	d->len = bytes.len;
+	memcpy(d->at, bytes.at, bytes.len);
+	w->n++;
+}
+
+void world_fetched(struct world *w, unsigned number)
+{
+	struct world_end *end = &w->end[number];
+
+	if (!end->trust)
+		return;
+	uint32_t id = end->wishes
+			      ? revocations_begin(end->revocations, &end->wish, PKI_NOW)
+			      : 0;
+	struct span crl = pki_crl(cas[0], NULL, PKI_NOW - PKI_DAY, PKI_NOW + PKI_DAY);
+
+	if (id != 0)
+		(void)revocations_learn(end->revocations, id, crl, PKI_NOW);
+	pki_octets_free(crl);
+	ike_fetched(end->engine, w->now_ms);
+	world_check(w, number);
 }
 
 void world_deliver(struct world *w, unsigned n)

@@ -19,12 +19,28 @@ enum world_option {
 	WORLD_MASTER = 128
 };
 
+/* Said behind 255, which is no option. */
+enum world_more {
+	WORLD_CBC = 1, /* AES-CBC with HMAC, in IKE and ESP */
+	WORLD_CERT = 2, /* both prove themselves by certificates */
+	WORLD_WRONG_CERT = 4, /* end 1 by one of another CA */
+	WORLD_STRICT = 8, /* whether it is revoked must be known */
+	WORLD_PPK = 16,
+	WORLD_PPK_REQUIRED = 32, /* by end 0 */
+	WORLD_WRONG_PPK = 64, /* end 1 has another key */
+	WORLD_V6 = 128
+};
+
 struct world_end {
 	struct world *world;
 	struct ike_engine *engine;
 	struct seeded_entropy seed;
 	struct ike_conn conn;
 	struct ike_limits limits;
+	struct trust *trust;
+	struct revocations *revocations;
+	struct fetch_wish wish;
+	bool wishes;
 	uint32_t next_spi;
 	unsigned up, down, calls;
 	bool away; /* it sends its callers elsewhere */
@@ -44,14 +60,14 @@ struct world_datagram {
 
 struct world {
 	uint64_t now_ms;
-	uint8_t options;
+	uint8_t options, more;
 	struct world_end end[2];
 	struct world_datagram
 		wire[WIRE_MAX]; /* the oldest first; what finds no room is lost */
 	unsigned n;
 };
 
-struct world *world_new(uint8_t options);
+struct world *world_new(uint8_t options, uint8_t more);
 /* Everything is brought to its end, and must balance. */
 void world_free(struct world *w);
 
@@ -60,6 +76,12 @@ void world_call(struct world *w, unsigned by);
 void world_deliver(struct world *w, unsigned n);
 void world_lose(struct world *w, unsigned n);
 void world_repeat(struct world *w, unsigned n);
+/* The n-th seems to come from elsewhere. */
+void world_from(struct world *w, unsigned n, uint8_t host);
+/* Another datagram of the sender of like, which goes the same way. */
+void world_put(struct world *w, const struct world_datagram *like, struct span bytes);
+/* The certificates of an end that it asked for cannot be had, or can. */
+void world_fetched(struct world *w, unsigned end);
 /* Octets in clear, from an address of choice; no SA that is up may notice. */
 void world_stranger(struct world *w, unsigned to, uint8_t host, struct span datagram);
 void world_wait(struct world *w, uint64_t ms);

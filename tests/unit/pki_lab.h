@@ -17,8 +17,8 @@ enum { PKI_DAY = 24 * 3600 };
 struct pki_node;
 
 struct pki_spec {
-	/* "P-256" (if NULL), "P-384", "ED25519", "RSA:2048", ...; "spki:HEX" is a public key
-	 * alone, and wants an issuer. */
+	/* "P-256" (if NULL), "P-384", "ED25519", "RSA:2048", ...; "ED25519:7" is one that is
+	 * the same each time; "spki:HEX" is a public key alone, and wants an issuer. */
 	const char *key;
 	const char *subject; /* "CN=...", RFC 4514, one RDN */
 	const char *san; /* "DNS:mail.example,IP:192.0.2.10"; NULL: none */

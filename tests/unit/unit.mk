@@ -228,6 +228,11 @@ UNIT_TESTS += tests/unit/test_ike_strange
 tests_unit_test_ike_strange_SOURCES = tests/unit/test_ike_strange.c tests/unit/ike_lab.c
 tests_unit_test_ike_strange_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_known_certificates
+tests_unit_test_known_certificates_SOURCES = tests/unit/test_known_certificates.c \
+	tests/unit/pki_lab.c
+tests_unit_test_known_certificates_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_known_parsing
 tests_unit_test_known_parsing_SOURCES = tests/unit/test_known_parsing.c tests/unit/ike_lab.c
 tests_unit_test_known_parsing_LDADD = $(unit_ldadd)

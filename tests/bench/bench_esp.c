@@ -55,23 +55,28 @@ static void run_path(struct lab *l, unsigned rounds, double *seal, double *open)
 }
 
 /* The same octets through the cipher alone, in the same places. */
-static void run_bare(struct aead *a, unsigned rounds, double *seal, double *open)
+static void run_bare(
+	struct aead *a, enum aead_alg alg, unsigned rounds, double *seal, double *open)
 {
 	static uint64_t iv;
 	uint8_t aad[8] = {0};
 	enum crypto_err err = CRYPTO_OK;
+	const struct aead_shape shape = aead_shape(alg);
+	size_t len = (PACKET + shape.block_len - 1U) / shape.block_len * shape.block_len;
+	const struct span none = span_of(NULL, 0), about = span_of(aad, sizeof(aad));
 
 	*seal = *open = 0;
 	for (unsigned i = 0; i < rounds; i++) {
 		double t0 = figures_now_ns();
 		for (unsigned k = 0; k < BATCH && err == CRYPTO_OK; k++)
-			err = aead_seal(a, iv + k, span_of(aad, 8),
-				span_of(lab_buffer(k), PACKET), lab_buffer(k));
+			err = aead_seal_packet(a, iv + k, about, none, lab_buffer(k),
+				lab_buffer(k) + shape.iv_len, len);
 		double t1 = figures_now_ns();
 		for (unsigned k = 0; k < BATCH && err == CRYPTO_OK; k++)
-			err = aead_open(a, iv + k, span_of(aad, 8),
-				span_of(lab_buffer(k), PACKET + AEAD_TAG_LEN),
-				lab_buffer(k));
+			err = aead_open_packet(a, about, none, lab_buffer(k),
+				span_of(lab_buffer(k) + shape.iv_len,
+					len + shape.tag_len),
+				lab_buffer(k) + shape.iv_len);
 		*open += figures_now_ns() - t1;
 		*seal += t1 - t0;
 		iv += BATCH;
@@ -93,7 +98,7 @@ static void bench(enum aead_alg alg, unsigned rounds)
 	bare = aead_new(alg, secret_span(&c.key_out));
 	for (unsigned i = 0; i < RUNS; i++) {
 		run_path(&l, rounds, &seal[i], &open[i]);
-		run_bare(bare, rounds, &bare_seal[i], &bare_open[i]);
+		run_bare(bare, alg, rounds, &bare_seal[i], &bare_open[i]);
 	}
 	for (unsigned i = 0; i < RUNS; i++) {
 		ratio_seal[i] = seal[i] / bare_seal[i];
@@ -211,7 +216,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	printf("ns a packet of %d octets, median of %d runs\n", PACKET, RUNS);
-	for (enum aead_alg a = AEAD_AES128_GCM16; a <= AEAD_CHACHA20_POLY1305; a++)
+	for (enum aead_alg a = AEAD_AES128_GCM16; a < AEAD_ALGS; a++)
 		bench(a, rounds);
 	bench_nat(rounds);
 	return 0;

@@ -49,7 +49,8 @@ static void on_drain(struct sim *s, struct action *a)
 		s, m, p->off ? NODE_UNDRAIN : NODE_DRAIN, pm_vip_name(a->n), "", p->to);
 }
 
-/* From a stream of its own: runs without it are as they were. */
+/* From a stream of its own: runs without it are as they were. In the first half of the faults:
+ * what it begins has come to rest when everybody must be back. */
 void drains_plan(struct sim *s)
 {
 	struct stream d;
@@ -65,7 +66,7 @@ void drains_plan(struct sim *s)
 		target(&d, s, vip, p->to, sizeof(p->to));
 		world_at(s,
 			world_later(
-				&s->world, roll_between(&d, 500, 500 + s->sc.faults_ms)),
+				&s->world, roll_between(&d, 500, s->sc.faults_ms / 2)),
 			(struct action){.run = on_drain,
 				.who = roll(&d, s->sc.n_nodes),
 				.n = vip,

@@ -177,6 +177,63 @@ static void who_has_gone_is_sent_there_once_more(void **state)
 	lab_free(l);
 }
 
+#define MANY 64
+
+/* MANY rules with one peer, each with an IKE SA of its own. */
+static const char *many_rules(const char *head, const char *side, const char *tail)
+{
+	static char text[2][64 * 1024];
+	static unsigned turn;
+	char *out = text[turn++ % 2];
+	size_t cap = sizeof(text[0]), len = 0;
+
+	len += (size_t)snprintf(out, cap, "%s", head);
+	for (unsigned i = 0; i < MANY; i++)
+		len += (size_t)snprintf(out + len, cap - len,
+			"filter-list \"f%u\" { from %s port %u proto tcp mirrored; }\n",
+			i, side, 1000 + i);
+	len += (size_t)snprintf(out + len, cap - len, "policy \"p\" {\n");
+	for (unsigned i = 0; i < MANY; i++)
+		len += (size_t)snprintf(out + len, cap - len,
+			"rule \"r%u\" { match \"f%u\"; action \"esp\"; auth psk "
+			"\"lab\"; redirect accept 192.0.2.21; }\n",
+			i, i);
+	snprintf(out + len, cap - len, "}\nassign policy \"p\" to %s;\n", tail);
+	return out;
+}
+
+/* Ten at once, and fifty a second; all are told, and once. */
+static void they_are_told_at_a_pace(void **state)
+{
+	static const char action[] = "filter-action \"esp\" { negotiate require; mode "
+				     "transport; pfs master; }\n";
+	char head[512];
+	struct lab *l = lab_new();
+
+	(void)state;
+	snprintf(head, sizeof(head),
+		ALONE "vip \"gw\" { address " ADDR_A "; }\n" SECRET "%s", action);
+	lab_start(l, A, many_rules(head, "198.51.100.0/24 to vip \"gw\"", "vip \"gw\""));
+	snprintf(head, sizeof(head), ALONE SECRET "%s", action);
+	lab_start(l, CLIENT, many_rules(head, "me to " ADDR_A, "host"));
+	lab_address(l, A, ADDR_A, NODE_ADDR_PRESENT);
+	lab_address(l, CLIENT, CLIENT_ADDR, NODE_ADDR_PRESENT);
+	for (unsigned i = 0; i < MANY; i++) {
+		lab_acquire(l, CLIENT, 0, CLIENT_ADDR, ADDR_A, (uint16_t)(1000 + i));
+		lab_run(l, 20);
+	}
+	lab_run(l, 5000);
+	assert_int_equal(look(l, A).peers_up, MANY);
+	drain(l, A, ADDR_B);
+	assert_int_equal(look(l, A).drain_told, 10);
+	lab_run(l, 500);
+	assert_in_range(look(l, A).drain_told, 30, 40);
+	lab_run(l, 10000);
+	assert_int_equal(look(l, A).drain_told, MANY);
+	assert_int_equal(look(l, A).peers_up, MANY); /* nobody accepts ADDR_B */
+	lab_free(l);
+}
+
 /* ---- who does not go ------------------------------------------------------------------ */
 
 static void who_does_not_offer_it_is_served(void **state)
@@ -530,6 +587,7 @@ int main(void)
 		cmocka_unit_test(a_standing_peer_goes_without_a_gap),
 		cmocka_unit_test(traffic_goes_to_where_it_was_sent),
 		cmocka_unit_test(who_has_gone_is_sent_there_once_more),
+		cmocka_unit_test(they_are_told_at_a_pace),
 		cmocka_unit_test(who_does_not_offer_it_is_served),
 		cmocka_unit_test(where_the_rule_does_not_accept_it_stays),
 		cmocka_unit_test(where_the_rule_does_not_accept_it_stands),

@@ -369,44 +369,47 @@ static struct ike_sa *find_winner(const struct ike_sa *loser)
 	return NULL;
 }
 
-/* Asked for is not enough, nor answered: the peer must have it, too. */
-static bool has_for_certain(
-	const struct ike_engine *e, const struct ike_sa *sa, const struct traffic *t)
+/* Asked for is not enough; for_certain: nor answered, since the peer must have it, too. */
+static bool has_child_for(const struct ike_engine *e, const struct ike_sa *sa,
+	const struct traffic *t, bool for_certain)
 {
 	list_each(item, &sa->children)
 	{
 		const struct child *c = list_entry(item, struct child, link);
 		const struct traffic has = traffic_of(c);
 
-		if (c->known && same(&has, t) && ike_peer_has_child(e, c->is.id))
+		if (c->known && same(&has, t) &&
+			(!for_certain || ike_peer_has_child(e, c->is.id)))
 			return true;
 	}
 	return false;
 }
 
-static bool is_carried_elsewhere(
-	const struct ike_engine *e, const struct ike_sa *sa, const struct traffic *t)
+static bool is_carried_elsewhere(const struct ike_engine *e, const struct ike_sa *sa,
+	const struct child *c, bool for_certain)
 {
+	const struct traffic has = traffic_of(c);
+
 	list_each(item, &sa->pair->members)
 	{
 		const struct ike_sa *other = kin_of(item);
 
 		if (other != sa && stands(other) && !other->replaced &&
-			has_for_certain(e, other, t))
+			has_child_for(e, other, &has, for_certain))
 			return true;
 	}
 	return false;
 }
 
 /* RFC 7296 2.8.3: the new IKE SA has new children before the old one goes. */
-static bool is_covered(const struct ike_engine *e, const struct ike_sa *loser)
+static bool is_covered(
+	const struct ike_engine *e, const struct ike_sa *loser, bool for_certain)
 {
 	list_each(item, &loser->children)
 	{
 		const struct child *c = list_entry(item, struct child, link);
-		const struct traffic has = traffic_of(c);
 
-		if (c->known && !is_carried_elsewhere(e, loser, &has))
+		if (c->known && !is_carried_elsewhere(e, loser, c, for_certain))
 			return false;
 	}
 	return true;
@@ -418,9 +421,8 @@ static void let_go_of_duplicates(struct ike_engine *e, struct ike_sa *sa)
 	list_each(item, &sa->children)
 	{
 		struct child *c = list_entry(item, struct child, link);
-		const struct traffic has = traffic_of(c);
 
-		if (c->state != CHILD_UP || !is_carried_elsewhere(e, sa, &has))
+		if (c->state != CHILD_UP || !is_carried_elsewhere(e, sa, c, false))
 			continue;
 		ike_child_deleting(c, IKE_CLOSE_REPLACED);
 		ike_task_add(e, sa, TASK_DELETE_CHILD, c->is.id);
@@ -449,14 +451,13 @@ void ike_crossing_due(struct ike_engine *e, struct ike_sa *sa)
 		ike_timer_update(e, sa);
 		return;
 	}
-	bool covered = is_covered(e, sa);
-	if (!covered && c->looks < COVER_LOOKS) {
+	if (!is_covered(e, sa, true) && c->looks < COVER_LOOKS) {
 		c->looks++;
 		c->due_ms = e->now_ms + COVER_LOOK_MS;
 		ike_timer_update(e, sa);
 		return;
 	}
-	if (!covered && !ike_standing_knew(winner, sa)) {
+	if (!is_covered(e, sa, false) && !ike_standing_knew(winner, sa)) {
 		let_go_of_duplicates(e, sa);
 		return;
 	}

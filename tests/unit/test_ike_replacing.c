@@ -80,6 +80,38 @@ static void a_loser_waits_for_all_its_children(void **state)
 	lab_free(lab);
 }
 
+/* As two crossing calls, of which the loser's child is asked for in the winner; B never gets
+ * A's answer, or says so: there is an end to waiting for that, too. */
+static void an_answer_that_stays_unknown_is_waited_for_a_few_seconds(void **state)
+{
+	unsigned tried = 0;
+
+	(void)state;
+	for (uint64_t seed = 60; seed < 72; seed++) {
+		struct lab *lab = lab_new(seed);
+		uint32_t ike[2];
+
+		for (uint32_t i = 0; i < 2; i++) {
+			use_rule(lab, FIRST_RULE + i);
+			ike[i] = lab_call(lab, A);
+			lab_run(lab, 10);
+		}
+		/* B asks in the one for what the other has; then it says nothing more */
+		use_rule(lab, FIRST_RULE);
+		create_in(lab, B, at(lab, B, by_id(lab, ike[1])));
+		lab_run(lab, 10);
+		ike_crossing_confirmed(engine(lab, A), by_id(lab, ike[0]));
+		if (by_id(lab, ike[0])->replaced) {
+			tried++;
+			lab_run(lab, 20000);
+			assert_int_equal(lab_count(lab, A), 1);
+			assert_int_equal(lab_sa(lab, A)->n_known, 2);
+		}
+		lab_free(lab);
+	}
+	assert_true(tried > 0);
+}
+
 /* As a bit each, the rules whose traffic a side carries; none twice. */
 static unsigned carried(struct lab *lab, enum lab_side_name s)
 {
@@ -450,6 +482,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_loser_waits_for_all_its_children),
+		cmocka_unit_test(
+			an_answer_that_stays_unknown_is_waited_for_a_few_seconds),
 		cmocka_unit_test(what_only_shares_a_rule_keeps_the_others),
 		cmocka_unit_test(a_loser_waits_a_few_seconds),
 		cmocka_unit_test(a_child_whose_answer_may_be_lost_covers_nothing),

@@ -170,7 +170,8 @@ enum task_begun ike_begin_redirect(
 static void gateway_of(const struct wire_redirect *r, struct ike_gateway *out)
 {
 	*out = (struct ike_gateway){.addr = r->addr};
-	memcpy(out->name, r->name.at, r->name.len);
+	if (r->name.len > 0)
+		memcpy(out->name, r->name.at, r->name.len);
 }
 
 /* NULL: we go. */

@@ -394,6 +394,7 @@ static void look(struct node *n, struct session *s)
 	if (info.replaced) {
 		ike_used(n->ike, s->ike,
 			larger(session_last_in_ms(s), session_last_out_ms(s)));
+		sibling_save(n, s);
 		idle_query_soon(n, REPLACED_PERIOD_MS);
 	}
 	if (judge_age(n, s, &info) || judge_life(n, s, &info))

@@ -224,6 +224,9 @@ bool sibling_has_child_in(const struct peer *p, const struct session *s);
 /* c is the first child of an IKE SA that replaces another, which we have called: what the
  * other still carries is asked for here. */
 void sibling_move(struct node *n, const struct child_sa *c);
+/* lost goes soon, since another IKE SA of the same pair is used in its place: what it alone
+ * carries is asked for there. */
+void sibling_save(struct node *n, const struct session *lost);
 bool sibling_exists(const struct node *n, const struct peer *p);
 /* The call of p is answered, or has ended: who waited for it is called. */
 void sibling_follow(struct node *n, const struct peer *p);

@@ -182,6 +182,19 @@ void sibling_move(struct node *n, const struct child_sa *c)
 	}
 }
 
+/* It may have lost only after its children were there; the other may lack some of them. */
+void sibling_save(struct node *n, const struct session *lost)
+{
+	list_each(item, &lost->children)
+	{
+		struct child_sa *c = list_entry(item, struct child_sa, of_session);
+		struct session *to = child_lives(c) ? sibling_session(n, c->peer) : NULL;
+
+		if (to && to != lost && !sibling_has_child_in(c->peer, to))
+			dial_move(n, c->peer);
+	}
+}
+
 /* ---- who is called first ------------------------------------------------------------------ */
 
 static void note_one(struct peer *q, void *ctx)

@@ -59,6 +59,8 @@ static void do_sa_add(struct sim *s, struct machine *m, struct order *o)
 		c->replay_window = 0;
 	if (s->sc.sabotage == BREAK_HASTE)
 		c->outbound_ready = true;
+	if (s->sc.sabotage == BREAK_OWNER && c->owner != 0)
+		c->owner = 1;
 	if (esp_dp_add(m->dp, c) != ESP_OK) {
 		violation(s, "%s: the dataplane refuses child %u", m->name, c->id);
 		return;

@@ -18,7 +18,7 @@ static int usage(void)
 	fprintf(stderr,
 		"usage: vipsec-sim [--seeds N] [--from S] [--list FILE] [--jobs J]\n"
 		"                  [--rekeys PERCENT] [--trace] [--first]\n"
-		"                  [--break gate|quorum|claim|replay|grace|haste]\n"
+		"                  [--break gate|quorum|claim|replay|grace|haste|owner]\n"
 		"       vipsec-sim --soak DAYS [--from S]\n"
 		"  --list FILE  the seeds that stand at the beginning of its lines\n"
 		"  --rekeys P   how many of a hundred seeds rekey (%d)\n"
@@ -41,6 +41,7 @@ static bool read_break(const char *word, enum sabotage *out)
 		[BREAK_REPLAY] = "replay",
 		[BREAK_GRACE] = "grace",
 		[BREAK_HASTE] = "haste",
+		[BREAK_OWNER] = "owner",
 	};
 
 	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

@@ -134,7 +134,7 @@ void net_nat_reset(struct sim *s)
 static bool is_inside(const struct sim *s, unsigned machine)
 {
 	return machine >= s->sc.n_nodes &&
-	       s->sc.kind[machine - s->sc.n_nodes] == PEER_NAT;
+	       peer_is_behind_nat(&s->sc, machine - s->sc.n_nodes);
 }
 
 static void nat_out(struct net *n, struct packet *p)

@@ -81,7 +81,7 @@ static struct machine *home_of(struct sim *s, unsigned peer)
 /* As the node sees it. */
 static struct addr seen_addr(const struct sim *s, unsigned peer)
 {
-	return s->sc.kind[peer] == PEER_NAT ? nat_addr() : peer_addr(&s->sc, peer);
+	return peer_is_behind_nat(&s->sc, peer) ? nat_addr() : peer_addr(&s->sc, peer);
 }
 
 static unsigned count_at(const struct held *h, const struct addr *remote)

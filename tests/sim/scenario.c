@@ -30,6 +30,11 @@ bool peer_is_v6(const struct scenario *sc, unsigned n)
 	return sc->kind[n] == PEER_TRANSPORT_V6;
 }
 
+bool peer_is_behind_nat(const struct scenario *sc, unsigned n)
+{
+	return sc->kind[n] == PEER_NAT || sc->kind[n] == PEER_SHARED;
+}
+
 struct addr peer_addr(const struct scenario *sc, unsigned n)
 {
 	struct addr six = {.family = ADDR_V6, .b = {0x20, 0x01, 0x0d, 0xb8, 0, 1}};
@@ -42,6 +47,7 @@ struct addr peer_addr(const struct scenario *sc, unsigned n)
 	case PEER_TUNNEL:
 		return addr_v4(203, 0, 113, last);
 	case PEER_NAT:
+	case PEER_SHARED:
 		return addr_v4(10, 0, 0, last);
 	case PEER_TRANSPORT_V4:
 		break;
@@ -205,6 +211,19 @@ void scenario_shorten(const struct scenario *sc, int peer, struct config *c)
 	}
 }
 
+/* With dice of its own, so that the other seeds stay as they are. One rule each. */
+static void draw_shared(struct scenario *sc, uint64_t seed)
+{
+	struct stream d;
+
+	stream_init(&d, seed, 12);
+	if (!chance(&d, 3000) || sc->further)
+		return;
+	for (unsigned i = 0; i < sc->n_peers; i++)
+		if (sc->kind[i] == PEER_NAT || sc->kind[i] == PEER_TUNNEL)
+			sc->kind[i] = PEER_SHARED;
+}
+
 void scenario_draw(
 	struct scenario *sc, uint64_t seed, enum sabotage sabotage, unsigned rekeys)
 {
@@ -221,6 +240,7 @@ void scenario_draw(
 	draw_rekeys(sc, seed, rekeys);
 	draw_childless(sc, seed);
 	draw_drains(sc, seed);
+	draw_shared(sc, seed);
 }
 
 void scenario_soak(struct scenario *sc)
@@ -310,6 +330,10 @@ static void say_filters(struct text *t, const char *name, const char *more, int 
 		"from vip \"%s\" port %d to 203.0.113.0/24 proto udp mirrored;\n"
 		"from vip \"%s\" port %d to 10.0.0.0/8 proto udp mirrored; }\n",
 		name, more, name, port, name, port);
+	say(t,
+		"filter-list \"nat %s%s\" "
+		"{ from vip \"%s\" port %d to 100.64.0.0/24 proto udp mirrored; }\n",
+		name, more, name, port);
 }
 
 static void say_vip(struct text *t, const struct scenario *sc, unsigned vip, bool edited)
@@ -337,8 +361,11 @@ static void say_vip(struct text *t, const struct scenario *sc, unsigned vip, boo
 			"rule \"near%s\" { match \"near %s%s\"; action \"transport\"; "
 			"auth psk \"lab\"; }\n"
 			"rule \"far%s\" { match \"far %s%s\"; action \"tunnel\"; "
+			"auth psk \"lab\" local-id \"%s.example\" remote-id any; }\n"
+			"rule \"nat%s\" { match \"nat %s%s\"; action \"transport\"; "
 			"auth psk \"lab\" local-id \"%s.example\" remote-id any; }\n",
-			more[i], name, more[i], more[i], name, more[i], name);
+			more[i], name, more[i], more[i], name, more[i], name, more[i],
+			name, more[i], name);
 	if (edited)
 		say(t, "rule \"more\" { match \"more %s\"; action permit; }\n", name);
 	say(t,
@@ -386,7 +413,7 @@ char *scenario_peer_text(const struct scenario *sc, unsigned n, bool edited)
 			"rule \"%s\" { match \"%s\"; action \"%s\"; "
 			"auth psk \"lab\"",
 			names[i], names[i], tunnel ? "tunnel" : "transport");
-		if (tunnel)
+		if (tunnel || sc->kind[n] == PEER_SHARED)
 			say(&t, " local-id \"peer%u.example\" remote-id \"%s.example\"",
 				n, sc->vip_of[n] == 0 ? "mail" : "web");
 		say(&t, "%s; }\n",

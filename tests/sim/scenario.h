@@ -17,14 +17,16 @@ enum sabotage {
 	BREAK_CLAIM, /* a claim is delivered to its sender only */
 	BREAK_REPLAY, /* child SAs are installed without a replay window */
 	BREAK_GRACE, /* what a node has no more is not received on for a moment longer */
-	BREAK_HASTE /* a new child SA is sent on before the peer is known to have it */
+	BREAK_HASTE, /* a new child SA is sent on before the peer is known to have it */
+	BREAK_OWNER /* all peers behind the NAT are taken for one */
 };
 
 enum peer_kind {
 	PEER_TRANSPORT_V4, /* its own address, identities are the addresses */
 	PEER_TRANSPORT_V6,
 	PEER_TUNNEL, /* its own address, an inner address, a name */
-	PEER_NAT /* a tunnel from behind the one NAT address that all of these share */
+	PEER_NAT, /* a tunnel from behind the one NAT address that all of these share */
+	PEER_SHARED /* transport mode from there: all ask for the same, from one port */
 };
 
 /* When SAs are renewed, as one side has it. 0: as it comes. */
@@ -87,5 +89,6 @@ struct addr vip_addr(unsigned vip, bool v6);
 struct addr peer_addr(const struct scenario *sc, unsigned n);
 bool peer_is_v6(const struct scenario *sc, unsigned n);
 struct addr nat_addr(void);
+bool peer_is_behind_nat(const struct scenario *sc, unsigned n);
 
 #endif

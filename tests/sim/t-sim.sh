@@ -18,7 +18,7 @@ say() {
 	fi
 }
 
-echo "1..9"
+echo "1..10"
 one=$($sim --from 7 --seeds 1 | grep '^seed 7 ')
 two=$($sim --from 7 --seeds 1 | grep '^seed 7 ')
 [ -n "$one" ] && [ "$one" = "$two" ]
@@ -27,12 +27,13 @@ other=$($sim --from 8 --seeds 1 | grep '^seed 8 ')
 [ "${one#*hash }" != "${other#*hash }" ]
 say $? "another seed gives another"
 
-for safeguard in gate quorum claim replay grace haste; do
+for safeguard in gate quorum claim replay grace haste owner; do
 	found=$($sim --break $safeguard --first --from 1 --seeds 1000 --jobs 2 |
 		grep -m 1 'FAILED')
 	case $safeguard in
 	gate | quorum | claim) want=': 3: ' ;;
 	replay) want=': 5: ' ;;
+	owner) want=': 13: ' ;;
 	grace | haste) want=': 10: ' ;;
 	esac
 	case $found in

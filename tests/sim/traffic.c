@@ -245,6 +245,9 @@ void traffic_arrived(struct sim *s, struct machine *m, const struct endpoint *sr
 			app->kind == APP_SPOOF ? "forged" : "leaked");
 	if (secured && *seen)
 		violation(s, "5: %s got one packet twice out of ESP", m->name);
+	if (!is_node && (m != sim_peer(s, app->peer) || dst->port != CLIENT_PORT))
+		violation(s, "13: %s gets at port %u what is for peer%u", m->name,
+			dst->port, app->peer);
 	if (!is_node && !*seen)
 		answered(s, app);
 	*seen = true;

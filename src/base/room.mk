@@ -3,6 +3,7 @@ src_base_libvipsec_base_a_SOURCES = \
 	src/base/addr.c src/base/addr.h \
 	src/base/duration.c src/base/duration.h \
 	src/base/entropy.c src/base/entropy.h \
+	src/base/hostname.c src/base/hostname.h \
 	src/base/iana.h \
 	src/base/identity.c src/base/identity.h \
 	src/base/list.h \

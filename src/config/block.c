@@ -357,6 +357,25 @@ bool arg_addr(struct args *a, struct addr *out)
 	return false;
 }
 
+bool arg_host(struct args *a, struct addr *out, char name[HOSTNAME_MAX])
+{
+	static const char *const words[] = {"any", "me", "vip"}; /* of a filter's sides */
+	const struct word *w = a->at;
+	bool is_word = false;
+
+	for (size_t i = 0; w != NULL && i < COUNT_OF(words); i++)
+		is_word |= strcmp(w->text, words[i]) == 0;
+	if (w == NULL || is_word || is_network(w->text) || addr_parse(w->text, out))
+		return arg_addr(a, out);
+	(void)arg_next(a, "an address or the name of a host");
+	if (hostname_parse(w->text, name))
+		return true;
+	errors_add(a->d->errors, w->at,
+		"\"%s\" is neither an IPv4 or IPv6 address nor the name of a host",
+		w->text);
+	return false;
+}
+
 bool arg_end(struct args *a)
 {
 	if (a->at == NULL)

@@ -67,6 +67,8 @@ bool arg_number(struct args *a, uint32_t min, uint32_t max, uint32_t *out);
 /* With k, m, g or t behind it: thousands, millions, and so on. */
 bool arg_amount(struct args *a, uint64_t min, uint64_t *out);
 bool arg_addr(struct args *a, struct addr *out);
+/* One address, or the name of a host: the other is not set, or empty. */
+bool arg_host(struct args *a, struct addr *out, char name[HOSTNAME_MAX]);
 /* Nothing is left. */
 bool arg_end(struct args *a);
 

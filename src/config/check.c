@@ -300,7 +300,7 @@ static void check_host(struct draft *d)
 		const struct config_rule *r = &d->c->rules[policy->rules[i]];
 
 		if (r->action == POLICY_NEGOTIATE && r->mode == POLICY_TUNNEL &&
-			!addr_is_set(&r->tunnel_to))
+			!addr_is_set(&r->tunnel_to) && !r->tunnel_name[0])
 			errors_warn(d->errors, d->rule_at[policy->rules[i]],
 				"rule \"%s\" cannot call anybody: \"mode tunnel\" has no "
 				"endpoint (mode tunnel to ADDRESS)",

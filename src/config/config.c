@@ -32,6 +32,7 @@ static struct config *config_new(void)
 		.replay_window = 1024,
 		.fragment_size = 1280,
 		.on_exit = EXIT_CLOSED,
+		.resolve_refresh_ms = (uint64_t)5 * 60 * 1000,
 		.expiry_warning_ms = (uint64_t)14 * 24 * 3600 * 1000,
 	};
 	c->host_policy = CONFIG_NO_POLICY;

@@ -11,6 +11,7 @@
 #define VIPSEC_CONFIG_CONFIG_H
 
 #include "base/addr.h"
+#include "base/hostname.h"
 #include "base/identity.h"
 #include "base/secret.h"
 #include "base/span.h"
@@ -47,6 +48,7 @@ struct config_tuning {
 	uint32_t
 		fragment_size; /* of IKE datagrams, IP header included; 1280, 256..9000 */
 	enum config_on_exit on_exit; /* closed */
+	uint64_t resolve_refresh_ms; /* 5m: how long an answer of DNS is good at most */
 	uint64_t expiry_warning_ms; /* 14d: before a certificate of ours expires */
 };
 
@@ -148,6 +150,7 @@ struct config_rule {
 	enum policy_action action;
 	enum policy_mode mode;
 	struct addr tunnel_to;
+	char tunnel_name[HOSTNAME_MAX]; /* instead of an address; empty: none */
 	uint32_t proposal; /* index; always valid (a built-in default is index 0) */
 	enum config_pfs pfs;
 	enum config_childless childless;

@@ -43,6 +43,7 @@ struct draft_action {
 	enum policy_action action;
 	enum policy_mode mode;
 	struct addr tunnel_to;
+	char tunnel_name[HOSTNAME_MAX];
 	struct ref proposal;
 	uint32_t proposal_index;
 	enum config_pfs pfs;

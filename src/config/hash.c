@@ -78,6 +78,7 @@ static void mix_settings(struct config *c)
 	mix_number(c, c->tuning.mobike);
 	mix_number(c, c->tuning.fragment_size);
 	mix_number(c, c->tuning.on_exit);
+	mix_number(c, c->tuning.resolve_refresh_ms);
 	mix_number(c, c->tuning.expiry_warning_ms);
 	mix_number(c, c->dataplane.prefer);
 	mix_number(c, c->dataplane.fallback);
@@ -168,6 +169,7 @@ static void mix_rule(struct config *c, const struct config_rule *r)
 	mix_number(c, r->action);
 	mix_number(c, r->mode);
 	mix_addr(c, &r->tunnel_to);
+	mix_text(c, r->tunnel_name);
 	mix_number(c, r->proposal);
 	mix_number(c, r->pfs);
 	mix_number(c, r->childless);

@@ -33,6 +33,18 @@ static bool read_prefixes(struct draft *d, struct args *a, struct config_side *s
 
 		if (w == NULL)
 			return false;
+		char name[HOSTNAME_MAX];
+
+		/* Unknown until it is resolved, what it protects would be in clear. */
+		if (!prefix_parse(w->text, &p) && !w->quoted &&
+			strchr(w->text, '.') != NULL && hostname_parse(w->text, name)) {
+			errors_add(d->errors, w->at,
+				"\"%s\": a filter has no names of hosts, for it must "
+				"hold "
+				"before they are known: write the addresses",
+				w->text);
+			return false;
+		}
 		if (!prefix_parse(w->text, &p)) {
 			errors_add(d->errors, w->at,
 				"\"%s\": expected %s; a network has no host bits set",

@@ -153,6 +153,14 @@ static void read_fragment_size(
 		(void)arg_end(a);
 }
 
+static void read_resolve_refresh(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	(void)s, (void)into;
+	if (arg_duration(a, 10000, 24 * HOUR, &d->c->tuning.resolve_refresh_ms))
+		(void)arg_end(a);
+}
+
 static void read_expiry_warning(
 	struct draft *d, const struct stmt *s, struct args *a, void *into)
 {
@@ -189,6 +197,7 @@ void read_tuning(struct draft *d, const struct stmt *s, struct args *a, void *in
 			.refused = "replay-after-takeover: comes with stateful takeover, "
 				   "in a later version"},
 		{"on-exit", .read = read_on_exit},
+		{"resolve-refresh", .read = read_resolve_refresh},
 		{"expiry-warning", .read = read_expiry_warning},
 	};
 

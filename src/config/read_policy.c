@@ -114,7 +114,7 @@ static void read_mode(struct draft *d, const struct stmt *s, struct args *a, voi
 		return;
 	action->mode = (enum policy_mode)mode;
 	if (mode == POLICY_TUNNEL && arg_skip(a, "to") &&
-		!arg_addr(a, &action->tunnel_to))
+		!arg_host(a, &action->tunnel_to, action->tunnel_name))
 		return;
 	(void)arg_end(a);
 }

@@ -162,6 +162,7 @@ static bool resolve_action(
 	rule->action = action->action;
 	rule->mode = action->mode;
 	rule->tunnel_to = action->tunnel_to;
+	memcpy(rule->tunnel_name, action->tunnel_name, sizeof(rule->tunnel_name));
 	rule->proposal = action->proposal_index;
 	rule->pfs = action->pfs;
 	rule->childless = action->childless;
@@ -184,11 +185,23 @@ static void resolve_ppk(struct draft *d, struct config_rule *rule, const struct 
 	rule->ppk.required = required;
 }
 
+/* Where a peer is, DNS says, unproved: it must not say who the peer is as well. To be asked
+ * before an unsaid remote-id becomes whoever a CA knows. */
+static bool names_its_peers(const struct config_rule *rule)
+{
+	for (unsigned k = 0; k < rule->n_auths; k++)
+		if (identity_is_any(&rule->auths[k].remote_id) &&
+			!rule->auths[k].remote_any)
+			return false;
+	return true;
+}
+
 static void resolve_rule(struct draft *d, unsigned i)
 {
 	struct config_rule *rule = &d->c->rules[i];
 	const struct draft_rule *from = &d->rules[i];
 	struct names lists = names_filter_lists(d);
+	bool named = names_its_peers(rule);
 
 	if (from->match.text[0] != '\0') {
 		int found = names_resolve(d, &lists, &from->match);
@@ -201,6 +214,12 @@ static void resolve_rule(struct draft *d, unsigned i)
 	resolve_ppk(d, rule, &from->ppk);
 	if (!resolve_action(d, rule, &from->action))
 		return;
+	if (rule->tunnel_name[0] && !named)
+		errors_add(d->errors, d->rule_at[i],
+			"rule \"%s\" finds its peer by the name %s, which proves "
+			"nothing: "
+			"say who it is, by remote-id, in each method of \"auth\"",
+			rule->name, rule->tunnel_name);
 	if (rule->action == POLICY_NEGOTIATE && !from->has_auth)
 		errors_add(d->errors, d->rule_at[i],
 			"rule \"%s\" negotiates and has no \"auth\"", rule->name);
@@ -234,6 +253,7 @@ static bool same_treatment(const struct config_rule *a, const struct config_rule
 	if (a->action != POLICY_NEGOTIATE)
 		return true;
 	if (a->mode != b->mode || !addr_equal(&a->tunnel_to, &b->tunnel_to) ||
+		strcmp(a->tunnel_name, b->tunnel_name) != 0 ||
 		a->proposal != b->proposal || a->pfs != b->pfs ||
 		a->childless != b->childless || a->n_auths != b->n_auths ||
 		strcmp(a->ppk.id, b->ppk.id) != 0 || a->ppk.required != b->ppk.required ||

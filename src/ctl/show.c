@@ -96,6 +96,31 @@ static void print_rules(const json_t *list)
 	}
 }
 
+void print_names(const json_t *list)
+{
+	const json_t *one, *a;
+	size_t i, k;
+
+	json_array_foreach(list, i, one)
+	{
+		bool asking = json_is_null(json_object_get(one, "refresh_in_ms"));
+		const json_t *addresses = json_object_get(one, "addresses");
+
+		printf("%s:", text_of(one, "name"));
+		json_array_foreach(addresses, k, a)
+			printf("%s %s", k ? "," : "", json_string_value(a));
+		if (json_array_size(addresses) == 0)
+			printf(" not known");
+		else
+			printf("  age %s", age_of(one, "age_ms"));
+		printf("  %s%s", asking ? "being asked for" : "asked for again in ",
+			asking ? "" : age_of(one, "refresh_in_ms"));
+		if (text_of(one, "reason")[0] != '-')
+			printf("  - %s", text_of(one, "reason"));
+		putchar('\n');
+	}
+}
+
 static const struct {
 	const char *name, *what;
 	void (*print)(const json_t *list);
@@ -107,6 +132,7 @@ static const struct {
 	{"vip", "vip", print_vips},
 	{"peers", "peers", print_peers},
 	{"rule", "rule", print_rules},
+	{"names", "names", print_names},
 };
 
 static int show(const struct ctl *ctl, const char *name)
@@ -123,7 +149,7 @@ static int show(const struct ctl *ctl, const char *name)
 		json_decref(reply);
 		return code;
 	}
-	return refuse(ctl, EXIT_WRONG, "show ike, child, vip, peers or rule");
+	return refuse(ctl, EXIT_WRONG, "show ike, child, vip, peers, rule or names");
 }
 
 int verb_show(const struct ctl *ctl)

@@ -120,6 +120,9 @@ int verb_status(const struct ctl *ctl)
 		print_plane(json_object_get(data, "dataplane"));
 		print_guard(json_object_get(data, "vips"));
 		print_identities(json_object_get(data, "identities"));
+		if (json_array_size(json_object_get(data, "names")) > 0)
+			puts("names:");
+		print_names(json_object_get(data, "names"));
 		puts("virtual IPs:");
 		print_vips(json_object_get(data, "vips"));
 		puts("peers:");

@@ -11,6 +11,7 @@
 
 #include "base/iana.h"
 #include "daemon/fetching.h"
+#include "daemon/resolving.h"
 #include "daemon/keylog.h"
 #include "daemon/pending.h"
 #include "daemon/tell.h"
@@ -174,6 +175,11 @@ static void carry_fetch(struct daemon *d, struct effect *fx)
 	fetching_begin(d, fx);
 }
 
+static void carry_resolve(struct daemon *d, struct effect *fx)
+{
+	resolving_begin(d, fx);
+}
+
 static void (*const deeds[])(struct daemon *d, struct effect *fx) = {
 	[FX_SEND] = carry_send,
 	[FX_SOCKETS] = carry_sockets,
@@ -191,6 +197,7 @@ static void (*const deeds[])(struct daemon *d, struct effect *fx) = {
 	[FX_REPLY] = carry_reply,
 	[FX_EXIT] = carry_exit,
 	[FX_FETCH] = carry_fetch,
+	[FX_RESOLVE] = carry_resolve,
 	[FX_KEEPALIVE] = carry_keepalive,
 };
 

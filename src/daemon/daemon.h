@@ -30,6 +30,7 @@ struct request;
 struct watch;
 struct sockets;
 struct fetcher;
+struct resolver;
 
 #define DAEMON_TUN "vipsec0"
 enum { DAEMON_MARK = 0x76697073 }; /* "vips": SO_MARK of our own datagrams */
@@ -77,6 +78,7 @@ struct daemon {
 	struct watch *watch;
 	struct sockets *sockets;
 	struct fetcher *fetcher; /* NULL: nothing was ever fetched */
+	struct resolver *resolver; /* NULL: no rule ever had a name */
 	struct announcer *announcer;
 	struct bus *bus; /* NULL: backend none */
 	struct quorum *quorum;

@@ -11,6 +11,7 @@
 
 #include "daemon/feed_cluster.h"
 #include "daemon/fetching.h"
+#include "daemon/resolving.h"
 #include "daemon/guarding.h"
 #include "daemon/look.h"
 #include "daemon/reload.h"
@@ -221,6 +222,7 @@ void feed_close(struct daemon *d)
 	guarding_unwatch(d);
 	watch_close(d->watch);
 	fetching_close(d);
+	resolving_close(d);
 	sockets_free(d->sockets);
 	announcer_free(d->announcer);
 }

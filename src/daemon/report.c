@@ -99,6 +99,15 @@ json_t *report_vips(struct daemon *d)
 
 /* ---- rules ------------------------------------------------------------------------ */
 
+static json_t *tunnel_json(const struct config *c, const struct spd_entry *e)
+{
+	const char *name = c->rules[e->rule].tunnel_name;
+
+	if (addr_is_set(&e->tunnel_to))
+		return value_addr(&e->tunnel_to);
+	return e->mode == POLICY_TUNNEL && name[0] ? json_string(name) : json_null();
+}
+
 static void add_rules_of(struct daemon *d, uint16_t scope, json_t *out)
 {
 	struct spd *spd = config_spd(node_config(d->node), scope);
@@ -116,9 +125,7 @@ static void add_rules_of(struct daemon *d, uint16_t scope, json_t *out)
 				"mode",
 				e->action == POLICY_NEGOTIATE ? policy_mode_name(e->mode)
 							      : "",
-				"tunnel_to",
-				addr_is_set(&e->tunnel_to) ? value_addr(&e->tunnel_to)
-							   : json_null()));
+				"tunnel_to", tunnel_json(node_config(d->node), e)));
 	}
 	spd_free(spd);
 }
@@ -280,6 +287,7 @@ static json_t *problems_json(struct daemon *d, const struct node_view *look)
 		add_problem(list, text);
 	}
 	report_identity_problems(d, list);
+	report_name_problems(d, list);
 	if (!guard_present())
 		add_problem(list, "the guard's nftables table is not there");
 	return list;
@@ -298,6 +306,7 @@ json_t *report_status(struct daemon *d)
 		report_peers(d, NULL), "dataplane", plane_json(d), "ike",
 		ike_counters_json(d));
 	json_object_set_new(out, "identities", report_identities(d));
+	json_object_set_new(out, "names", report_names(d));
 	json_object_set_new(out, "config",
 		json_pack("{s:s,s:I}", "file", d->options.config, "loaded_ms",
 			(json_int_t)d->config_wall_ms));

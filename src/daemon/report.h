@@ -18,6 +18,8 @@ bool report_identity_trouble(
 json_t *report_status(struct daemon *d); /* degraded when its "problems" are not empty */
 json_t *report_vips(struct daemon *d);
 json_t *report_rules(struct daemon *d);
+json_t *report_names(struct daemon *d); /* that rules find their peers by */
+void report_name_problems(struct daemon *d, json_t *list);
 /* report_peers.c */
 json_t *report_peers(struct daemon *d, const char *vip); /* vip NULL: all */
 json_t *report_ikes(struct daemon *d);

@@ -19,11 +19,13 @@ vipsecd_SOURCES = src/daemon/main.c src/daemon/daemon.h \
 	src/daemon/privileges.c src/daemon/privileges.h \
 	src/daemon/ready.c src/daemon/ready.h \
 	src/daemon/reload.c src/daemon/reload.h \
+	src/daemon/resolving.c src/daemon/resolving.h \
 	src/daemon/step.c src/daemon/step.h \
 	src/daemon/store.c src/daemon/store.h \
 	src/daemon/tell.c src/daemon/tell.h \
 	src/daemon/values.c src/daemon/values.h \
-	src/daemon/report.c src/daemon/report_identities.c src/daemon/report_peers.c src/daemon/report.h \
+	src/daemon/report.c src/daemon/report_identities.c \
+	src/daemon/report_names.c src/daemon/report_peers.c src/daemon/report.h \
 	src/daemon/verb_explain.c src/daemon/verbs_change.c src/daemon/verbs_show.c \
 	src/daemon/verbs.h \
 	src/daemon/keylog.h src/daemon/systemd.h
@@ -42,4 +44,4 @@ vipsecd_CFLAGS = -D_GNU_SOURCE $(AM_CFLAGS) -pthread $(QB_CFLAGS) $(COROSYNC_CFL
 vipsecd_LDADD = src/xfrm/libvipsec_xfrm.a src/plane/libvipsec_plane.a src/port/libvipsec_port.a \
 	$(outer_ldadd) \
 	$(QB_LIBS) $(COROSYNC_LIBS) $(NL_LIBS) $(NFTABLES_LIBS) $(JANSSON_LIBS) \
-	$(CAPNG_LIBS) $(SYSTEMD_LIBS) -lpthread
+	$(CAPNG_LIBS) $(CARES_LIBS) $(SYSTEMD_LIBS) -lpthread

@@ -19,7 +19,7 @@ void verb_show(const struct request *r)
 	const char *what = request_arg(r, "what");
 
 	if (!what)
-		answer(r, 1, "show what? ike, child, vip, peers or rule", NULL);
+		answer(r, 1, "show what? ike, child, vip, peers, rule or names", NULL);
 	else if (strcmp(what, "ike") == 0)
 		answer(r, 0, NULL, report_ikes(r->d));
 	else if (strcmp(what, "child") == 0)
@@ -30,8 +30,10 @@ void verb_show(const struct request *r)
 		answer(r, 0, NULL, report_peers(r->d, request_arg(r, "vip")));
 	else if (strcmp(what, "rule") == 0)
 		answer(r, 0, NULL, report_rules(r->d));
+	else if (strcmp(what, "names") == 0)
+		answer(r, 0, NULL, report_names(r->d));
 	else
-		answer(r, 1, "show knows ike, child, vip, peers and rule", NULL);
+		answer(r, 1, "show knows ike, child, vip, peers, rule and names", NULL);
 }
 
 static json_t *find_vip(struct daemon *d, const char *name)

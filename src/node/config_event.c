@@ -227,6 +227,7 @@ void on_config(struct node *n, struct config *config)
 	n->config = config;
 	expiry_reset(n);
 	lapse_reset(n);
+	names_reset(n);
 	tuning_refresh(n);
 	for (unsigned i = 0; i < n->n_scopes; i++) {
 		struct scope *s = &n->scopes[i];

@@ -78,6 +78,19 @@ struct said {
 	unsigned more; /* the same since then, kept back */
 };
 
+/* A peer is found by it: names.c. */
+struct name {
+	char text[HOSTNAME_MAX];
+	struct addr addrs[NAME_ADDRS]; /* in order; none: not known yet */
+	unsigned n;
+	uint32_t ask; /* under way; 0: not */
+	uint64_t known_ms,
+		changed_ms; /* when it was said last; when something else was */
+	uint64_t due_ms; /* when to ask again */
+	unsigned failures; /* in a row */
+	char why[NAME_WHY_MAX];
+};
+
 struct node {
 	struct node_params params;
 	struct entropy entropy;
@@ -143,6 +156,10 @@ struct node {
 	uint64_t expiry_due_ms; /* when our certificates' dates are looked at */
 	uint8_t expiry_state[CONFIG_IDENTITIES]; /* as told last */
 	uint64_t expiry_told_ms[CONFIG_IDENTITIES];
+
+	struct name *names; /* of the rules in force */
+	unsigned n_names;
+	uint32_t last_ask;
 
 	struct rate strangers; /* events that anybody can cause */
 	struct said said[SAID_MAX];
@@ -253,6 +270,17 @@ void takeover_begin(struct node *n, struct scope *s, struct place *p);
 
 void fetch_begin(struct node *n, const struct fetch_wish *wish);
 void on_fetched(struct node *n, uint32_t id, struct span bytes);
+
+/* ---- names.c: peers found by name -------------------------------------------------- */
+
+void names_reset(struct node *n); /* other rules */
+void on_resolved(struct node *n, const struct node_event *ev);
+void names_settle(struct node *n);
+uint64_t names_due_ms(const struct node *n);
+struct name *name_of(const struct node *n, uint32_t rule); /* NULL: it has none */
+bool name_has(const struct name *name, const struct addr *a);
+void name_hurry(struct node *n, struct name *name); /* to be asked for soon */
+void aim_follow(struct node *n, const struct name *name); /* there is an answer: aim.c */
 
 /* ---- expiry.c: our own certificates ---------------------------------------------- */
 

@@ -519,6 +519,13 @@ void dial_settle(struct node *n)
 	while (!list_empty(&n->queue) && count < IN_FLIGHT_MAX) {
 		struct peer *p = list_entry(n->queue.next, struct peer, waits);
 		list_del(&p->waits);
+		if (!aim_at(n, p)) {
+			snprintf(p->reason, sizeof(p->reason), "%s",
+				"none of the addresses of its name can be called from "
+				"here");
+			forget(n, p);
+			continue;
+		}
 		if (!may_call(n, p) ||
 			(peer_child(p) && !(p->want & (WANT_RENEW | WANT_MOVE))))
 			continue;

@@ -33,6 +33,7 @@ enum effect_kind {
 	FX_REPLY, /* to a command */
 	FX_EXIT, /* shutdown is complete */
 	FX_FETCH, /* a CRL or an OCSP answer by http; NODE_FETCHED follows, always */
+	FX_RESOLVE, /* the addresses of a name; NODE_RESOLVED follows, always */
 	FX_KEEPALIVE /* one octet 0xff from our port 4500 (RFC 3948 2.3) */
 };
 
@@ -66,6 +67,10 @@ struct effect {
 			uint32_t id;
 			struct fetch_wish wish;
 		} fetch;
+		struct {
+			uint32_t id;
+			char name[HOSTNAME_MAX];
+		} resolve;
 		struct addr announce;
 		struct {
 			struct spd *spd; /* the executor takes it over and sets it NULL */

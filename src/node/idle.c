@@ -377,7 +377,7 @@ static void keep_alive(struct node *n, struct session *s, const struct ike_info 
 	if (s->keepalive_ms <= n->now_ms) {
 		struct effect *f = effects_add(n->out, FX_KEEPALIVE, s->peer->scope);
 		f->u.keepalive.local = info->path.local;
-		f->u.keepalive.remote = s->peer->remote;
+		f->u.keepalive.remote = info->path.remote;
 		s->keepalive_ms = n->now_ms + KEEPALIVE_EVERY_MS;
 	}
 	idle_look_by(n, s, s->keepalive_ms);

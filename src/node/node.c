@@ -92,6 +92,7 @@ void node_free(struct node *n)
 	for (unsigned i = 0; i < n->n_scopes; i++)
 		scope_wipe(&n->scopes[i]);
 	free(n->scopes);
+	free(n->names);
 	config_free(n->config);
 	replica_peers_free(n->directory);
 	free(n->journal);
@@ -243,6 +244,7 @@ static void (*const on_event[])(struct node *, const struct node_event *) = {
 	[NODE_DRAIN] = on_drain,
 	[NODE_UNDRAIN] = on_undrain,
 	[NODE_FETCHED] = on_fetched_event,
+	[NODE_RESOLVED] = on_resolved,
 	[NODE_SHUTDOWN] = on_shutdown,
 };
 
@@ -269,6 +271,7 @@ static void settle(struct node *n)
 	children_settle(n);
 	idle_settle(n);
 	drain_settle(n);
+	names_settle(n);
 	dial_settle(n);
 	directory_settle(n);
 	binds_settle(n);
@@ -313,5 +316,6 @@ uint64_t node_next_due_ms(const struct node *n)
 	due = earlier(due, directory_due_ms(n));
 	due = earlier(due, binds_due_ms(n));
 	due = earlier(due, expiry_due_ms(n));
+	due = earlier(due, names_due_ms(n));
 	return due;
 }

@@ -53,6 +53,7 @@ enum node_event_kind {
 	NODE_DRAIN,
 	NODE_UNDRAIN,
 	NODE_FETCHED, /* answer to FX_FETCH; each has one */
+	NODE_RESOLVED, /* answer to FX_RESOLVE; each has one */
 	NODE_SHUTDOWN /* ends with FX_EXIT */
 };
 
@@ -104,6 +105,13 @@ struct node_event {
 			uint32_t id;
 			struct span bytes; /* empty: it could not be had */
 		} fetched;
+		struct {
+			uint32_t id;
+			const struct addr *addrs; /* in any order */
+			size_t n;
+			uint32_t ttl_s; /* the least of theirs; 0: not known */
+			const char *why; /* there are none */
+		} resolved;
 		struct {
 			uint64_t token; /* comes back in FX_REPLY */
 			/* BIND, UNBIND, DRAIN, UNDRAIN: name; UP, DOWN, REKEY: name or "host", NULL all */

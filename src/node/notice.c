@@ -70,6 +70,8 @@ static struct peer *make_peer(
 	struct place *p;
 	struct peer fresh;
 
+	if (r->tunnel_name[0])
+		return aim_peer(n, s, rule);
 	remote.addr = r->mode == POLICY_TUNNEL ? r->tunnel_to : f->remote;
 	if (!addr_is_set(&remote.addr) || is_no_host(&remote.addr))
 		return NULL;
@@ -89,6 +91,7 @@ static void on_acquire(struct node *n, const struct esp_notice *notice)
 	struct peer *p =
 		peer_of_flow(n, s->id, notice->rule, &notice->flow, notice->owner);
 	struct endpoint at = {.addr = notice->flow.remote};
+	char text[160];
 
 	if (!p && notice->owner == 0)
 		p = make_peer(n, s, notice->rule, &notice->flow);
@@ -96,12 +99,14 @@ static void on_acquire(struct node *n, const struct esp_notice *notice)
 		dial_want(n, redirect_for_traffic(n, p), WANT_TRAFFIC);
 		return;
 	}
-	if (rate_allow(&n->strangers, n->now_ms))
-		node_tell(n, EVENT_WARNING, "peer-unreachable", s, &at, 0,
-			"rule %s: packets wait, and no address is known to call: the "
-			"peer "
-			"must call, or the rule needs tunnel to ADDRESS",
-			n->config->rules[notice->rule].name);
+	if (!rate_allow(&n->strangers, n->now_ms))
+		return;
+	const char *why = aim_why_unknown(n, notice->rule, text);
+	node_tell(n, EVENT_WARNING, "peer-unreachable", s, &at, 0,
+		"rule %s: packets wait, and %s", n->config->rules[notice->rule].name,
+		why ? why
+		    : "no address is known to call: the peer must call, or the rule "
+		      "needs tunnel to ADDRESS");
 }
 
 /* ---- peers behind one NAT --------------------------------------------------------------- */

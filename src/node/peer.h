@@ -54,6 +54,9 @@ struct peer {
 	uint32_t call; /* the IKE SA that we are beginning; 0: none */
 	uint32_t ask, ask_ike; /* the child that we ask for in an IKE SA that stands */
 	bool ending; /* the configuration has it no more */
+	bool named; /* found by the name in its rule */
+	bool astray; /* and nobody answers here: the next address is called */
+	uint64_t roamed_ms; /* when it went to another address by itself; 0: never */
 	bool moved; /* it is another peer now: dropped with its last session */
 	bool alone; /* a further child was refused it: it needs an IKE SA of its own */
 	uint64_t called_ms, next_try_ms;
@@ -92,6 +95,7 @@ struct session {
 	bool initiator, peer_nlbs;
 	bool had_child; /* or none is missed */
 	bool told; /* to go to another gateway */
+	struct addr aimed; /* where a name led our call; not set: it came otherwise */
 	enum session_end end; /* why we delete it */
 	uint64_t since_ms; /* when both proved who they are */
 	uint64_t rekey_ms, expires_ms, reauth_ms; /* UINT64_MAX: never */
@@ -162,6 +166,18 @@ bool peer_renew_selectors(struct node *n, struct peer *p);
 void peers_fixed(struct node *n, struct scope *s, const struct place *place);
 void peers_fixed_host(struct node *n, struct scope *s);
 void peers_drop_place(struct node *n, const struct scope *s, const struct addr *addr);
+
+/* ---- aim.c: peers found by name ------------------------------------------------- */
+
+/* The one that is meant by the rule's name, made if need be. NULL: the rule has no name, or
+ * where that is is not known, or not to be reached from here. */
+struct peer *aim_peer(struct node *n, const struct scope *s, uint32_t rule);
+void aim_peers(struct node *n, const struct scope *s); /* of all its rules */
+/* Before a call: where to. False: nowhere. */
+bool aim_at(struct node *n, struct peer *p);
+void aim_in_vain(struct node *n, struct peer *p); /* nobody answers there */
+/* NULL: it is known, or there is no name. */
+const char *aim_why_unknown(const struct node *n, uint32_t rule, char out[160]);
 
 /* ---- dial.c -------------------------------------------------------------------- */
 

@@ -152,6 +152,7 @@ void peers_fixed_host(struct node *n, struct scope *s)
 		peer_from_rule(n, s, e->rule, &at->addr, &remote, &p);
 		(void)peer_add(n, &p);
 	}
+	aim_peers(n, s);
 }
 
 void peers_fixed(struct node *n, struct scope *s, const struct place *place)
@@ -172,4 +173,5 @@ void peers_fixed(struct node *n, struct scope *s, const struct place *place)
 		p.fixed = true;
 		(void)peer_add(n, &p); /* too many: they come back with their packets */
 	}
+	aim_peers(n, s);
 }

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += src/node/libvipsec_node.a
 src_node_libvipsec_node_a_SOURCES = \
+	src/node/aim.c \
 	src/node/announce.c \
 	src/node/child.c \
 	src/node/claim.c src/node/claim.h \
@@ -18,6 +19,7 @@ src_node_libvipsec_node_a_SOURCES = \
 	src/node/gate.c \
 	src/node/host.c \
 	src/node/idle.c \
+	src/node/names.c \
 	src/node/node.c src/node/node.h \
 	src/node/lapse.c \
 	src/node/notice.c \

@@ -83,8 +83,9 @@ static bool same_words(const struct config *a, const struct config *b, uint32_t 
 	x = &a->rules[rule];
 	y = &b->rules[rule];
 	if (strcmp(x->name, y->name) != 0 || x->n_auths != y->n_auths ||
-		x->pfs != y->pfs || x->childless != y->childless ||
-		!same_ppk(&x->ppk, &y->ppk) || !same_redirect(x, y) ||
+		x->pfs != y->pfs || strcmp(x->tunnel_name, y->tunnel_name) != 0 ||
+		x->childless != y->childless || !same_ppk(&x->ppk, &y->ppk) ||
+		!same_redirect(x, y) ||
 		!same_proposal(&a->proposals[x->proposal], &b->proposals[y->proposal]))
 		return false;
 	for (unsigned i = 0; i < x->n_auths; i++)

@@ -113,6 +113,8 @@ void session_established(struct node *n, const struct ike_info *sa)
 	s->since_ms = n->now_ms;
 	s->peer_nlbs = sa->peer_nlbs;
 	s->initiator = sa->initiator;
+	if (sa->initiator && n->config->rules[p->rule].tunnel_name[0])
+		s->aimed = sa->path.remote.addr;
 	list_init(&s->children);
 	list_add(&n->sessions, &s->link);
 	list_add(&p->sessions, &s->of_peer);
@@ -220,6 +222,8 @@ void session_closed(
 	if (caller) {
 		caller->call = 0;
 		list_del(&caller->waits);
+		if (why->close == IKE_CLOSE_TIMEOUT)
+			aim_in_vain(n, caller);
 		dial_failed(n, caller, why);
 		sibling_follow(n, caller);
 	}
@@ -243,6 +247,8 @@ static void move_peer(struct node *n, struct peer *p, const struct endpoint *rem
 
 	if (endpoint_equal(&p->remote, remote))
 		return;
+	if (!addr_equal(&p->remote.addr, &remote->addr))
+		p->roamed_ms = n->now_ms;
 	directory_forget(n, p);
 	peer_rename(n, p, remote, &same);
 	directory_note(n, p);

@@ -78,6 +78,19 @@ struct child_view {
 	uint64_t rekey_ms, expires_ms; /* UINT64_MAX: never, or on its way */
 };
 
+enum { NAME_ADDRS = 8, NAME_WHY_MAX = 96 };
+
+struct name_view { /* of a peer that a rule finds by it */
+	char name[HOSTNAME_MAX];
+	struct addr addrs[NAME_ADDRS];
+	unsigned n_addrs; /* 0: not known yet */
+	uint64_t known_ms; /* when DNS said so last; 0: never */
+	bool asking;
+	uint64_t next_ms; /* when it is asked again, unless it is being asked */
+	unsigned failures; /* in a row */
+	char why[NAME_WHY_MAX]; /* of the last one; empty: none */
+};
+
 struct node_view {
 	bool clustered, quorate, bus_up;
 	uint8_t member;
@@ -97,6 +110,8 @@ void node_each_peer(
 	const struct node *n, bool (*each)(const struct peer_view *, void *), void *ctx);
 void node_each_child(
 	const struct node *n, bool (*each)(const struct child_view *, void *), void *ctx);
+void node_each_name(
+	const struct node *n, bool (*each)(const struct name_view *, void *), void *ctx);
 void node_each_ike(
 	const struct node *n, bool (*each)(const struct ike_info *, void *), void *ctx);
 void node_ike_counters(const struct node *n, struct ike_counters *out);

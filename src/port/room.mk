@@ -13,7 +13,8 @@ src_port_libvipsec_port_a_SOURCES = \
 	src/port/known.c src/port/known.h \
 	src/port/quorum.c src/port/quorum.h \
 	src/port/random.c src/port/random.h \
+	src/port/resolve.c src/port/resolve.h \
 	src/port/sockets.c src/port/sockets.h \
 	src/port/watch.c src/port/watch.h src/port/watch_event.h
 src_port_libvipsec_port_a_CFLAGS = -D_GNU_SOURCE $(AM_CFLAGS) $(QB_CFLAGS) $(COROSYNC_CFLAGS) \
-	$(NL_CFLAGS) $(NFTABLES_CFLAGS) $(CURL_CFLAGS)
+	$(NL_CFLAGS) $(NFTABLES_CFLAGS) $(CURL_CFLAGS) $(CARES_CFLAGS)

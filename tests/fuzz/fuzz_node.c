@@ -42,6 +42,7 @@ struct machine {
 	unsigned n_child;
 	unsigned closings; /* not acknowledged */
 	bool gate[8], exited;
+	uint32_t ask; /* a name that it wants resolved; 0: none */
 };
 
 struct world {
@@ -78,6 +79,23 @@ static const char client_conf[] =
 	"filter-list \"f\" { from me to 192.0.2.0/24 mirrored; }\n"
 	"filter-action \"a\" { negotiate require; mode transport; }\n"
 	"policy \"p\" { rule \"r\" { match \"f\"; action \"a\"; auth psk \"s\"; } }\n"
+	"assign policy \"p\" to host;\n";
+
+/* The member in tunnel mode, and a client that finds it by name. */
+static const char tunnel_conf[] =
+	"cluster { backend corosync; name \"w\"; }\n"
+	"vip \"v\" { address 192.0.2.10, 192.0.2.11; }\n" PSK
+	"filter-list \"f\" { from vip \"v\" to any mirrored; }\n"
+	"filter-action \"a\" { negotiate require; mode tunnel; }\n"
+	"policy \"p\" { rule \"r\" { match \"f\"; action \"a\"; auth psk \"s\" "
+	"local-id \"gw\" remote-id any; } }\n"
+	"assign policy \"p\" to vip \"v\";\n";
+static const char named_conf[] =
+	"cluster { backend none; }\n" PSK
+	"filter-list \"f\" { from me to 192.0.2.0/24 mirrored; }\n"
+	"filter-action \"a\" { negotiate require; mode tunnel to gw.example.net; }\n"
+	"policy \"p\" { rule \"r\" { match \"f\"; action \"a\"; auth psk \"s\" "
+	"remote-id \"gw\"; } }\n"
 	"assign policy \"p\" to host;\n";
 
 /* ---- carrying out, and what must hold ---------------------------------------------------- */
@@ -176,6 +194,9 @@ static void carry_out(struct world *w, struct machine *m, struct effect *f)
 	case FX_CLUSTER_SEND:
 		keep(w->bus, &w->n_bus, (struct packet){.len = f->u.blob.len},
 			&f->u.blob.bytes);
+		break;
+	case FX_RESOLVE:
+		m->ask = f->u.resolve.id;
 		break;
 	case FX_EXIT:
 		m->exited = true;
@@ -432,16 +453,36 @@ static void deed_gate(struct world *w, uint8_t how)
 
 static void deed_reload(struct world *w, uint8_t how)
 {
-	if (how < 200)
+	if (how >= 240) {
+		configure(w, MEMBER, tunnel_conf);
+		configure(w, CLIENT, named_conf);
+	} else if (how < 200) {
 		configure(w, MEMBER, member_confs[how & 3]);
-	else
+	} else {
 		configure(w, CLIENT, client_conf);
+	}
+}
+
+/* To the last question, or to none that was asked. */
+static void deed_resolved(struct world *w, uint8_t how)
+{
+	static const struct addr wrong = {.family = ADDR_V4, .b = {127, 0, 0, 1}};
+	const struct addr found[] = {*member_addr(how >> 2), wrong,
+		addr_v4(203, 0, 113, how), *member_addr(how >> 3)};
+	struct node_event ev = {.kind = NODE_RESOLVED};
+
+	ev.u.resolved.id = w->m[CLIENT].ask + (how >> 7 & how >> 6 & 1);
+	ev.u.resolved.addrs = found + (how >> 4 & 1);
+	ev.u.resolved.n = how & 3;
+	ev.u.resolved.ttl_s = how;
+	ev.u.resolved.why = "silent";
+	step(w, CLIENT, &ev);
 }
 
 static void (*const deeds[])(struct world *, uint8_t) = {deed_time, deed_address,
 	deed_members, deed_quorum, deed_foreign_message, deed_own_messages, deed_network,
 	deed_command, deed_notice, deed_usage, deed_gate, deed_reload, deed_time,
-	deed_network, deed_own_messages, deed_network};
+	deed_network, deed_own_messages, deed_resolved};
 
 static void birth(struct world *w)
 {

@@ -48,6 +48,7 @@ EXTRA_DIST += \
 	tests/lab/t-lab.py \
 	tests/lab/t-mobike.py \
 	tests/lab/t-moves.py \
+	tests/lab/t-names.py \
 	tests/lab/t-nat.py \
 	tests/lab/t-nat-shared.py \
 	tests/lab/t-pair.py \
@@ -69,6 +70,7 @@ EXTRA_DIST += \
 	tests/lab/vlab/cib.py \
 	tests/lab/vlab/cluster.py \
 	tests/lab/vlab/core.py \
+	tests/lab/vlab/dns.py \
 	tests/lab/vlab/events.py \
 	tests/lab/vlab/freeze.py \
 	tests/lab/vlab/net.py \

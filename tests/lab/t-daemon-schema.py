@@ -12,10 +12,11 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from vlab import pki, vipsec
 from vlab.core import SOURCE, Lab, now_ms
-from vlab.pair import CLIENT4, PROTECTED, VIP4, Pair, server_conf
+from vlab.pair import CLIENT4, PROTECTED, SERVER_AUTH, VIP4, Pair, server_conf
 from vlab.pki import Node
 from vlab.probes import Prober, Stream
 from vlab.tap import check, main
+from vlab.vipsec import Rule, secure
 
 
 def documented():
@@ -46,6 +47,7 @@ def objects(ctl):
     for name in ("cluster", "tuning", "dataplane", "config"):
         yield name, status[name]
     yield "identity", status["identities"][0]
+    yield "name", ctl.rows("names")[0]
     yield "drops", status["dataplane"]["drops"]
     yield "ike counters", status["ike"]
     yield "vip", ctl.json("vip", "status", "web")["data"]
@@ -71,7 +73,12 @@ def body(tap):
         pair = Pair(lab)
         root = Node("Lab Root", ca=True)
         pki.give(pair.s, Node("web", issuer=root, names=[vipsec.VIP_ID]), root)
-        pair.start_server(server_conf() + pki.identity())
+        pair.start_server(server_conf(rules=[
+            Rule("protected", f'from vip "web" port {PROTECTED} to any proto udp mirrored',
+                 secure(), SERVER_AUTH),
+            Rule("named", 'from vip "web" to 10.77.0.0/16 mirrored',
+                 secure("tunnel", "gw.vlab.example"),
+                 f'psk "lab" local-id "{vipsec.VIP_ID}" remote-id "gw"')]) + pki.identity())
         pair.add_vip(families=(4,))
         pair.wait_bound()
         pair.start_client()

@@ -195,8 +195,9 @@ COMMANDS = {
 # Of vipsec(8): the head of an entry, and what to give.
 VERBS = {
     "status": [["status"]],
-    "show ike | child | vip | peers | rule": [
-        ["show", what] for what in ("ike", "child", "vip", "peers", "rule", "mmsas", "qmsas")],
+    "show ike | child | vip | peers | rule | names": [
+        ["show", what] for what in ("ike", "child", "vip", "peers", "rule", "names", "mmsas",
+                                    "qmsas")],
     "events -follow": [["events"], ["--json", "events"]],
     "vip bind name": [["vip", "bind", "mail"]],
     "vip unbind name": [["vip", "unbind", "mail"], ["vip", "bind", "mail"]],

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """valgrind watches vipsecd and every verb of vipsec: no wrong access, nothing lost.
-test-timeout: 240
+test-timeout: 300
 """
 
 import glob
@@ -12,13 +12,15 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from vlab import vipsec
 from vlab.core import SOURCE, Lab, now_ms, wait_until
-from vlab.pair import PROTECTED, VIP4, Pair, server_conf
+from vlab.dns import Dns
+from vlab.pair import PROTECTED, STRANGER4, VIP4, Pair, server_conf
 from vlab.probes import Prober, Stream
 from vlab.tap import check, main
+from vlab.vipsec import Rule, secure
 
 FOUND = 97  # exit status of a program in which valgrind has found something
 VERBS = [["status"], ["show", "ike"], ["show", "child"], ["show", "vip"], ["show", "peers"],
-         ["show", "rule"], ["--json", "status"], ["events"], ["ping"], ["check"],
+         ["show", "rule"], ["show", "names"], ["--json", "status"], ["events"], ["ping"], ["check"],
          ["check", "/run/none.conf"], ["explain", "10.9.0.1", VIP4, "udp", PROTECTED],
          ["explain", "10.9.0.1"], ["tune", "nlbs-flags", "1"], ["tune", "nlbs-flags", "default"],
          ["log", "level", "info"], ["vip", "status", "web"], ["vip", "status", "none"],
@@ -57,6 +59,30 @@ def verbs(tap, pair, log):
     pair.server.before = []
 
 
+def names(tap, pair):
+    """Eight at once, each with an answer of another kind; left while some are asked for."""
+    hows = ("good", "many", "silent", "garbage", "huge", "loop", "other", "none")
+    dns = Dns(pair.x, STRANGER4)
+    for how in hows:
+        dns.say(f"{how}.vlab.example", "10.9.0.77", "fd09::77", how=how)
+    dns.serve(pair.s)
+    rules = [Rule(how, f'from vip "web" to 10.77.{n}.0/24 mirrored',
+                  secure("tunnel", f"{how}.vlab.example"),
+                  f'psk "lab" local-id "{vipsec.VIP_ID}" remote-id "{how}"')
+             for n, how in enumerate(hows)]
+    with tap.case("names are asked for, whatever DNS answers"):
+        pair.server.configure(server_conf(rules=rules))
+        check(pair.server.ctl("reload").returncode == 0, "taken")
+        wait_until(lambda: all(row["addresses"] or row["reason"]
+                               for row in pair.server.rows("names")), 60, "an answer to each")
+        known = {row["name"] for row in pair.server.rows("names") if row["addresses"]}
+        check(known == {"good.vlab.example", "many.vlab.example"}, known)
+        pair.server.configure(server_conf())
+        check(pair.server.ctl("reload").returncode == 0, "taken")
+        pair.server.configure(server_conf(rules=rules))
+        check(pair.server.ctl("reload").returncode == 0, "taken")
+
+
 def body(tap):
     with Lab() as lab:
         pair = Pair(lab)
@@ -85,6 +111,7 @@ def body(tap):
             pair.add_vip()
             pair.wait_bound(60)
             traffic(pair)
+        names(tap, pair)
         with tap.case("vipsecd ends: no wrong access, and nothing lost"):
             pair.server.process.terminate()
             clean(of_daemon, pair.server.process.wait(timeout=60), 0)

@@ -371,6 +371,7 @@ static void do_one(struct sim *s, struct machine *m, struct effect *fx)
 	case FX_SEND:
 		do_send(s, m, fx);
 		break;
+	case FX_RESOLVE: /* no rule here has a name */
 	case FX_FETCH: /* no peer here shows a certificate that asks for it */
 		break;
 	case FX_KEEPALIVE:

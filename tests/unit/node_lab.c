@@ -78,6 +78,30 @@ void lab_fetched(struct lab *l, unsigned i, struct span answer)
 	lab_step(l, i, &ev);
 }
 
+void lab_resolved(
+	struct lab *l, unsigned i, const char *addrs, uint32_t ttl_s, const char *why)
+{
+	struct node_event ev = {.kind = NODE_RESOLVED};
+	struct addr got[32];
+	char one[ADDR_TEXT_MAX];
+	size_t n = 0;
+
+	for (const char *at = addrs + strspn(addrs, " "); *at; at += strspn(at, " ")) {
+		size_t len = strcspn(at, " ");
+
+		snprintf(one, sizeof(one), "%.*s", (int)len, at);
+		assert_true(n < 32);
+		got[n++] = unit_addr(one);
+		at += len;
+	}
+	ev.u.resolved.id = l->node[i].ask;
+	ev.u.resolved.addrs = got;
+	ev.u.resolved.n = n;
+	ev.u.resolved.ttl_s = ttl_s;
+	ev.u.resolved.why = why;
+	lab_step(l, i, &ev);
+}
+
 static void birth(struct lab *l, unsigned i)
 {
 	struct lab_node *m = &l->node[i];

@@ -44,7 +44,7 @@ struct lab_node {
 	size_t log_len;
 	unsigned sent; /* IKE datagrams */
 	unsigned queries;
-	uint32_t fetch; /* the last one that it asked for */
+	uint32_t fetch, ask; /* the last that it asked for */
 	bool exited;
 	bool refuses; /* its data path takes no child SA */
 	int reply_code; /* of the last FX_REPLY; -1: none */
@@ -100,6 +100,9 @@ void lab_start(struct lab *l, unsigned i, const char *config);
 void lab_restart(struct lab *l, unsigned i, const char *config);
 void lab_kill(struct lab *l, unsigned i); /* silently; what it stored stays */
 void lab_reload(struct lab *l, unsigned i, const char *config);
+/* The answer to its last FX_RESOLVE: addresses with blanks between, or why there are none. */
+void lab_resolved(
+	struct lab *l, unsigned i, const char *addrs, uint32_t ttl_s, const char *why);
 /* The answer to its last FX_FETCH; empty: it cannot be had. */
 void lab_fetched(struct lab *l, unsigned i, struct span answer);
 /* Any other event; the time is filled in. */

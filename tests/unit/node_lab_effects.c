@@ -290,6 +290,10 @@ static void do_effect(struct lab_node *m, struct effect *f)
 		m->fetch = f->u.fetch.id;
 		say(m, "fetch %u %s", f->u.fetch.id, f->u.fetch.wish.url);
 		break;
+	case FX_RESOLVE:
+		m->ask = f->u.resolve.id;
+		say(m, "resolve %u %s", f->u.resolve.id, f->u.resolve.name);
+		break;
 	case FX_KEEPALIVE:
 		say(m, "keepalive");
 		break;

@@ -1,6 +1,7 @@
 /* The small values of base/: durations, rates, secrets, entropy, lists. */
 #include "unit.h"
 
+#include "base/hostname.h"
 #include "base/duration.h"
 #include "base/list.h"
 #include "base/rate.h"
@@ -193,6 +194,38 @@ static void list_survives_removal_while_walked(void **state)
 	list_del(&rows[0].at);
 }
 
+static void names_of_hosts(void **state)
+{
+	static const char *const good[] = {"gw", "gw.example.net", "GW.Example.NET.",
+		"a-1.b", "1a", "4.example", "xn--bcher-kva.example"};
+	static const char *const bad[] = {"", ".", "a..b", ".a", "a.b..", "-a", "a-",
+		"a_b.c", "192.0.2.1", "192.0.2.300", "a b", "1.2", "12", "*.example",
+		"user@host", "2001:db8::1", "a.b-.c"};
+	char out[HOSTNAME_MAX], text[400];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(hostname_parse(good[i], out));
+	assert_true(hostname_parse("GW.Example.NET.", out));
+	assert_string_equal(out, "gw.example.net");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(hostname_parse(bad[i], out));
+	assert_string_equal(out, "gw.example.net"); /* untouched */
+	memset(text, 'a', sizeof(text));
+	text[63] = '\0';
+	assert_true(hostname_parse(text, out));
+	text[63] = 'a';
+	text[64] = '\0';
+	assert_false(hostname_parse(text, out)); /* a label of 64 */
+	for (size_t i = 0; i < 300; i++)
+		text[i] = i % 2 ? '.' : 'a';
+	text[253] = '\0';
+	assert_true(hostname_parse(text, out));
+	text[253] = '.';
+	text[255] = '\0';
+	assert_false(hostname_parse(text, out));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +240,7 @@ int main(void)
 		cmocka_unit_test(below_reaches_all_and_only_its_range),
 		cmocka_unit_test(jitter_stays_in_its_band),
 		cmocka_unit_test(list_survives_removal_while_walked),
+		cmocka_unit_test(names_of_hosts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

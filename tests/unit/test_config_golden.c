@@ -35,12 +35,14 @@ static void write_text(const char *path, const char *text)
 	assert_int_equal(fclose(f), 0);
 }
 
-static void add_entry(struct reported *r, const struct spd_entry *e)
+static void add_entry(
+	struct reported *r, const struct config *c, const struct spd_entry *e)
 {
-	char line[400], local[TS_TEXT_MAX], remote[TS_TEXT_MAX], to[ADDR_TEXT_MAX] = "";
+	char line[600], local[TS_TEXT_MAX], remote[TS_TEXT_MAX], address[ADDR_TEXT_MAX];
+	const char *to = c->rules[e->rule].tunnel_name;
 
 	if (addr_is_set(&e->tunnel_to))
-		addr_format(&e->tunnel_to, to);
+		to = addr_format(&e->tunnel_to, address);
 	snprintf(line, sizeof(line), "  %s %s %s: %s%s%s%s%s (rule %u, binding %u)",
 		ts_format(&e->local, local), e->mirrored ? "<->" : "->",
 		ts_format(&e->remote, remote), policy_action_name(e->action),
@@ -64,7 +66,7 @@ static void add_scopes(struct reported *r, const struct config *c)
 			snprintf(line, sizeof(line), "vip %s", c->vips[scope].name);
 		keep_line(r, line);
 		for (size_t i = 0; i < spd_count(s); i++)
-			add_entry(r, spd_at(s, i));
+			add_entry(r, c, spd_at(s, i));
 		spd_free(s);
 	}
 }

@@ -371,6 +371,10 @@ UNIT_TESTS += tests/unit/test_node_redirect
 tests_unit_test_node_redirect_SOURCES = tests/unit/test_node_redirect.c $(node_lab)
 tests_unit_test_node_redirect_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_node_names
+tests_unit_test_node_names_SOURCES = tests/unit/test_node_names.c $(node_lab)
+tests_unit_test_node_names_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_node_refusal
 tests_unit_test_node_refusal_SOURCES = tests/unit/test_node_refusal.c $(node_lab)
 tests_unit_test_node_refusal_LDADD = $(unit_ldadd)

@@ -91,7 +91,7 @@ class Cluster:
                 tools[name] = path
         return [
             self.lab.farm("/etc", dirs=["corosync", "vipsec", "swanctl"],
-                          files=["hosts", "strongswan.conf"]),
+                          files=["hosts", "resolv.conf", "strongswan.conf"]),
             self.lab.farm("/var/lib", dirs=["corosync", "pacemaker", "vipsec"]),
             self.lab.farm("/usr/sbin", links=tools),
             *agent_farm(self.lab),

@@ -92,7 +92,7 @@ secrets {{
 def farms(lab):
     """Mounts for a host that runs strongSwan: /etc with places for its files."""
     return [lab.farm("/etc", dirs=["corosync", "vipsec", "swanctl"],
-                     files=["hosts", "strongswan.conf"])]
+                     files=["hosts", "resolv.conf", "strongswan.conf"])]
 
 
 class StrongSwan:

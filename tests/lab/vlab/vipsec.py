@@ -113,7 +113,7 @@ def make_host(lab, name, build=None):
     return lab.host(name, tmpfs=["/run", "/dev/shm"], binds=[
         *agent_farm(lab),
         lab.farm("/etc", dirs=["corosync", "vipsec", "swanctl"],
-                 files=["hosts", "strongswan.conf"]),
+                 files=["hosts", "resolv.conf", "strongswan.conf"]),
         lab.farm("/var/lib", dirs=["corosync", "pacemaker", "vipsec"]),
         lab.farm("/usr/sbin", links=tools, variant=os.path.basename(build or "")),
         (f"{folder}/etc-vipsec", "/etc/vipsec"), (f"{folder}/var-vipsec", "/var/lib/vipsec")])

@@ -79,15 +79,19 @@ class Talk:
                 self.reset()
 
     def settled(self):
-        return self.none() or self.one_pair()
+        """True: nothing is there. The pair, if there is one."""
+        both = self.both()
+        if all(not ike and not child for ike, child in both):
+            return True
+        return both if all(len(ike) == len(child) == 1 for ike, child in both) else None
 
     def establish(self):
         try:  # an old child may still be on its way out
-            wait_until(self.settled, self.patience / 4, "what is there to settle", step=0.05)
+            if wait_until(self.settled, self.patience / 4, "what is there to settle",
+                          step=0.05) is not True:
+                return
         except LabTimeout:
             self.reset()
-        if self.one_pair():
-            return
         before = self.watch.of(self.connection)
         self.call_until_there()
         self.answered()

@@ -89,6 +89,11 @@ def bodies(letter, kind):
     return [body for found, body in letter.payloads if found == kind]
 
 
+def key_exchanges(letter):
+    """KE payloads that have a value: libreswan answers with one of group NONE, and empty."""
+    return [body for body in bodies(letter, KE) if len(body) > 4]
+
+
 def notifies(letter):
     return [struct.unpack(">H", body[2:4])[0] for body in bodies(letter, NOTIFY)]
 

@@ -121,9 +121,8 @@ class Talk:
 
 def establish(talk):
     """And each has proved itself as it is to: the AUTH payloads say so."""
-    if talk.one_pair():
-        talk.reset()
     before = talk.watch.of(talk.connection)
+    talk.reset()
     talk.establish()
     kind = talk.connection.auth
     proofs = {}
@@ -188,7 +187,7 @@ def key_exchange(talk, before):
              if letter.exchange == letters.CREATE_CHILD_SA]
     asked = {letter.id for letter in found
              if not letter.response and letters.REKEY_SA in letters.notifies(letter)}
-    ke = {letter.response: letters.bodies(letter, letters.KE) for letter in found
+    ke = {letter.response: letters.key_exchanges(letter) for letter in found
           if letter.id in asked}
     if len(ke) < 2:
         raise Failed("no CREATE_CHILD_SA that rekeys the child, and its answer, on the wire")

@@ -26,7 +26,8 @@
 #include "os/socket.h"
 #include "os/timer.h"
 
-enum { DATAGRAM_MAX = 65535 };
+/* A burst of strangers is to be judged by the engine, not cut off by the kernel. */
+enum { DATAGRAM_MAX = 65535, BUFFER_OCTETS = 4 << 20 };
 
 struct sockets {
 	int epoll, timer;
@@ -127,8 +128,11 @@ static int open_bound(const struct sockets *s, const struct addr *local)
 	if (setsockopt(fd, SOL_SOCKET, SO_MARK, &s->mark, sizeof(s->mark)) == 0 &&
 		socket_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
 		set_family_options(fd, local) &&
-		bind(fd, (struct sockaddr *)&name, len) == 0)
+		bind(fd, (struct sockaddr *)&name, len) == 0) {
+		/* Without the privilege the ordinary limit has to do. */
+		socket_set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_OCTETS);
 		return fd;
+	}
 	return socket_give_up(fd);
 }
 

@@ -1,6 +1,6 @@
-/* crypto/kex_group.h - what one group brings to kex.c. Private to the room.
+/* crypto/kex_group.h - what one method of key exchange brings to kex.c. Private to the room.
  *
- * A group is one row and one file.
+ * Groups of one kind share a file: kex_ecp.c, kex_modp.c, kex_montgomery.c.
  */
 #ifndef VIPSEC_CRYPTO_KEX_GROUP_H
 #define VIPSEC_CRYPTO_KEX_GROUP_H
@@ -10,13 +10,18 @@
 struct kex_group {
 	uint16_t id; /* enum ke_id */
 	const char *name;
-	size_t public_len;
+	size_t public_len; /* of what the initiator sends */
+	size_t answer_len; /* of what comes back; 0: the same */
 	size_t secret_len;
 	uint16_t work; /* making and agreeing, in those of X25519; 0: as much */
 	/* Draws a private key, writes public_len octets. NULL: the library refuses. */
 	void *(*make)(const struct entropy *e, uint8_t *public);
-	/* peer has public_len octets, out takes secret_len. */
+	/* peer has the length of what the other side sends, out takes secret_len. */
 	enum crypto_err (*agree)(void *private, struct span peer, uint8_t *out);
+	/* A KEM's responder has no key of its own: from peer (public_len) it makes the answer
+	 * (answer_len) and the secret (secret_len). NULL: Diffie-Hellman, both sides are alike. */
+	enum crypto_err (*encapsulate)(
+		const struct entropy *e, struct span peer, uint8_t *answer, uint8_t *out);
 	void (*free)(void *private); /* wipes */
 };
 

@@ -8,9 +8,9 @@ src_crypto_libvipsec_crypto_a_SOURCES = \
 	src/crypto/hash.c \
 	src/crypto/etm.c src/crypto/etm.h \
 	src/crypto/kex.c \
-	src/crypto/kex_x25519.c \
-	src/crypto/kex_ecp256.c \
-	src/crypto/kex_modp2048.c \
+	src/crypto/kex_ecp.c \
+	src/crypto/kex_modp.c \
+	src/crypto/kex_montgomery.c \
 	src/crypto/pki.h \
 	src/crypto/private_key.c src/crypto/private_key.h \
 	src/crypto/revocation.c src/crypto/revocation.h \

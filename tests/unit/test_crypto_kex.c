@@ -97,6 +97,42 @@ static void both_sides_agree(void **state)
 	}
 }
 
+/* The responder's side in one call; with Diffie-Hellman both are alike. */
+static void the_initiator_and_the_responder_agree(void **state)
+{
+	struct seeded_entropy store;
+	struct entropy e = entropy_seeded(&store, 3);
+
+	(void)state;
+	for (size_t i = 0; i < N_GROUPS; i++) {
+		struct kex *a = from_seed(GROUPS[i], 1), *b;
+		struct secret sa, sb;
+		uint8_t octets[KEX_PUBLIC_MAX] = {0};
+
+		assert_int_equal(
+			kex_answer(GROUPS[i], &e, kex_public(a), &sb, &b), CRYPTO_OK);
+		assert_int_equal(kex_group(b), GROUPS[i]);
+		assert_int_equal(kex_derive(a, kex_public(b), &sa), CRYPTO_OK);
+		assert_true(secret_equal(secret_span(&sa), secret_span(&sb)));
+		kex_free(b);
+		assert_int_equal(
+			kex_answer(GROUPS[i], &e,
+				span_of(octets, kex_public_len(GROUPS[i])), &sb, &b),
+			CRYPTO_FORGED);
+		assert_null(b);
+		assert_int_equal(sb.len, 0);
+		assert_int_equal(
+			kex_answer(GROUPS[i], &e,
+				span_of(octets, kex_public_len(GROUPS[i]) - 1), &sb, &b),
+			CRYPTO_FORGED);
+		kex_free(a);
+	}
+	struct kex *none;
+	struct secret s;
+	assert_int_equal(kex_answer(2, &e, span_of(NULL, 0), &s, &none), CRYPTO_REFUSED);
+	assert_null(none);
+}
+
 static void a_seed_repeats_a_key(void **state)
 {
 	(void)state;
@@ -310,6 +346,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vectors_agree),
 		cmocka_unit_test(both_sides_agree),
+		cmocka_unit_test(the_initiator_and_the_responder_agree),
 		cmocka_unit_test(a_seed_repeats_a_key),
 		cmocka_unit_test(wrong_lengths_are_forged),
 		cmocka_unit_test(x25519_refuses_low_order),

@@ -1,4 +1,4 @@
-/* crypto/kex_x25519.c - Curve25519 and Curve448 (RFC 7748 5, RFC 8031).
+/* crypto/kex_montgomery.c - Curve25519 and Curve448 (RFC 7748 5, RFC 8031).
  *
  * The private key is 32 or 56 octets of entropy; the clamping of RFC 7748 5 happens inside
  * OpenSSL. Public values are as long, and any of them is a point or its twist's; an all-zero

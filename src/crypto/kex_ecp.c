@@ -1,4 +1,4 @@
-/* crypto/kex_ecp256.c - the random ECP groups of 256, 384 and 521 bits (NIST P-256, P-384,
+/* crypto/kex_ecp.c - the random ECP groups of 256, 384 and 521 bits (NIST P-256, P-384,
  * P-521; RFC 5903).
  *
  * A public value is x | y (RFC 5903 7); the shared secret is the x of the product. The

@@ -1,4 +1,4 @@
-/* crypto/kex_modp2048.c - the MODP groups of 2048, 3072 and 4096 bits (RFC 3526 3, 4, 5).
+/* crypto/kex_modp.c - the MODP groups of 2048, 3072 and 4096 bits (RFC 3526 3, 4, 5).
  *
  * The private exponent is as long as RFC 3526 8 asks for at the group's higher
  * strength estimate; its top bit is set, so that its length, and with it the time of

@@ -24,7 +24,9 @@ enum ike_exchange {
 	IKE_SA_INIT = 34,
 	IKE_AUTH = 35,
 	CREATE_CHILD_SA = 36,
-	INFORMATIONAL = 37
+	INFORMATIONAL = 37,
+	IKE_INTERMEDIATE = 43, /* RFC 9242 */
+	IKE_FOLLOWUP_KE = 44 /* RFC 9370 */
 };
 
 enum ike_payload {
@@ -55,7 +57,9 @@ enum transform_type {
 	TRANSFORM_PRF = 2,
 	TRANSFORM_INTEG = 3,
 	TRANSFORM_KE = 4, /* Diffie-Hellman group, renamed by RFC 9370 */
-	TRANSFORM_ESN = 5
+	TRANSFORM_ESN = 5,
+	TRANSFORM_ADDKE1 = 6, /* RFC 9370, seven in all */
+	TRANSFORM_ADDKE7 = 12
 };
 
 enum encr_id { ENCR_AES_CBC = 12, ENCR_AES_GCM_16 = 20, ENCR_CHACHA20_POLY1305 = 28 };
@@ -75,7 +79,10 @@ enum ke_id {
 	KE_ECP_384 = 20,
 	KE_ECP_521 = 21,
 	KE_CURVE25519 = 31,
-	KE_CURVE448 = 32
+	KE_CURVE448 = 32,
+	KE_ML_KEM_512 = 35, /* draft-ietf-ipsecme-ikev2-mlkem */
+	KE_ML_KEM_768 = 36,
+	KE_ML_KEM_1024 = 37
 };
 enum esn_id { ESN_NO = 0, ESN_YES = 1 };
 enum { TRANSFORM_ATTR_KEY_LENGTH = 14 };
@@ -122,6 +129,7 @@ enum notify_type {
 	N_UNEXPECTED_NAT_DETECTED = 41,
 	N_TEMPORARY_FAILURE = 43,
 	N_CHILD_SA_NOT_FOUND = 44,
+	N_STATE_NOT_FOUND = 47, /* RFC 9370 */
 	N_ERROR_LAST = 16383, /* types up to here are errors */
 	N_INITIAL_CONTACT = 16384,
 	N_SET_WINDOW_SIZE = 16385,
@@ -150,6 +158,8 @@ enum notify_type {
 	N_USE_PPK = 16435, /* RFC 8784 */
 	N_PPK_IDENTITY = 16436,
 	N_NO_PPK_AUTH = 16437,
+	N_INTERMEDIATE_EXCHANGE_SUPPORTED = 16438, /* RFC 9242 */
+	N_ADDITIONAL_KEY_EXCHANGE = 16441, /* RFC 9370 */
 	N_VIPSEC_STANDING =
 		47120 /* of the private ones: to peers with our vendor ID alone */
 };

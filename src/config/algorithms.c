@@ -6,34 +6,16 @@
  *
  *   CIPHER-PRF-KEYEXCHANGE                  a cipher with integrity of its own
  *   CIPHER-INTEGRITY[-PRF]-KEYEXCHANGE      AES-CBC; the PRF, unless said, of the same hash
+ *   ...-ke1_KEYEXCHANGE[-ke2_KEYEXCHANGE]   and additional key exchanges (RFC 9370 2.2.1)
  */
 #include "config/algorithms.h"
 
 #include "base/iana.h"
 #include "config/block.h"
-#include "config/suggest.h"
+#include "config/key_exchanges.h"
+#include "config/part.h"
 
-#include <stdio.h>
 #include <string.h>
-
-struct algorithm {
-	const char *name;
-	unsigned id;
-};
-
-struct refused {
-	const char *name;
-	const char *why; /* NULL: it is just not here */
-};
-
-/* One part of a suite: what exists, in order of preference, and what does not. */
-struct part {
-	const char *what;
-	const struct algorithm *known;
-	size_t n_known;
-	const struct refused *others;
-	size_t n_others;
-};
 
 /* AES-CBC stands for the first of its combinations, to which the hash's place is added. */
 static const struct algorithm ciphers[] = {
@@ -107,97 +89,15 @@ static const struct algorithm integrities[] = {
 	{"sha512", 2},
 };
 
-#define SMALL_GROUP "the group is too small (RFC 8247 2.4: SHOULD NOT, or MUST NOT)"
-#define ODD_GROUP "its small subgroups were not disclosed (RFC 8247 2.4)"
-
-static const struct algorithm exchanges[] = {
-	{"x25519", KE_CURVE25519},
-	{"ecp256", KE_ECP_256},
-	{"modp2048", KE_MODP_2048},
-	{"ecp384", KE_ECP_384},
-	{"modp3072", KE_MODP_3072},
-	/* to be asked for */
-	{"x448", KE_CURVE448},
-	{"ecp521", KE_ECP_521},
-	{"modp4096", KE_MODP_4096},
-};
-enum { BUILTIN_EXCHANGES = 5 };
-static const struct refused other_exchanges[] = {
-	{"modp768", SMALL_GROUP},
-	{"modp1024", SMALL_GROUP},
-	{"modp1536", SMALL_GROUP},
-	{"modp1024s160", ODD_GROUP},
-	{"modp2048s224", ODD_GROUP},
-	{"modp2048s256", ODD_GROUP},
-	{"ecp192", "the group is too small"},
-	{"ecp224", "the group is too small"},
-	{"curve25519", "it is called x25519 here"},
-	{"curve448", "it is called x448 here"},
-	{"modp6144", NULL},
-	{"modp8192", NULL},
-	{"mlkem512", NULL},
-	{"mlkem768", NULL},
-	{"mlkem1024", NULL},
-};
-
-#define PART(what, known, others)                                      \
-	{                                                              \
-		what, known, COUNT_OF(known), others, COUNT_OF(others) \
-	}
 static const struct part cipher_part = PART("cipher", ciphers, other_ciphers);
 static const struct part prf_part = PART("PRF", prfs, other_prfs);
 static const struct part named_prf_part = PART("PRF", named_prfs, other_prfs);
 static const struct part integrity_part =
 	PART("integrity algorithm", integrities, other_prfs);
-static const struct part exchange_part = PART("key exchange", exchanges, other_exchanges);
-
-static void list_known(const struct part *part, char *out, size_t cap)
-{
-	size_t len = 0;
-
-	out[0] = '\0';
-	for (size_t i = 0; i < part->n_known && len < cap; i++)
-		len += (size_t)snprintf(out + len, cap - len, "%s%s", i > 0 ? ", " : "",
-			part->known[i].name);
-}
-
-static const struct refused *find_refused(const struct part *part, const char *name)
-{
-	for (size_t i = 0; i < part->n_others; i++)
-		if (strcmp(part->others[i].name, name) == 0)
-			return &part->others[i];
-	return NULL;
-}
-
-static bool part_find(struct draft *d, struct place at, const struct part *part,
-	const char *name, unsigned *out)
-{
-	struct suggest s = suggest_for(name);
-	char known[120], text[SUGGEST_TEXT_MAX] = "";
-
-	for (size_t i = 0; i < part->n_known; i++) {
-		if (strcmp(part->known[i].name, name) == 0) {
-			*out = part->known[i].id;
-			return true;
-		}
-		suggest_offer(&s, part->known[i].name);
-	}
-	list_known(part, known, sizeof(known));
-	const struct refused *r = find_refused(part, name);
-	if (r && r->why)
-		errors_add(d->errors, at, "%s \"%s\" is refused: %s; there are %s",
-			part->what, name, r->why, known);
-	else
-		errors_add(d->errors, at,
-			r ? "%s \"%s\" is not supported; there are %s%s"
-			  : "unknown %s \"%s\"; there are %s%s",
-			part->what, name, known, r ? "" : suggest_text(&s, text));
-	return false;
-}
 
 /* ---- suites --------------------------------------------------------------------------- */
 
-enum { PARTS_MAX = 4 };
+enum { SUITE_PARTS_MAX = 4, PARTS_MAX = SUITE_PARTS_MAX + CONFIG_MORE_MAX };
 
 struct parts {
 	char at[PARTS_MAX][TREE_WORD_MAX + 1];
@@ -239,12 +139,33 @@ static bool find_hashes(struct draft *d, struct place at, const struct parts *pa
 	return parts->n < 4 || part_find(d, at, &named_prf_part, parts->at[2], prf);
 }
 
+static bool more_is_last(struct draft *d, const struct word *w, const struct parts *parts)
+{
+	for (size_t i = 0; i + 1 < parts->n; i++) {
+		if (!key_exchange_is_more(parts->at[i]) ||
+			key_exchange_is_more(parts->at[i + 1]))
+			continue;
+		errors_add(d->errors, w->at,
+			"\"%s\": \"%s\" stands behind all else, as in "
+			"aes256gcm16-sha384-x25519-ke1_ecp384",
+			w->text, parts->at[i]);
+		return false;
+	}
+	return true;
+}
+
 bool algorithms_ike(struct draft *d, const struct word *w, struct config_ike_suite *out)
 {
 	struct parts parts;
 	unsigned encr, prf, ke;
+	bool whole = split(w->text, &parts);
+	size_t n_all = parts.n;
 
-	if (!split(w->text, &parts) || parts.n < 3) {
+	if (!more_is_last(d, w, &parts))
+		return false;
+	while (parts.n > 0 && key_exchange_is_more(parts.at[parts.n - 1]))
+		parts.n--;
+	if (!whole || parts.n < 3 || parts.n > SUITE_PARTS_MAX) {
 		errors_add(d->errors, w->at,
 			"\"%s\": expected CIPHER-PRF-KEYEXCHANGE, such as "
 			"aes256gcm16-sha384-x25519",
@@ -263,10 +184,14 @@ bool algorithms_ike(struct draft *d, const struct word *w, struct config_ike_sui
 	if (needs_integrity(encr) ? !find_hashes(d, w->at, &parts, &encr, &prf)
 				  : !part_find(d, w->at, &prf_part, parts.at[1], &prf))
 		return false;
-	if (!part_find(d, w->at, &exchange_part, parts.at[parts.n - 1], &ke))
+	if (!key_exchange_find(d, w->at, parts.at[parts.n - 1], true, &ke))
 		return false;
-	*out = (struct config_ike_suite){
-		(enum aead_alg)encr, (enum prf_alg)prf, (uint16_t)ke};
+	*out = (struct config_ike_suite){.encr = (enum aead_alg)encr,
+		.prf = (enum prf_alg)prf,
+		.ke = (uint16_t)ke};
+	for (size_t i = parts.n; i < n_all; i++)
+		if (!key_exchange_add_more(d, w->at, parts.at[i], out))
+			return false;
 	return true;
 }
 
@@ -325,10 +250,12 @@ void algorithms_builtin_ike(struct config_proposal *p)
 	};
 
 	/* the key exchange first: it is what a wrong guess costs a round trip for */
-	for (size_t k = 0; k < BUILTIN_EXCHANGES; k++) {
+	for (size_t k = 0; k < KEY_EXCHANGES_BUILTIN; k++) {
 		for (size_t i = 0; i < COUNT_OF(pairs); i++)
-			p->ike[p->n_ike++] = (struct config_ike_suite){
-				pairs[i].encr, pairs[i].prf, (uint16_t)exchanges[k].id};
+			p->ike[p->n_ike++] =
+				(struct config_ike_suite){.encr = pairs[i].encr,
+					.prf = pairs[i].prf,
+					.ke = key_exchange_builtin(k)};
 	}
 }
 

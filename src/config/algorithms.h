@@ -6,7 +6,8 @@
 
 #include "config/draft.h"
 
-/* A suite such as aes256gcm16-sha384-x25519. False: the reason has been reported. */
+/* A suite such as aes256gcm16-sha384-x25519, or aes256gcm16-sha384-x25519-ke1_ecp384. False:
+ * the reason has been reported. */
 bool algorithms_ike(struct draft *d, const struct word *w, struct config_ike_suite *out);
 /* aes256gcm16, or aes256-sha256. */
 bool algorithms_esp(struct draft *d, const struct word *w, struct config_esp_suite *out);

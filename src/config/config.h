@@ -70,10 +70,13 @@ struct config_vip {
 };
 #define CONFIG_NO_POLICY UINT32_MAX
 
+#define CONFIG_MORE_MAX 7
 struct config_ike_suite {
 	enum aead_alg encr;
 	enum prf_alg prf;
 	uint16_t ke; /* enum ke_id */
+	uint8_t more
+		[CONFIG_MORE_MAX]; /* the same of ke1_ to ke7_; KE_NONE: not that one */
 };
 struct config_esp_suite {
 	enum aead_alg encr;

@@ -123,6 +123,8 @@ static void mix_proposal(struct config *c, const struct config_proposal *p)
 		mix_text(c, aead_name(p->ike[i].encr));
 		mix_text(c, prf_name(p->ike[i].prf));
 		mix_number(c, p->ike[i].ke);
+		for (unsigned k = 0; k < CONFIG_MORE_MAX; k++)
+			mix_number(c, p->ike[i].more[k]);
 	}
 	mix_number(c, p->n_esp);
 	for (unsigned i = 0; i < p->n_esp; i++)

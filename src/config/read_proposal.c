@@ -1,6 +1,7 @@
 /* config/read_proposal.c - algorithms by name, and the proposal that is built in.
  *
  *   ike aes256gcm16-sha384-x25519, ...;    cipher - PRF - key exchange
+ *       aes256gcm16-sha384-x25519-ke1_ecp384   and additional ones (RFC 9370 2.2.1)
  *   esp aes256gcm16, aes256-sha256, ...;   cipher, with integrity if it has none
  *   lifetime ike 4h child 1h;
  *   rekey bytes 100g packets 1g;           of a child SA, both ways together

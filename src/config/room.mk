@@ -8,7 +8,9 @@ src_config_libvipsec_config_a_SOURCES = \
 	src/config/errors.c src/config/errors.h \
 	src/config/expand.c src/config/expand.h \
 	src/config/hash.c src/config/hash.h \
+	src/config/key_exchanges.c src/config/key_exchanges.h \
 	src/config/names.c \
+	src/config/part.c src/config/part.h \
 	src/config/read_filter.c \
 	src/config/read_host.c \
 	src/config/read_identity.c \

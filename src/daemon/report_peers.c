@@ -60,10 +60,21 @@ static bool add_peer(const struct peer_view *p, void *ctx)
 
 static json_t *suite_json(const struct ike_suite *s)
 {
-	char text[96];
+	char text[96 + IKE_MORE_TEXT_MAX], more[IKE_MORE_TEXT_MAX];
 
-	snprintf(text, sizeof(text), "%s-%s-%s", aead_name(s->encr), prf_name(s->prf),
-		kex_name(s->ke));
+	snprintf(text, sizeof(text), "%s-%s-%s%s", aead_name(s->encr), prf_name(s->prf),
+		kex_name(s->ke), ike_more_format(&s->more, more));
+	return json_string(text);
+}
+
+static json_t *pfs_json(const struct ike_child *c)
+{
+	char text[32 + IKE_MORE_TEXT_MAX], more[IKE_MORE_TEXT_MAX];
+
+	if (c->pfs == KE_NONE)
+		return json_null();
+	snprintf(text, sizeof(text), "%s%s", kex_name(c->pfs),
+		ike_more_format(&c->pfs_more, more));
 	return json_string(text);
 }
 
@@ -182,8 +193,7 @@ static bool add_child(const struct child_view *v, void *ctx)
 		"remote_ts", value_ts_list(&c->remote_ts));
 
 	json_object_set_new(out, "age_ms", value_age(l->now_ms, v->since_ms));
-	json_object_set_new(
-		out, "pfs", c->pfs ? json_string(kex_name(c->pfs)) : json_null());
+	json_object_set_new(out, "pfs", pfs_json(c));
 	json_object_set_new(out, "sends", json_boolean(v->active));
 	json_object_set_new(out, "rekey_in_ms", until_json(v->rekey_ms, l->now_ms));
 	json_object_set_new(out, "expires_in_ms", until_json(v->expires_ms, l->now_ms));

@@ -31,7 +31,15 @@
 
 enum { CANDIDATES_MAX = 64 };
 
-static const struct secret no_secret; /* the first child has no key exchange of its own */
+/* The first child has no key exchange of its own. */
+static void complete(struct child *child, const struct esp_choice *choice)
+{
+	static const struct secret none;
+	struct ike_seed seed;
+
+	ike_seed_begin(&seed, &none, &child->sa->nonce_i, &child->sa->nonce_r);
+	ike_child_complete(child, choice, &seed);
+}
 
 static struct reader body_of(const struct exchange *x, uint8_t type)
 {
@@ -236,7 +244,7 @@ enum ike_verdict ike_on_auth_response(struct exchange *x)
 		return refuse(x, IKE_WHY_SELECTORS, N_TS_UNACCEPTABLE,
 			"the peer's traffic selectors are not within those asked for");
 	ike_mobike_agree(x);
-	ike_child_complete(child, &choice, &sa->nonce_i, &sa->nonce_r, &no_secret);
+	complete(child, &choice);
 	ike_keys_forget_init(sa);
 	return VERDICT_THEN;
 }
@@ -446,7 +454,7 @@ static enum ike_verdict answer_child(struct exchange *x, const struct auth_reque
 			"NO_PROPOSAL_CHOSEN: none of the caller's ESP proposals is ours: "
 			"compare the algorithms on both sides");
 	ike_mobike_agree(x);
-	ike_child_complete(child, &choice, &sa->nonce_i, &sa->nonce_r, &no_secret);
+	complete(child, &choice);
 	if (sa->conn->mode == POLICY_TRANSPORT)
 		ike_reply_notify(x, N_USE_TRANSPORT_MODE, span_of(NULL, 0));
 	sa_payload_write(message_payload(&x->out, PAYLOAD_SA), &answer);

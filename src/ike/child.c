@@ -93,8 +93,8 @@ struct child *ike_child_first(const struct ike_sa *sa)
 
 /* ---- up and down */
 
-void ike_child_complete(struct child *c, const struct esp_choice *choice,
-	const struct nonce *ni, const struct nonce *nr, const struct secret *shared)
+void ike_child_complete(
+	struct child *c, const struct esp_choice *choice, const struct ike_seed *seed)
 {
 	const struct ike_sa *sa = c->sa;
 
@@ -103,10 +103,11 @@ void ike_child_complete(struct child *c, const struct esp_choice *choice,
 	c->is.alg = choice->alg;
 	c->is.esn = choice->esn;
 	c->is.pfs = choice->group;
+	c->is.pfs_more = choice->more;
 	c->is.encap = ike_natd_encap(sa);
 	c->is.nat_local = sa->nat_local;
 	c->is.nat_remote = sa->nat_remote;
-	ike_keys_child(sa, &c->is, ni, nr, shared);
+	ike_keys_child(sa, &c->is, seed);
 }
 
 void ike_child_up(struct ike_engine *e, struct child *c)

@@ -53,9 +53,10 @@ struct child *ike_child_by_id(const struct ike_engine *e, uint32_t id); /* NULL:
 struct child *ike_child_by_spi_out(const struct ike_sa *sa, uint32_t spi);
 struct child *ike_child_first(const struct ike_sa *sa);
 
-/* Everything is agreed, by nonces ni and nr; shared is empty without PFS. */
-void ike_child_complete(struct child *c, const struct esp_choice *choice,
-	const struct nonce *ni, const struct nonce *nr, const struct secret *shared);
+/* Everything is agreed. */
+struct ike_seed;
+void ike_child_complete(
+	struct child *c, const struct esp_choice *choice, const struct ike_seed *seed);
 void ike_child_up(struct ike_engine *e, struct child *c);
 /* The host hears of it if it knows the child; c is freed. */
 void ike_child_down(struct ike_engine *e, struct child *c, enum ike_close why);
@@ -113,10 +114,18 @@ struct task;
 /* The request for c; old: the child that it rekeys, or NULL. False: no key pair. */
 bool ike_child_ask(struct ike_engine *e, struct ike_sa *sa, struct task *t,
 	struct child *c, const struct child *old);
-/* The answer to q: agrees c and writes the response, or the refusal. *lower, which may be
- * NULL, is the lower of the two nonces. False: refused, and c is freed. */
-bool ike_child_answer(struct exchange *x, const struct child_message *q, struct child *c,
-	struct nonce *lower);
+/* The answer to q: agrees c and writes the response, or the refusal. *lower is the lower of
+ * the two nonces. */
+enum child_answered {
+	CHILD_REFUSED, /* c is freed */
+	CHILD_FOLLOWS, /* additional key exchanges come first */
+	CHILD_MADE
+};
+enum child_answered ike_child_answer(struct exchange *x, const struct child_message *q,
+	struct child *c, struct nonce *lower);
+/* Those are over: as initiator, as responder. */
+enum ike_verdict ike_child_followed(struct exchange *x, struct task *t);
+enum ike_verdict ike_child_follow_answered(struct exchange *x);
 /* Requests that no child can be made of now. True: refused, the response is written. */
 bool ike_child_busy(struct exchange *x);
 

@@ -8,7 +8,8 @@
  *
  * Both are answered as usual. Of the two new SAs the one that was made with the lowest of
  * the four nonces goes, deleted by who asked for it; who asked for the other one deletes
- * the old SA. Here is only who has lost; what follows from it is in rekey_child.c and
+ * the old SA. Where additional key exchanges are to follow there is nothing to delete yet, and
+ * who asked for it does not go on (RFC 9370 2.2.4). Here is only who has lost; what follows from it is in rekey_child.c and
  * rekey_ike.c.
  */
 #include "ike/sa.h"
@@ -23,15 +24,21 @@ void ike_collision_note(
 bool ike_collision_lost(
 	const struct ike_engine *e, const struct task *t, const struct nonce *lower)
 {
-	/* The peer may have deleted its own already: then it knows that it has lost. */
-	return t->rival != 0 && ike_child_by_id(e, t->rival) &&
+	const struct child *rival = ike_child_by_id(e, t->rival);
+
+	/* The peer may have deleted its own already: then it knows that it has lost. A further
+	 * child that is not there yet is not waited for. */
+	return rival && (rival->state != CHILD_ASKED || t->kind == TASK_REKEY_CHILD) &&
 	       nonce_cmp(lower, &t->rival_lower) < 0;
 }
 
-bool ike_collision_lost_ike(const struct ike_sa *sa, const struct ike_sa *heir)
+bool ike_collision_lost_ike(const struct ike_sa *sa, const struct nonce *lower)
 {
 	const struct ike_sa *rival = sa->rival;
+	const struct nonce *theirs = rival ? nonce_lower(&rival->nonce_i, &rival->nonce_r)
+				     : ike_follow_makes_ike(sa)
+					     ? ike_follow_lower(sa->follow)
+					     : NULL;
 
-	return rival && nonce_cmp(nonce_lower(&heir->nonce_i, &heir->nonce_r),
-				nonce_lower(&rival->nonce_i, &rival->nonce_r)) < 0;
+	return theirs && nonce_cmp(lower, theirs) < 0;
 }

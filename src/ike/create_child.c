@@ -10,7 +10,8 @@
  *
  * What a message says, and how it is agreed, is the same for a further child, which is
  * here, and for a rekeyed one, which is in rekey_child.c. A key exchange of its own (PFS)
- * is part of the ESP proposals. Refusals in common are in task.c.
+ * is part of the ESP proposals; with additional ones it goes on in followup_ke.c, and the
+ * child comes at its end. Refusals in common are in task.c.
  */
 #include "ike/sa.h"
 
@@ -20,6 +21,9 @@
 #include "base/mem.h"
 #include "wire/notify_payload.h"
 #include "wire/ts_payload.h"
+
+/* Behind a collision that we have lost: longer than the peer's key exchanges can take. */
+enum { STOPPED_MS = 25000 };
 
 /* ---- what a message says */
 
@@ -148,18 +152,24 @@ static const char *why_not_taken(struct child *c, struct child_message *q,
 	return NULL;
 }
 
-static bool agree_keys(struct task *t, const struct child_message *q,
-	const struct esp_choice *choice, struct child *c, struct nonce *nr)
+/* NULL: the peer's public value is not valid. */
+static struct ike_follow *agree_keys(const struct task *t, const struct child_message *q,
+	const struct esp_choice *choice, const struct child *c)
 {
 	struct secret shared = {0};
 
 	if (choice->group != KE_NONE &&
 		kex_derive(t->kex, q->ke.public, &shared) != CRYPTO_OK)
-		return false;
-	nonce_set(nr, q->nonce);
-	ike_child_complete(c, choice, &t->nonce, nr, &shared);
+		return NULL;
+	struct ike_follow *f = ike_follow_new();
+	f->child = c->is.id;
+	f->choice = *choice;
+	f->more = choice->more;
+	f->ni = t->nonce;
+	nonce_set(&f->nr, q->nonce);
+	ike_seed_begin(&f->seed, &shared, &f->ni, &f->nr);
 	secret_wipe(&shared);
-	return true;
+	return f;
 }
 
 static enum ike_verdict malformed(struct exchange *x)
@@ -178,12 +188,68 @@ static bool is_wanted(const struct ike_engine *e, const struct child *c)
 	return !c->unwanted && !(old && old->state == CHILD_DELETING);
 }
 
-static void bring_up(
-	struct exchange *x, struct task *t, struct child *c, const struct nonce *nr)
+/* All key exchanges are over; f is t's. */
+static void finish(struct exchange *x, struct task *t, struct child *c)
 {
-	const struct nonce *lower = nonce_lower(&t->nonce, nr);
+	const struct ike_follow *f = t->follow;
 
-	ike_child_rekeyed(x->e, x->sa, t, c, lower);
+	if (is_wanted(x->e, c)) {
+		ike_child_complete(c, &f->choice, &f->seed);
+		ike_child_rekeyed(x->e, x->sa, t, c, ike_follow_lower(f));
+	} else {
+		give_back(x, c, &f->choice);
+	}
+	ike_task_done(x->e, x->sa);
+}
+
+enum ike_verdict ike_child_followed(struct exchange *x, struct task *t)
+{
+	struct child *c = ike_child_by_id(x->e, t->follow->child);
+
+	if (!c)
+		return malformed(x);
+	finish(x, t, c);
+	return VERDICT_STAY;
+}
+
+/* RFC 9370 2.2.4: who has asked for the one that goes does not go on. The other one is the
+ * peer's to make; if it does not, ours is asked for again. */
+static void stop(struct exchange *x, struct task *t, struct ike_follow *f)
+{
+	struct child *old = ike_child_by_id(x->e, t->child);
+
+	if (old)
+		ike_child_rekeying(old, false);
+	ike_follow_free(&f);
+	ike_task_again(x->e, x->sa, t, x->e->now_ms + STOPPED_MS);
+}
+
+static enum ike_verdict go_on(struct exchange *x, struct task *t, struct ike_follow *f)
+{
+	if (t->kind == TASK_REKEY_CHILD &&
+		ike_collision_lost(x->e, t, ike_follow_lower(f))) {
+		stop(x, t, f);
+		return VERDICT_THEN;
+	}
+	if (t->kind == TASK_REKEY_CHILD && x->sa->follow &&
+		x->sa->follow->child == t->rival)
+		ike_follow_drop(x->e, x->sa);
+	return ike_follow_ask(x, t, f) ? VERDICT_THEN : malformed(x);
+}
+
+/* The peer has it, and we cannot take it. */
+static void refuse_made(struct exchange *x, struct task *t, struct child *c,
+	const struct esp_choice *choice, enum ike_why why, const char *doubt)
+{
+	struct child *old =
+		t->kind == TASK_REKEY_CHILD ? ike_child_by_id(x->e, t->child) : NULL;
+
+	if (!ike_more_any(&choice->more)) /* else it is not made yet */
+		give_back(x, c, choice);
+	if (old)
+		ike_child_rekeying(old, false);
+	ike_note(x->e, x->from, x->sa->id, "%s", doubt);
+	tell_refused(x, t->child, IKE_CLOSE_WE_REFUSED, why, 0);
 	ike_task_done(x->e, x->sa);
 }
 
@@ -193,47 +259,47 @@ enum ike_verdict ike_on_create_child_response(struct exchange *x)
 	struct child *c =
 		t ? ike_child_by_id(x->e, t->fresh ? t->fresh : t->child) : NULL;
 	struct esp_choice choice = {.spi = 0};
+	struct ike_follow *f = NULL;
 	struct child_message q;
-	struct nonce nr;
 	enum ike_why why;
 
 	if (!c || c->state != CHILD_ASKED || !ike_child_message_read(x, &q))
 		return malformed(x);
-	uint32_t told = t->child;
 	const char *doubt = why_not_taken(c, &q, t, &choice, &why);
-	if (!doubt && !agree_keys(t, &q, &choice, c, &nr))
+	if (!doubt && !(f = agree_keys(t, &q, &choice, c)))
 		doubt = "the peer's public value is not valid";
-	if (!doubt && is_wanted(x->e, c)) {
-		bring_up(x, t, c, &nr);
+	if (doubt && choice.spi == 0)
+		return malformed(x);
+	if (doubt) {
+		refuse_made(x, t, c, &choice, why, doubt);
 		return VERDICT_THEN;
 	}
-	if (choice.spi == 0)
-		return malformed(x);
-	give_back(x, c, &choice);
-	if (doubt) {
-		struct child *old =
-			t->kind == TASK_REKEY_CHILD ? ike_child_by_id(x->e, told) : NULL;
-
-		if (old)
-			ike_child_rekeying(old, false);
-		ike_note(x->e, x->from, x->sa->id, "%s", doubt);
-		tell_refused(x, told, IKE_CLOSE_WE_REFUSED, why, 0);
-	}
-	ike_task_done(x->e, x->sa);
+	if (ike_more_any(&f->more))
+		return go_on(x, t, f);
+	t->follow = f;
+	finish(x, t, c);
 	return VERDICT_THEN;
+}
+
+/* The peer has made the same, with all of its key exchanges. */
+static bool has_come(const struct ike_engine *e, const struct task *t)
+{
+	const struct child *rival = ike_child_by_id(e, t->rival);
+
+	return rival && rival->state != CHILD_ASKED;
 }
 
 bool ike_again_create_child(struct exchange *x, struct task *t)
 {
 	const struct child *c = ike_child_by_id(x->e, t->child);
 
-	return c && !c->unwanted && !ike_child_by_id(x->e, t->rival);
+	return c && !c->unwanted && !has_come(x->e, t);
 }
 
 /* RFC 7296 1.3.1: no reason to end the IKE SA. */
 void ike_refused_create_child(struct exchange *x, struct task *t, uint16_t error)
 {
-	if (ike_child_by_id(x->e, t->rival)) { /* the peer has made it */
+	if (has_come(x->e, t)) {
 		tell_refused(x, t->child, IKE_CLOSE_REPLACED, IKE_WHY_NONE, 0);
 		return;
 	}
@@ -247,6 +313,8 @@ void ike_refused_create_child(struct exchange *x, struct task *t, uint16_t error
 bool ike_child_busy(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
+
+	ike_follow_drop(x->e, sa); /* with a window of one the peer has left it behind */
 	bool rekeying = sa->rival || ike_is_rival(sa) ||
 			ike_task_under_way(sa, TASK_REKEY_IKE, 0);
 
@@ -258,31 +326,54 @@ bool ike_child_busy(struct exchange *x)
 	return true;
 }
 
-static bool refuse(struct exchange *x, struct child *c, uint16_t notify, struct span data)
+static enum child_answered refuse(
+	struct exchange *x, struct child *c, uint16_t notify, struct span data)
 {
 	ike_reply_notify(x, notify, data);
 	ike_child_down(x->e, c, IKE_CLOSE_WE_REFUSED);
-	return false;
+	return CHILD_REFUSED;
 }
 
-/* A key pair of the group that was chosen, and what both share. */
-static bool share(struct exchange *x, const struct child_message *q, uint16_t group,
-	struct kex **kex, struct secret *shared)
+/* Our own part of the key exchange that was chosen, and what comes of it. NULL: the peer's
+ * public value is not valid. */
+static struct ike_follow *share(struct exchange *x, const struct child_message *q,
+	const struct esp_choice *choice, struct kex **kex)
 {
+	struct secret shared = {0};
+
 	*kex = NULL;
-	if (group == KE_NONE)
-		return true;
-	*kex = kex_new(group, &x->e->entropy);
-	return *kex && kex_derive(*kex, q->ke.public, shared) == CRYPTO_OK;
+	if (choice->group != KE_NONE && kex_answer(choice->group, &x->e->entropy,
+						q->ke.public, &shared, kex) != CRYPTO_OK)
+		return NULL;
+	struct ike_follow *f = ike_follow_new();
+	f->choice = *choice;
+	f->more = choice->more;
+	nonce_set(&f->ni, q->nonce);
+	nonce_draw(&f->nr, &x->e->entropy);
+	ike_seed_begin(&f->seed, &shared, &f->ni, &f->nr);
+	secret_wipe(&shared);
+	return f;
 }
 
-bool ike_child_answer(struct exchange *x, const struct child_message *q, struct child *c,
-	struct nonce *lower)
+/* f is freed, or waits. */
+static enum child_answered make_or_wait(
+	struct exchange *x, struct child *c, struct ike_follow *f)
+{
+	if (ike_more_any(&f->more)) {
+		f->child = c->is.id;
+		ike_follow_wait(x, f);
+		return CHILD_FOLLOWS;
+	}
+	ike_child_complete(c, &f->choice, &f->seed);
+	ike_follow_free(&f);
+	return CHILD_MADE;
+}
+
+enum child_answered ike_child_answer(struct exchange *x, const struct child_message *q,
+	struct child *c, struct nonce *lower)
 {
 	struct wire_sa answer = {.n = 0};
-	struct secret shared = {0};
 	struct esp_choice choice;
-	struct nonce ni, nr;
 	struct kex *kex;
 
 	if (!ike_suites_choose_esp(&c->proposals, &q->sa, q->ke.group, false,
@@ -298,20 +389,14 @@ bool ike_child_answer(struct exchange *x, const struct child_message *q, struct 
 
 		return refuse(x, c, N_INVALID_KE_PAYLOAD, span_of(want, sizeof(want)));
 	}
-	if (!share(x, q, choice.group, &kex, &shared)) {
-		kex_free(kex);
+	struct ike_follow *f = share(x, q, &choice, &kex);
+	if (!f)
 		return refuse(x, c, N_NO_PROPOSAL_CHOSEN, span_of(NULL, 0));
-	}
-	nonce_set(&ni, q->nonce);
-	nonce_draw(&nr, &x->e->entropy);
-	ike_child_complete(c, &choice, &ni, &nr, &shared);
-	secret_wipe(&shared);
-	write_message(&x->out, &answer, &nr, kex, &c->is.remote_ts, &c->is.local_ts,
+	write_message(&x->out, &answer, &f->nr, kex, &c->is.remote_ts, &c->is.local_ts,
 		c->is.mode == POLICY_TRANSPORT);
 	kex_free(kex);
-	if (lower)
-		*lower = *nonce_lower(&ni, &nr);
-	return true;
+	*lower = *ike_follow_lower(f);
+	return make_or_wait(x, c, f);
 }
 
 static bool is_same(const struct child *a, const struct child *b)
@@ -371,6 +456,32 @@ static void tell_late(struct exchange *x, const struct child *c)
 		ike_probe_now(x->e, x->sa);
 }
 
+/* RFC 9370 2.2.4: the child comes with the last of the key exchanges. */
+enum ike_verdict ike_child_follow_answered(struct exchange *x)
+{
+	struct ike_follow *f = x->sa->follow;
+	struct child *c = ike_child_by_id(x->e, f->child);
+	struct child *old = c ? ike_child_by_id(x->e, c->is.replaces) : NULL;
+
+	x->sa->follow = NULL;
+	if (c && c->is.replaces != 0 && (!old || old->state == CHILD_DELETING)) {
+		/* what it was to replace is on its way out */
+		ike_reply_error(x, N_TEMPORARY_FAILURE, span_of(NULL, 0));
+		ike_child_down(x->e, c, IKE_CLOSE_WE_REFUSED);
+	} else if (c) {
+		ike_child_complete(c, &f->choice, &f->seed);
+		ike_child_up(x->e, c);
+		if (old) {
+			ike_child_takes_over(x, old, c, ike_follow_lower(f));
+		} else {
+			give_up_waiting(x, c);
+			tell_late(x, c);
+		}
+	}
+	ike_follow_free(&f);
+	return VERDICT_STAY;
+}
+
 static void make(struct exchange *x, const struct child_message *q, struct ike_conn *conn)
 {
 	enum ike_why why = ike_selectors_choose(x, conn, &q->tsi, &q->tsr, q->transport);
@@ -387,9 +498,11 @@ static void make(struct exchange *x, const struct child_message *q, struct ike_c
 		return;
 	}
 	struct child *c = ike_child_new(x->e, x->sa, conn, false);
-	if (!ike_child_answer(x, q, c, &lower))
+	enum child_answered made = ike_child_answer(x, q, c, &lower);
+	if (made != CHILD_REFUSED)
+		note_same(x, c, &lower);
+	if (made != CHILD_MADE)
 		return;
-	note_same(x, c, &lower);
 	ike_child_up(x->e, c);
 	give_up_waiting(x, c);
 	tell_late(x, c);

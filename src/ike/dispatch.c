@@ -46,22 +46,27 @@ static void leave_half_open(struct ike_engine *e, struct ike_sa *sa)
 	sa->stranger = false;
 }
 
+bool ike_is_half_open(const struct ike_sa *sa)
+{
+	return sa->state == STATE_HALF_OPEN || sa->state == STATE_HALF_KEYED;
+}
+
 static void set_state(struct ike_engine *e, struct ike_sa *sa, enum ike_state state)
 {
 	if (sa->state == state)
 		return;
-	if (sa->state == STATE_HALF_OPEN)
-		leave_half_open(e, sa);
+	bool was_half_open = ike_is_half_open(sa);
 	if (sa->state == STATE_UP) {
 		e->n_established--;
+		ike_follow_drop(e, sa);
 		sa->childless_ms = IKE_NEVER;
 		ike_rival_gives_up(sa);
 	}
 	sa->state = state;
-	if (state == STATE_HALF_OPEN)
+	if (was_half_open && !ike_is_half_open(sa))
+		leave_half_open(e, sa);
+	if (!was_half_open && ike_is_half_open(sa))
 		enter_half_open(e, sa);
-	if (state == STATE_AUTH_SENT && sa->expire_ms > e->now_ms + PROVING_MS)
-		sa->expire_ms = e->now_ms + PROVING_MS;
 	if (state == STATE_UP) {
 		ike_origin_leave(e, sa);
 		e->n_established++;
@@ -72,6 +77,17 @@ static void set_state(struct ike_engine *e, struct ike_sa *sa, enum ike_state st
 	}
 	if (state == STATE_REKEYED)
 		sa->expire_ms = e->now_ms + REKEYED_MS;
+}
+
+/* Each of our messages behind IKE_SA_INIT has so long to be answered. */
+static void limit_call(const struct ike_engine *e, struct ike_sa *sa)
+{
+	uint64_t until = e->now_ms + PROVING_MS;
+
+	if ((sa->state != STATE_KEYING && sa->state != STATE_AUTH_SENT) ||
+		sa->expire_ms <= e->now_ms)
+		return;
+	sa->expire_ms = until < sa->give_up_ms ? until : sa->give_up_ms;
 }
 
 /* The host hears of the new SA first and of what it replaces afterwards: no gap. */
@@ -134,6 +150,7 @@ static void end(struct ike_engine *e, struct ike_sa *sa, bool linger)
 		end(e, sa->rival, false);
 	ike_tasks_drop(e, sa);
 	ike_task_done(e, sa);
+	ike_follow_drop(e, sa);
 	ike_children_down(e, sa, sa->failure.close);
 	if (is_worth_telling(sa)) {
 		struct ike_info info;
@@ -163,7 +180,9 @@ static enum ike_verdict run(
 {
 	enum ike_verdict verdict = rule->handle(x);
 
-	*then = verdict == VERDICT_THEN ? rule->then : x->sa->state;
+	*then = verdict == VERDICT_THEN   ? rule->then
+		: verdict == VERDICT_MORE ? ike_state_before(rule->then)
+					  : x->sa->state;
 	return verdict;
 }
 
@@ -209,7 +228,8 @@ static void on_rekeyed_expired(struct ike_engine *e, struct ike_sa *sa)
 
 void ike_expire(struct ike_engine *e, struct ike_sa *sa)
 {
-	bool calling = sa->state == STATE_INIT_SENT || sa->state == STATE_AUTH_SENT;
+	bool calling = sa->state == STATE_INIT_SENT || sa->state == STATE_KEYING ||
+		       sa->state == STATE_AUTH_SENT;
 
 	if (sa->state == STATE_GONE) {
 		ike_sa_free(e, sa);
@@ -244,7 +264,9 @@ void ike_dispatch_stranger(struct exchange *x, const struct ike_rule *rule)
 	struct ike_sa *sa = x->sa;
 	enum ike_state then;
 
-	if (run(x, rule, &then) != VERDICT_THEN) {
+	enum ike_verdict verdict = run(x, rule, &then);
+
+	if (verdict != VERDICT_THEN && verdict != VERDICT_MORE) {
 		ike_sa_free(x->e, sa);
 		return;
 	}
@@ -261,12 +283,14 @@ void ike_dispatch_answer(struct exchange *x, const struct ike_rule *rule)
 
 	switch (run(x, rule, &then)) {
 	case VERDICT_THEN:
+	case VERDICT_MORE:
 		if (then == STATE_GONE) {
 			end(e, sa, false);
 			return;
 		}
 		bool is_new = then == STATE_UP && sa->state != STATE_UP;
 		set_state(e, sa, then);
+		limit_call(e, sa);
 		if (is_new) {
 			sa->confirmed = true;
 			announce(e, sa, false);
@@ -351,16 +375,23 @@ enum ike_verdict ike_refuse_malformed(struct exchange *x)
 	return VERDICT_CLOSE;
 }
 
+/* RFC 9242 3.2: for those alone who both have said that they can. */
+static bool is_not_agreed(const struct exchange *x)
+{
+	return x->header.exchange == IKE_INTERMEDIATE && !x->sa->intermediate;
+}
+
 void ike_dispatch_request(struct exchange *x, enum wire_err err)
 {
 	const struct ike_rule *rule;
 	enum ike_match match = ike_rule_find(
 		x->sa->state, ON_REQUEST, x->header.exchange, present(x), &rule);
 
-	if (err == WIRE_OK && match == MATCH_NONE) {
+	if ((err == WIRE_OK && match == MATCH_NONE) || is_not_agreed(x)) {
 		x->e->counters.wrong_state++;
 		return;
 	}
+	ike_keys_turn(x->sa);
 	ike_heard(x);
 	ike_reply_begin(x);
 	if (err == WIRE_CRITICAL)

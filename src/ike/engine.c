@@ -130,7 +130,9 @@ uint32_t ike_initiate(struct ike_engine *e, uint64_t now_ms, const struct ike_co
 	ike_conn_keep(sa->conn);
 	if (!c->remote_any)
 		ike_pair_join(e, sa);
-	sa->expire_ms = now_ms + (c->give_up_ms > 0 ? c->give_up_ms : DEFAULT_GIVE_UP_MS);
+	sa->give_up_ms =
+		now_ms + (c->give_up_ms > 0 ? c->give_up_ms : DEFAULT_GIVE_UP_MS);
+	sa->expire_ms = sa->give_up_ms;
 	ike_command(e, sa, COMMAND_CALL, 0, 0);
 	return sa->id;
 }
@@ -306,6 +308,8 @@ static void serve(struct ike_engine *e, struct ike_sa *sa)
 		ike_timer_update(e, sa);
 	} else if (ike_pieces_due(sa) <= e->now_ms) {
 		ike_pieces_expire(e, sa);
+	} else if (ike_follow_due_ms(sa) <= e->now_ms) {
+		ike_follow_drop(e, sa);
 	} else if (sa->crossing.due_ms <= e->now_ms) {
 		ike_crossing_due(e, sa);
 	} else if (sa->childless_ms <= e->now_ms) {

@@ -25,11 +25,24 @@
 
 /* ---- what an SA is made from ------------------------------------------- */
 
+/* Additional key exchanges (RFC 9370 2.2.1), made one after the other in this order: of
+ * transform types ADDKE1 to ADDKE7, by enum ke_id; KE_NONE: not that one. */
+#define IKE_MORE_MAX 7
+struct ike_more {
+	uint8_t ke[IKE_MORE_MAX];
+};
+
 struct ike_suite { /* small: every conn has many */
 	enum aead_alg encr : 8;
 	enum prf_alg prf : 8;
 	uint16_t ke; /* enum ke_id */
+	struct ike_more more;
 };
+
+bool ike_suite_equal(const struct ike_suite *a, const struct ike_suite *b);
+/* "-ke1_ecp384-ke2_modp3072", to stand behind the first one's name; "" where there is none. */
+#define IKE_MORE_TEXT_MAX 128
+const char *ike_more_format(const struct ike_more *m, char out[IKE_MORE_TEXT_MAX]);
 
 #define IKE_SUITES_MAX 64
 #define IKE_CIPHERS_MAX 16
@@ -40,6 +53,7 @@ struct ike_proposals { /* in order of preference */
 	uint16_t
 		pfs[IKE_GROUPS_MAX]; /* enum ke_id: groups that a child made or rekeyed by
 					 CREATE_CHILD_SA may use; none: no PFS */
+	struct ike_more pfs_more[IKE_GROUPS_MAX]; /* each with these behind it */
 	unsigned n_ike, n_esp, n_pfs;
 	bool pfs_required; /* no such child without one of these groups */
 	bool master_pfs; /* a child never shares its IKE SA with another: a further one, and
@@ -147,6 +161,7 @@ struct ike_child {
 	bool nat_remote, nat_local;
 	bool esn;
 	uint16_t pfs; /* enum ke_id: group of a key exchange of its own; 0: none */
+	struct ike_more pfs_more; /* and what came behind it */
 	bool initiator; /* we asked for it: the peer is ready to receive */
 	/* The loser of two exchanges that rekeyed one child: receive on it, and send on the
 	 * other, until it goes. */

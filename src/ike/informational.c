@@ -52,7 +52,8 @@ static enum ike_close deleted_by_peer(const struct ike_sa *sa)
  * right after it. */
 static bool is_late_refusal(const struct exchange *x, uint16_t error)
 {
-	return !x->sa->initiator && !x->sa->is_heir && x->header.message_id == 2 &&
+	return !x->sa->initiator && !x->sa->is_heir &&
+	       x->header.message_id == x->sa->auth_id + 1 &&
 	       (error == N_AUTHENTICATION_FAILED || error == N_INVALID_SYNTAX ||
 		       error == N_UNSUPPORTED_CRITICAL_PAYLOAD);
 }

@@ -1,5 +1,5 @@
 /* ike/keys.c - SKEYSEED and what follows from it, KEYMAT and AUTH (RFC 7296 2.13 to 2.15,
- * 2.17, 2.18; RFC 5282 7.1: with an AEAD cipher there is no SK_a).
+ * 2.17, 2.18; RFC 9370 2.2.2, 2.2.4; RFC 5282 7.1: with an AEAD cipher there is no SK_a).
  *
  * Every intermediate value is wiped. Leaves the primitives to crypto/.
  */
@@ -54,11 +54,11 @@ static bool take_keys(struct ike_engine *e, struct ike_sa *sa, const uint8_t *at
 	set(&sa->sk_pr, &at, prf_octets);
 
 	struct span i = span_of(store, keymat), r = span_of(store + keymat, keymat);
-	sa->seal = aead_new(sa->suite.encr, sa->initiator ? i : r);
-	sa->open = aead_new(sa->suite.encr, sa->initiator ? r : i);
+	sa->next_seal = aead_new(sa->suite.encr, sa->initiator ? i : r);
+	sa->next_open = aead_new(sa->suite.encr, sa->initiator ? r : i);
 	ike_keylog(e, sa, i, r);
 	wipe(store, sizeof(store));
-	return sa->seal && sa->open;
+	return sa->next_seal && sa->next_open;
 }
 
 /* RFC 7296 2.14: everything from SKEYSEED, with the SA's own PRF, nonces and SPIs. */
@@ -79,41 +79,71 @@ static bool expand(struct ike_engine *e, struct ike_sa *sa, struct span skeyseed
 	return ok;
 }
 
-/* RFC 7296 2.14. False: the peer's public value is not valid. */
-bool ike_keys_derive(struct ike_engine *e, struct ike_sa *sa, struct span peer_public)
+void ike_keys_turn(struct ike_sa *sa)
 {
-	uint8_t nonces[2 * IKE_NONCE_MAX], skeyseed[PRF_OUT_MAX];
-	size_t n = nonce_join(&sa->nonce_i, &sa->nonce_r, nonces);
-	struct secret shared = {0};
+	if (!sa->next_seal && !sa->next_open)
+		return;
+	aead_free(sa->seal);
+	aead_free(sa->open);
+	sa->seal = sa->next_seal;
+	sa->open = sa->next_open;
+	sa->next_seal = sa->next_open = NULL;
+}
 
-	if (kex_derive(sa->kex, peer_public, &shared) != CRYPTO_OK)
-		return false;
-	struct span g_ir = secret_span(&shared);
-	require(prf(sa->suite.prf, span_of(nonces, n), &g_ir, 1, skeyseed));
+/* From a key and what goes with it. */
+static bool expand_from(struct ike_engine *e, struct ike_sa *sa, struct span key,
+	const struct span *parts, size_t n)
+{
+	uint8_t skeyseed[PRF_OUT_MAX];
+
+	require(prf(sa->suite.prf, key, parts, n, skeyseed));
 	bool ok = expand(e, sa, span_of(skeyseed, prf_len(sa->suite.prf)));
-	secret_wipe(&shared);
 	wipe(skeyseed, sizeof(skeyseed));
 	return ok;
 }
 
-/* RFC 7296 2.18: the exchange belongs to the old SA, and so does the PRF. */
-bool ike_keys_rekey(struct ike_engine *e, const struct ike_sa *old, struct ike_sa *heir,
-	const struct secret *shared)
+bool ike_keys_derive(struct ike_engine *e, struct ike_sa *sa, const struct secret *shared)
 {
-	uint8_t nonces[2 * IKE_NONCE_MAX], skeyseed[PRF_OUT_MAX];
-	size_t n = nonce_join(&heir->nonce_i, &heir->nonce_r, nonces);
-	const struct span parts[] = {secret_span(shared), span_of(nonces, n)};
+	uint8_t nonces[2 * IKE_NONCE_MAX];
+	size_t n = nonce_join(&sa->nonce_i, &sa->nonce_r, nonces);
+	struct span g_ir = secret_span(shared);
 
-	require(prf(old->suite.prf, secret_span(&old->sk_d), parts, 2, skeyseed));
+	bool ok = expand_from(e, sa, span_of(nonces, n), &g_ir, 1);
+	ike_keys_turn(sa);
+	return ok;
+}
+
+/* RFC 9370 2.2.2: SKEYSEED(n) = prf(SK_d(n-1), SK(n) | Ni | Nr). */
+void ike_keys_add(struct ike_engine *e, struct ike_sa *sa, const struct secret *shared)
+{
+	uint8_t nonces[2 * IKE_NONCE_MAX];
+	size_t n = nonce_join(&sa->nonce_i, &sa->nonce_r, nonces);
+	const struct span parts[] = {secret_span(shared), span_of(nonces, n)};
+	struct secret sk_d = sa->sk_d;
+
+	bool ok = expand_from(e, sa, secret_span(&sk_d), parts, 2);
+	secret_wipe(&sk_d);
+	assert(ok); /* fails for want of memory alone */
+}
+
+/* RFC 7296 2.18, RFC 9370 2.2.4: the exchange belongs to the old SA, and so does the PRF. */
+bool ike_keys_rekey(struct ike_engine *e, const struct ike_sa *old, struct ike_sa *heir,
+	const struct ike_seed *seed)
+{
+	uint8_t skeyseed[PRF_OUT_MAX];
+	struct span octets = ike_seed_span(seed);
+
+	require(prf(old->suite.prf, secret_span(&old->sk_d), &octets, 1, skeyseed));
 	bool ok = expand(e, heir, span_of(skeyseed, prf_len(old->suite.prf)));
+	ike_keys_turn(heir);
 	wipe(skeyseed, sizeof(skeyseed));
 	secret_wipe(&heir->sk_pi); /* nobody proves anything again */
 	secret_wipe(&heir->sk_pr);
 	return ok;
 }
 
-/* RFC 7296 2.15. The signed octets are the signer's first message, the other's nonce and
- * a MAC over the signer's identity. */
+/* RFC 7296 2.15. The signed octets are the signer's first message, the other's nonce, a MAC
+ * over the signer's identity, and RFC 9242 3.3.2 what came in between. */
 void ike_keys_signed(const struct ike_sa *sa, bool of_initiator, struct span id,
 	uint8_t store[PRF_OUT_MAX], struct span parts[IKE_SIGNED_PARTS])
 {
@@ -123,6 +153,7 @@ void ike_keys_signed(const struct ike_sa *sa, bool of_initiator, struct span id,
 	parts[0] = octets_span(of_initiator ? &sa->init_request : &sa->init_response);
 	parts[1] = nonce_span(of_initiator ? &sa->nonce_r : &sa->nonce_i);
 	parts[2] = span_of(store, prf_len(sa->suite.prf));
+	parts[3] = ike_intermediate_signed(sa);
 }
 
 void ike_keys_auth(const struct ike_sa *sa, bool of_initiator, struct span id,
@@ -140,22 +171,20 @@ void ike_keys_auth(const struct ike_sa *sa, bool of_initiator, struct span id,
 	wipe(maced_id, sizeof(maced_id));
 }
 
-/* RFC 7296 2.17: first the keys of the data that the initiator of the exchange sends. */
-void ike_keys_child(const struct ike_sa *sa, struct ike_child *child,
-	const struct nonce *ni, const struct nonce *nr, const struct secret *shared)
+/* RFC 7296 2.17, RFC 9370 2.2.4: first the keys of the data that the initiator of the
+ * exchange sends. */
+void ike_keys_child(
+	const struct ike_sa *sa, struct ike_child *child, const struct ike_seed *seed)
 {
-	uint8_t seed[SECRET_MAX + 2 * IKE_NONCE_MAX], keymat[2 * SECRET_MAX];
-	size_t len = aead_keymat_len(child->alg), n = shared->len;
+	uint8_t keymat[2 * SECRET_MAX];
+	size_t len = aead_keymat_len(child->alg);
 	const uint8_t *at = keymat;
 
 	assert(len > 0 && 2 * len <= sizeof(keymat));
-	memcpy(seed, shared->b, shared->len);
-	n += nonce_join(ni, nr, seed + n);
-	require(prf_plus(sa->suite.prf, secret_span(&sa->sk_d), span_of(seed, n), keymat,
-		2 * len));
+	require(prf_plus(sa->suite.prf, secret_span(&sa->sk_d), ike_seed_span(seed),
+		keymat, 2 * len));
 	set(child->initiator ? &child->key_out : &child->key_in, &at, len);
 	set(child->initiator ? &child->key_in : &child->key_out, &at, len);
-	wipe(seed, sizeof(seed));
 	wipe(keymat, sizeof(keymat));
 }
 
@@ -170,6 +199,7 @@ void ike_keys_forget_init(struct ike_sa *sa)
 	secret_wipe(&sa->sk_pi);
 	secret_wipe(&sa->sk_pr);
 	ike_ppk_forget(sa);
+	ike_intermediate_forget(sa);
 	if (!sa->conn)
 		return;
 	secret_wipe(&sa->conn->psk);

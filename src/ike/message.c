@@ -230,6 +230,8 @@ static const struct {
 		"none of its rules covers this traffic, or another peer has it: compare "
 		"the filters on both sides, and look at its log"},
 	{N_TEMPORARY_FAILURE, IKE_WHY_BUSY, "TEMPORARY_FAILURE", "it is busy"},
+	{N_STATE_NOT_FOUND, IKE_WHY_OTHER, "STATE_NOT_FOUND",
+		"it has forgotten which key exchange this belongs to"},
 	{N_CHILD_SA_NOT_FOUND, IKE_WHY_OTHER, "CHILD_SA_NOT_FOUND",
 		"it does not have that child"},
 };

@@ -56,7 +56,7 @@ void ike_origin_leave(struct ike_engine *e, struct ike_sa *sa)
 	struct ike_origin *o = sa->origin;
 
 	sa->origin = NULL;
-	if (o && sa->state == STATE_HALF_OPEN) /* the engine ends */
+	if (o && ike_is_half_open(sa)) /* the engine ends */
 		o->half_open[sa->stranger]--;
 	if (!o || --o->uses > 0)
 		return;

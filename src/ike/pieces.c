@@ -25,6 +25,10 @@ struct ike_pieces {
 	size_t octets; /* of text so far */
 	size_t cost; /* counted in the share */
 	size_t longest; /* datagram */
+	/* the first one's headers, as those of a message in one piece; len 0: others stand in
+	 * front of it */
+	size_t head_len;
+	uint8_t head[IKE_HEADER_LEN + PAYLOAD_HEADER_LEN];
 	struct octets
 		at[]; /* by number - 1; text, a padding octet included; len 0: missing
 			     */
@@ -68,7 +72,7 @@ void ike_pieces_expire(struct ike_engine *e, struct ike_sa *sa)
 
 static enum ike_share share_of(const struct ike_sa *sa)
 {
-	if (sa->state != STATE_HALF_OPEN)
+	if (!ike_is_half_open(sa))
 		return SHARE_PROVED;
 	return sa->stranger ? SHARE_STRANGERS : SHARE_FRIENDS;
 }
@@ -138,6 +142,19 @@ static struct ike_pieces *begin(struct exchange *x, const struct fragment *f)
 	return p;
 }
 
+/* RFC 9242 3.3.2: what goes into IKE_AUTH of a message that came in fragments. */
+static void keep_head(struct ike_pieces *p, struct span aad)
+{
+	enum { NEXT_PAYLOAD_AT = 16, NUMBERS_LEN = 4 };
+
+	p->head_len = 0;
+	if (aad.len != sizeof(p->head) + NUMBERS_LEN)
+		return;
+	memcpy(p->head, aad.at, sizeof(p->head));
+	p->head[NEXT_PAYLOAD_AT] = PAYLOAD_SK;
+	p->head_len = sizeof(p->head);
+}
+
 /* text: with its padding. False: no room. */
 static bool keep(struct exchange *x, struct ike_pieces *p, const struct fragment *f,
 	struct span text)
@@ -152,8 +169,10 @@ static bool keep(struct exchange *x, struct ike_pieces *p, const struct fragment
 	p->octets += text.len;
 	cost(x->e, p, text.len);
 	p->n++;
-	if (f->number == 1)
+	if (f->number == 1) {
 		p->first = f->sealed.inner;
+		keep_head(p, f->sealed.aad);
+	}
 	if (p->longest < x->datagram.len)
 		p->longest = x->datagram.len;
 	return true;
@@ -176,13 +195,14 @@ static enum ike_sk put_together(
 	}
 	*payloads = rd_over(span_of(x->e->text, at));
 	*first = p->first;
+	memcpy(x->head_store, p->head, p->head_len);
+	x->head = span_of(x->head_store, p->head_len);
 	if (!x->header.response)
 		ike_flight_learn(x->e, x->sa, x->from, p->longest);
 	return SK_OPENED;
 }
 
-enum ike_sk ike_pieces_take(
-	struct exchange *x, bool repeated, struct reader *payloads, uint8_t *first)
+enum ike_sk ike_pieces_take(struct exchange *x, struct reader *payloads, uint8_t *first)
 {
 	struct fragment f;
 
@@ -196,11 +216,11 @@ enum ike_sk ike_pieces_take(
 		return SK_PARTIAL;
 	}
 	/* RFC 7383 2.6.1: of a request that is done only the first asks for the answer. */
-	if (repeated ? f.number != 1 : !is_new(x, &f))
+	if (x->repeated ? f.number != 1 : !is_new(x, &f))
 		return SK_PARTIAL;
 	if (!ike_sk_open_sealed(x, &f.sealed))
 		return SK_FORGED;
-	if (repeated)
+	if (x->repeated)
 		return SK_OPENED;
 	struct ike_pieces *p = begin(x, &f);
 	size_t len = f.sealed.sealed.len - ike_sk_shape(x->sa).tag_len;

@@ -38,7 +38,7 @@ static bool is_repeated_init(struct exchange *x, const uint8_t key[SHA256_LEN])
 	if (!sa)
 		return false;
 	x->e->counters.replayed_request++;
-	if (sa->state == STATE_HALF_OPEN && sa->init_repeats < INIT_REPEATS_MAX) {
+	if (ike_is_half_open(sa) && sa->init_repeats < INIT_REPEATS_MAX) {
 		sa->init_repeats++;
 		x->e->host.send(x->e->host.ctx, x->from, octets_span(&sa->init_response));
 	}
@@ -161,14 +161,14 @@ static bool is_in_window(const struct exchange *x)
 	       sa->state != STATE_GONE;
 }
 
-/* RFC 7296 2.23: the caller moves to port 4500 for IKE_AUTH; later, a peer behind a NAT is
+/* RFC 7296 2.23, RFC 9242 3.2: the caller moves to port 4500 behind IKE_SA_INIT; later, a peer behind a NAT is
  * followed to its new address by the side that is not behind one. */
 static void follow(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
 	struct ike_info info;
 
-	if (sa->state == STATE_HALF_OPEN)
+	if (ike_is_half_open(sa))
 		sa->path = *x->from;
 	if (sa->mobike.on) /* RFC 4555 3.8: it says itself when it moves */
 		return;
@@ -220,16 +220,19 @@ static void on_protected(struct exchange *x, struct reader outer)
 		e->counters.malformed++;
 		return;
 	}
+	x->repeated = is_repeated(x);
 	enum ike_sk opened = payload_set_has(&x->in, PAYLOAD_SKF)
-				     ? ike_pieces_take(x, is_repeated(x), &inner, &first)
+				     ? ike_pieces_take(x, &inner, &first)
 				     : ike_sk_open(x, &inner, &first);
 	e->counters.forged += opened == SK_FORGED;
 	if (opened == SK_FORGED || opened == SK_PARTIAL)
 		return;
-	if (is_repeated(x)) {
+	if (x->repeated) {
 		repeat_response(x);
 		return;
 	}
+	if (opened == SK_OPENED)
+		x->text = span_of(inner.at, rd_left(&inner));
 	enum wire_err err = opened == SK_OPENED ? payload_set_read(inner, first, &x->in)
 						: WIRE_MALFORMED;
 	x->has_error = err == WIRE_OK && ike_notify_error(&x->in) != 0;

@@ -33,6 +33,15 @@ static struct child *new_like(
 
 /* ---- initiator */
 
+/* The peer is about to make one in its place. */
+static bool comes(
+	const struct ike_engine *e, const struct ike_sa *sa, const struct child *old)
+{
+	const struct child *c = sa->follow ? ike_child_by_id(e, sa->follow->child) : NULL;
+
+	return c && c->is.replaces == old->is.id;
+}
+
 enum task_begun ike_begin_rekey_child(
 	struct ike_engine *e, struct ike_sa *sa, struct task *t)
 {
@@ -42,7 +51,7 @@ enum task_begun ike_begin_rekey_child(
 	if (!old || old->state != CHILD_UP)
 		return TASK_POINTLESS;
 	/* A vipsec node that does not have it yet says so (is_making). */
-	if (!ike_child_is_shared(e, old, SHARED_LIKELY_MS))
+	if (!ike_child_is_shared(e, old, SHARED_LIKELY_MS) || comes(e, sa, old))
 		return TASK_LATER;
 	if (!fresh)
 		fresh = new_like(e, sa, old, true);
@@ -158,8 +167,9 @@ static bool may_be_rekeyed(struct exchange *x, const struct child *old, uint32_t
 	}
 	if (x->sa->conn->proposals.master_pfs)
 		return refuse(x, N_NO_ADDITIONAL_SAS);
+	/* RFC 9370 2.2.4: our own exchange is over, and what follows it goes on. */
 	if (old->state == CHILD_DELETING || old->state == CHILD_REPLACED ||
-		old->is.receive_only || (t && t->rival != 0))
+		old->is.receive_only || (t && (t->rival != 0 || t->follow)))
 		return refuse(x, N_TEMPORARY_FAILURE);
 	return true;
 }
@@ -179,20 +189,32 @@ static bool fits(
 	return false;
 }
 
+void ike_child_takes_over(
+	struct exchange *x, struct child *old, struct child *c, const struct nonce *lower)
+{
+	struct task *t = ike_task_under_way(x->sa, TASK_REKEY_CHILD, old->is.id);
+
+	if (t)
+		ike_collision_note(t, c, lower);
+	else
+		ike_child_replaced(x->e, old);
+}
+
 static void replace(struct exchange *x, struct child *old, const struct child_message *q)
 {
 	struct task *t = ike_task_under_way(x->sa, TASK_REKEY_CHILD, old->is.id);
 	struct child *c = new_like(x->e, x->sa, old, false);
 	struct nonce lower;
+	enum child_answered made = ike_child_answer(x, q, c, &lower);
 
-	if (!ike_child_answer(x, q, c, &lower))
+	if (made == CHILD_REFUSED)
 		return;
-	ike_child_up(x->e, c);
-	if (t) {
-		x->e->counters.crossed_children++;
+	x->e->counters.crossed_children += t != NULL;
+	if (made == CHILD_MADE) {
+		ike_child_up(x->e, c);
+		ike_child_takes_over(x, old, c, &lower);
+	} else if (t) {
 		ike_collision_note(t, c, &lower);
-	} else {
-		ike_child_replaced(x->e, old);
 	}
 }
 

@@ -13,6 +13,9 @@
  * When both ask at once, the peer's new SA is at first a rival: it is up, and has nothing.
  * The children go to the survivor once all four nonces are known, or once the peer's Delete
  * of the old SA, or its refusal of our request, shows that it has not noticed.
+ *
+ * With additional key exchanges (RFC 9370 2.2.4) the new SA comes with the last of them
+ * (followup_ke.c): until then there is none, and who has lost a collision just stops.
  */
 #include "ike/sa.h"
 
@@ -22,7 +25,8 @@
 
 enum {
 	GOODBYE_MS = 2000,
-	LOST_MS = 10000 /* whoever made the SA that has lost deletes it within so long */
+	LOST_MS = 10000, /* whoever made the SA that has lost deletes it within so long */
+	STOPPED_MS = 25000 /* longer than the peer's key exchanges can take */
 };
 
 /* ---- who has the children */
@@ -31,6 +35,7 @@ void ike_inherit(struct ike_engine *e, struct ike_sa *sa, struct ike_sa *heir)
 {
 	struct ike_info info;
 
+	ike_follow_drop(e, sa);
 	if (sa->rival == heir)
 		sa->rival = NULL;
 	sa->heir = heir;
@@ -115,15 +120,22 @@ static void write_message(struct message *m, const struct wire_sa *sa,
 	ke_payload_write(message_payload(m, PAYLOAD_KE), &ke);
 }
 
-static bool derive(struct ike_engine *e, const struct ike_sa *sa, struct ike_sa *heir,
-	struct kex *kex, struct span peer_public)
+/* All is agreed: the new SA as f says. NULL: the library refuses. */
+static struct ike_sa *make_heir(struct ike_engine *e, struct ike_sa *sa,
+	const struct ike_follow *f, bool initiator)
 {
-	struct secret shared = {0};
-	bool ok = kex_derive(kex, peer_public, &shared) == CRYPTO_OK &&
-		  ike_keys_rekey(e, sa, heir, &shared);
+	struct ike_sa *heir =
+		ike_sa_new_heir(e, sa, initiator, initiator ? f->spi_i : f->spi_r);
 
-	secret_wipe(&shared);
-	return ok;
+	heir->suite = f->suite;
+	heir->spi_i = f->spi_i;
+	heir->spi_r = f->spi_r;
+	heir->nonce_i = f->ni;
+	heir->nonce_r = f->nr;
+	if (ike_keys_rekey(e, sa, heir, &f->seed))
+		return heir;
+	ike_sa_free(e, heir);
+	return NULL;
 }
 
 /* The new SA's PRF expands the keys (RFC 7296 2.18), but strongSwan takes the old one's. Where
@@ -163,28 +175,31 @@ enum task_begun ike_begin_rekey_ike(
 	return TASK_BEGUN;
 }
 
-/* The new SA as the peer's answer says. NULL: it does not fit to what was asked. */
-static struct ike_sa *take_answer(struct exchange *x)
+/* What the peer's answer agrees to. NULL: it does not fit to what was asked. */
+static struct ike_follow *take_answer(struct exchange *x)
 {
 	struct ike_sa *sa = x->sa;
 	struct task *t = sa->task;
 	struct rekey_message q;
 	struct ike_suite suite;
+	struct secret shared = {0};
 	uint64_t spi;
 
 	if (!t || t->kind != TASK_REKEY_IKE || !read_message(x, &q) ||
 		!ike_suites_accept(&sa->conn->proposals, &q.sa, true, &suite, &spi) ||
-		suite.ke != q.ke.group || suite.ke != kex_group(t->kex))
+		suite.ke != q.ke.group || suite.ke != kex_group(t->kex) ||
+		kex_derive(t->kex, q.ke.public, &shared) != CRYPTO_OK)
 		return NULL;
-	struct ike_sa *heir = ike_sa_new_heir(x->e, sa, true, t->spi);
-	heir->suite = suite;
-	heir->spi_r = spi;
-	heir->nonce_i = t->nonce;
-	nonce_set(&heir->nonce_r, q.nonce);
-	if (derive(x->e, sa, heir, t->kex, q.ke.public))
-		return heir;
-	ike_sa_free(x->e, heir);
-	return NULL;
+	struct ike_follow *f = ike_follow_new();
+	f->suite = suite;
+	f->more = suite.more;
+	f->spi_i = t->spi;
+	f->spi_r = spi;
+	f->ni = t->nonce;
+	nonce_set(&f->nr, q.nonce);
+	ike_seed_begin(&f->seed, &shared, &f->ni, &f->nr);
+	secret_wipe(&shared);
+	return f;
 }
 
 static void delete_heir(struct ike_engine *e, struct ike_sa *heir, uint64_t wait_ms)
@@ -202,25 +217,39 @@ static void retire(struct ike_engine *e, struct ike_sa *rival)
 	ike_timer_update(e, rival);
 }
 
-enum ike_verdict ike_on_rekey_ike_response(struct exchange *x)
+static enum ike_verdict does_not_fit(struct exchange *x)
+{
+	ike_note(x->e, x->from, x->sa->id,
+		"the peer's answer to rekeying the IKE SA does not fit");
+	ike_fail(x->sa, IKE_CLOSE_WE_REFUSED, IKE_WHY_PROPOSAL, 0);
+	return VERDICT_DELETE;
+}
+
+/* The peer's exchange has won: its SA is there, or comes. */
+static enum ike_verdict yield_to_rival(struct exchange *x)
+{
+	if (!x->sa->rival)
+		return VERDICT_STAY;
+	ike_rival_wins(x->e, x->sa);
+	return VERDICT_THEN;
+}
+
+enum ike_verdict ike_rekey_ike_followed(struct exchange *x, struct task *t)
 {
 	struct ike_sa *sa = x->sa, *rival = sa->rival;
-	struct ike_sa *heir = take_answer(x);
+	bool lost = ike_collision_lost_ike(sa, ike_follow_lower(t->follow));
+	struct ike_sa *heir = make_heir(x->e, sa, t->follow, true);
 
-	if (!heir) {
-		ike_note(x->e, x->from, sa->id,
-			"the peer's answer to rekeying the IKE SA does not fit");
-		ike_fail(sa, IKE_CLOSE_WE_REFUSED, IKE_WHY_PROPOSAL, 0);
-		return VERDICT_DELETE;
-	}
-	bool lost = ike_collision_lost_ike(sa, heir);
+	if (!heir)
+		return does_not_fit(x);
 	x->e->counters.rekeyed_ikes++;
 	ike_task_done(x->e, sa);
 	live(x->e, heir);
 	if (lost) {
-		ike_rival_wins(x->e, sa);
+		enum ike_verdict verdict = yield_to_rival(x);
+
 		delete_heir(x->e, heir, GOODBYE_MS);
-		return VERDICT_THEN;
+		return verdict;
 	}
 	sa->rival = NULL;
 	if (rival)
@@ -231,15 +260,50 @@ enum ike_verdict ike_on_rekey_ike_response(struct exchange *x)
 	return VERDICT_DELETE;
 }
 
+/* RFC 9370 2.2.4: who has asked for the one that goes does not go on. If the peer does not
+ * either, ours is asked for again. */
+static enum ike_verdict stop(struct exchange *x, struct task *t, struct ike_follow *f)
+{
+	ike_follow_free(&f);
+	ike_task_again(x->e, x->sa, t, x->e->now_ms + STOPPED_MS);
+	return yield_to_rival(x);
+}
+
+enum ike_verdict ike_on_rekey_ike_response(struct exchange *x)
+{
+	struct task *t = x->sa->task;
+	struct ike_follow *f = take_answer(x);
+
+	if (!f)
+		return does_not_fit(x);
+	if (!ike_more_any(&f->more)) {
+		t->follow = f;
+		return ike_rekey_ike_followed(x, t);
+	}
+	if (ike_collision_lost_ike(x->sa, ike_follow_lower(f)))
+		return stop(x, t, f);
+	ike_follow_drop(x->e, x->sa);
+	return ike_follow_ask(x, t, f) ? VERDICT_STAY : does_not_fit(x);
+}
+
+void ike_rekey_ike_give_back(struct exchange *x, const struct ike_follow *f)
+{
+	struct ike_sa *heir = make_heir(x->e, x->sa, f, true);
+
+	if (!heir)
+		return;
+	live(x->e, heir);
+	delete_heir(x->e, heir, GOODBYE_MS);
+}
+
 /* RFC 7296 2.8: the peer has a new SA, and our Delete of the old one says nothing of it. */
 enum ike_verdict ike_on_rekey_ike_late(struct exchange *x)
 {
-	struct ike_sa *heir = take_answer(x);
+	struct ike_follow *f = take_answer(x);
 
-	if (heir) {
-		live(x->e, heir);
-		delete_heir(x->e, heir, GOODBYE_MS);
-	}
+	if (f && !ike_more_any(&f->more))
+		ike_rekey_ike_give_back(x, f);
+	ike_follow_free(&f);
 	return ike_on_response_deleting(x);
 }
 
@@ -282,31 +346,34 @@ static bool may_be_rekeyed(struct exchange *x)
 {
 	const struct ike_sa *sa = x->sa;
 
+	ike_follow_drop(
+		x->e, x->sa); /* with a window of one the peer has left it behind */
+	/* RFC 9370 2.2.4: nor while our own exchange is over, and what follows it goes on. */
 	if (!sa->rival && !ike_is_rival(sa) &&
-		(!sa->task || sa->task->kind == TASK_REKEY_IKE) &&
+		(!sa->task || (sa->task->kind == TASK_REKEY_IKE && !sa->task->follow)) &&
 		rate_allow(&x->sa->creates, x->e->now_ms))
 		return true;
 	return refuse(x, N_TEMPORARY_FAILURE, span_of(NULL, 0));
 }
 
-static bool agree(struct exchange *x, const struct rekey_message *q, struct ike_sa *heir,
+static bool agree(struct exchange *x, const struct rekey_message *q, struct ike_follow *f,
 	struct wire_sa *answer)
 {
 	struct ike_proposals same;
 
 	with_same_prf(x->sa, &same);
-	if (!ike_suites_choose(&same, &q->sa, q->ke.group, heir->own_spi, &heir->suite,
-		    &heir->spi_i, answer) &&
-		!ike_suites_choose(&x->sa->conn->proposals, &q->sa, q->ke.group,
-			heir->own_spi, &heir->suite, &heir->spi_i, answer)) {
+	if (!ike_suites_choose(&same, &q->sa, q->ke.group, true, f->spi_r, &f->suite,
+		    &f->spi_i, answer) &&
+		!ike_suites_choose(&x->sa->conn->proposals, &q->sa, q->ke.group, true,
+			f->spi_r, &f->suite, &f->spi_i, answer)) {
 		ike_note(x->e, x->from, x->sa->id,
 			"NO_PROPOSAL_CHOSEN: the peer rekeys the IKE SA with none of our "
 			"proposals: compare the algorithms on both sides");
 		return refuse(x, N_NO_PROPOSAL_CHOSEN, span_of(NULL, 0));
 	}
-	if (heir->suite.ke != q->ke.group) {
+	if (f->suite.ke != q->ke.group) {
 		const uint8_t want[2] = {
-			(uint8_t)(heir->suite.ke >> 8), (uint8_t)heir->suite.ke};
+			(uint8_t)(f->suite.ke >> 8), (uint8_t)f->suite.ke};
 
 		return refuse(x, N_INVALID_KE_PAYLOAD, span_of(want, sizeof(want)));
 	}
@@ -314,22 +381,56 @@ static bool agree(struct exchange *x, const struct rekey_message *q, struct ike_
 }
 
 static bool answer_rekey(
-	struct exchange *x, const struct rekey_message *q, struct ike_sa *heir)
+	struct exchange *x, const struct rekey_message *q, struct ike_follow *f)
 {
 	struct wire_sa answer = {.n = 0};
+	struct secret shared = {0};
+	struct kex *kex;
 
-	if (!agree(x, q, heir, &answer))
+	f->spi_r = ike_sa_draw_spi(x->e);
+	if (!agree(x, q, f, &answer))
 		return false;
-	struct kex *kex = kex_new(heir->suite.ke, &x->e->entropy);
-	nonce_set(&heir->nonce_i, q->nonce);
-	nonce_draw(&heir->nonce_r, &x->e->entropy);
-	bool ok = kex && derive(x->e, x->sa, heir, kex, q->ke.public);
-	if (ok)
-		write_message(&x->out, &answer, kex, &heir->nonce_r);
-	else
-		refuse(x, N_NO_PROPOSAL_CHOSEN, span_of(NULL, 0));
+	if (kex_answer(f->suite.ke, &x->e->entropy, q->ke.public, &shared, &kex) !=
+		CRYPTO_OK)
+		return refuse(x, N_NO_PROPOSAL_CHOSEN, span_of(NULL, 0));
+	f->more = f->suite.more;
+	nonce_set(&f->ni, q->nonce);
+	nonce_draw(&f->nr, &x->e->entropy);
+	ike_seed_begin(&f->seed, &shared, &f->ni, &f->nr);
+	secret_wipe(&shared);
+	write_message(&x->out, &answer, kex, &f->nr);
 	kex_free(kex);
-	return ok;
+	return true;
+}
+
+/* The peer has asked, and nothing more is to be exchanged. */
+static enum ike_verdict answered(struct exchange *x, const struct ike_follow *f)
+{
+	struct ike_sa *sa = x->sa;
+	struct ike_sa *heir = make_heir(x->e, sa, f, false);
+
+	if (!heir) {
+		ike_reply_error(x, N_NO_PROPOSAL_CHOSEN, span_of(NULL, 0));
+		return VERDICT_STAY;
+	}
+	live(x->e, heir);
+	if (sa->task) {
+		sa->rival = heir;
+		heir->predecessor = sa;
+		return VERDICT_STAY;
+	}
+	ike_inherit(x->e, sa, heir);
+	return VERDICT_THEN;
+}
+
+enum ike_verdict ike_rekey_ike_follow_answered(struct exchange *x)
+{
+	struct ike_follow *f = x->sa->follow;
+
+	x->sa->follow = NULL;
+	enum ike_verdict verdict = answered(x, f);
+	ike_follow_free(&f);
+	return verdict;
 }
 
 enum ike_verdict ike_on_rekey_ike_request(struct exchange *x)
@@ -341,18 +442,17 @@ enum ike_verdict ike_on_rekey_ike_request(struct exchange *x)
 		return VERDICT_STAY;
 	if (!read_message(x, &q))
 		return ike_refuse_malformed(x);
-	struct ike_sa *heir = ike_sa_new_heir(x->e, sa, false, 0);
-	if (!answer_rekey(x, &q, heir)) {
-		ike_sa_free(x->e, heir);
+	struct ike_follow *f = ike_follow_new();
+	if (!answer_rekey(x, &q, f)) {
+		ike_follow_free(&f);
 		return VERDICT_STAY;
 	}
-	live(x->e, heir);
-	if (sa->task) {
-		x->e->counters.crossed_ikes++;
-		sa->rival = heir;
-		heir->predecessor = sa;
+	x->e->counters.crossed_ikes += sa->task != NULL;
+	if (ike_more_any(&f->more)) {
+		ike_follow_wait(x, f);
 		return VERDICT_STAY;
 	}
-	ike_inherit(x->e, sa, heir);
-	return VERDICT_THEN;
+	enum ike_verdict verdict = answered(x, f);
+	ike_follow_free(&f);
+	return verdict;
 }

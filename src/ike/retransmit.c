@@ -35,7 +35,8 @@ static uint64_t interval(const struct outgoing *out)
 {
 	static const uint16_t urgent_ms[] = {20, 40, 140, 250};
 	const unsigned n = sizeof(urgent_ms) / sizeof(urgent_ms[0]);
-	bool initial = out->exchange == IKE_SA_INIT || out->exchange == IKE_AUTH;
+	bool initial = out->exchange == IKE_SA_INIT || out->exchange == IKE_AUTH ||
+		       out->exchange == IKE_INTERMEDIATE;
 	uint64_t cap = initial ? INITIAL_CAP_MS : LATER_CAP_MS;
 
 	if (!out->urgent)

@@ -12,8 +12,10 @@ src_ike_libvipsec_ike_a_SOURCES = \
 	src/ike/dispatch.c \
 	src/ike/engine.c \
 	src/ike/flight.c \
+	src/ike/follow.h src/ike/followup_ke.c \
 	src/ike/ike.h \
 	src/ike/informational.c \
+	src/ike/intermediate.c \
 	src/ike/keys.c \
 	src/ike/message.c \
 	src/ike/message_ids.c \
@@ -25,6 +27,7 @@ src_ike_libvipsec_ike_a_SOURCES = \
 	src/ike/pair.c \
 	src/ike/pieces.c \
 	src/ike/ppk.c \
+	src/ike/proposal.c src/ike/proposal.h \
 	src/ike/receive.c \
 	src/ike/rekey_child.c \
 	src/ike/rekey_ike.c \
@@ -36,6 +39,7 @@ src_ike_libvipsec_ike_a_SOURCES = \
 	src/ike/sk.c \
 	src/ike/standing.c \
 	src/ike/suites.c src/ike/suites.h \
+	src/ike/suites_esp.c \
 	src/ike/task.c src/ike/task.h \
 	src/ike/timer.c \
 	src/ike/vendor.c

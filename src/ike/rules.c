@@ -35,6 +35,19 @@ static const struct ike_rule rules[] = {
 	{"ask again, as the peer wants it", STATE_INIT_SENT, IKE_SA_INIT, ON_RESPONSE,
 		P(NOTIFY), EXTRAS, ike_on_init_refusal, STATE_INIT_SENT},
 
+	{"exchange further keys with the caller", STATE_HALF_KEYED, IKE_INTERMEDIATE,
+		ON_REQUEST, 0, EXTRAS | P(KE), ike_on_intermediate_request,
+		STATE_HALF_OPEN},
+	{"answer what else it may be for", STATE_HALF_OPEN, IKE_INTERMEDIATE, ON_REQUEST,
+		0, EXTRAS, ike_on_intermediate_request, STATE_HALF_OPEN},
+	{"be refused", STATE_KEYING, IKE_INTERMEDIATE, ON_RESPONSE, RULE_ERROR,
+		EXTRAS | P(KE), ike_on_auth_refusal, STATE_GONE},
+	{"exchange further keys, and prove who we are", STATE_KEYING, IKE_INTERMEDIATE,
+		ON_RESPONSE, P(KE), EXTRAS, ike_on_intermediate_response,
+		STATE_AUTH_SENT},
+	{"take it back", STATE_KEYING, COMMAND_DELETE, ON_COMMAND, 0, 0, ike_on_delete,
+		STATE_DELETING},
+
 	{"believe the caller", STATE_HALF_OPEN, IKE_AUTH, ON_REQUEST,
 		P(IDI) | P(AUTH) | P(SA) | P(TSI) | P(TSR), AUTH_EXTRAS,
 		ike_on_auth_request, STATE_UP},
@@ -81,6 +94,12 @@ static const struct ike_rule rules[] = {
 		AN_IKE_SA, EXTRAS, ike_on_rekey_ike_response, STATE_REKEYED},
 	{"be refused it", STATE_UP, CREATE_CHILD_SA, ON_RESPONSE, RULE_ERROR, ANYTHING,
 		ike_on_create_child_refusal, STATE_UP},
+	{"be refused it later", STATE_UP, IKE_FOLLOWUP_KE, ON_RESPONSE, RULE_ERROR,
+		EXTRAS | P(KE), ike_on_create_child_refusal, STATE_UP},
+	{"exchange further keys for what was asked for", STATE_UP, IKE_FOLLOWUP_KE,
+		ON_RESPONSE, P(KE), EXTRAS, ike_on_followup_response, STATE_REKEYED},
+	{"exchange further keys for what the peer makes", STATE_UP, IKE_FOLLOWUP_KE,
+		ON_REQUEST, P(KE), EXTRAS, ike_on_followup_request, STATE_REKEYED},
 	{"say goodbye", STATE_UP, COMMAND_DELETE, ON_COMMAND, 0, 0, ike_on_delete,
 		STATE_DELETING},
 
@@ -94,6 +113,8 @@ static const struct ike_rule rules[] = {
 		EXTRAS | P(DELETE) | P(CP), ike_on_informational_response, STATE_REKEYED},
 	{"refuse, since another is there for it", STATE_REKEYED, CREATE_CHILD_SA,
 		ON_REQUEST, 0, ANYTHING, ike_on_create_child_deleting, STATE_REKEYED},
+	{"know of no such exchange", STATE_REKEYED, IKE_FOLLOWUP_KE, ON_REQUEST, 0,
+		EXTRAS | P(KE), ike_on_followup_unknown, STATE_REKEYED},
 	{"say goodbye", STATE_REKEYED, COMMAND_DELETE, ON_COMMAND, 0, 0, ike_on_delete,
 		STATE_DELETING},
 
@@ -106,6 +127,10 @@ static const struct ike_rule rules[] = {
 		ON_RESPONSE, AN_IKE_SA, EXTRAS, ike_on_rekey_ike_late, STATE_GONE},
 	{"hear what is not wanted any more", STATE_DELETING, CREATE_CHILD_SA, ON_RESPONSE,
 		0, ANYTHING, ike_on_response_deleting, STATE_GONE},
+	{"know of no such exchange", STATE_DELETING, IKE_FOLLOWUP_KE, ON_REQUEST, 0,
+		EXTRAS | P(KE), ike_on_followup_unknown, STATE_DELETING},
+	{"give back what comes too late", STATE_DELETING, IKE_FOLLOWUP_KE, ON_RESPONSE, 0,
+		EXTRAS | P(KE), ike_on_followup_late, STATE_GONE},
 	{"hear goodbye", STATE_DELETING, INFORMATIONAL, ON_RESPONSE, 0,
 		EXTRAS | P(DELETE) | P(CP), ike_on_response_deleting, STATE_GONE},
 };
@@ -136,6 +161,14 @@ enum ike_match ike_rule_find(enum ike_state state, enum ike_trigger on, uint8_t 
 	return match;
 }
 
+/* Where additional key exchanges were agreed on (RFC 9370 2.2.2). */
+enum ike_state ike_state_before(enum ike_state then)
+{
+	return then == STATE_AUTH_SENT   ? STATE_KEYING
+	       : then == STATE_HALF_OPEN ? STATE_HALF_KEYED
+					 : then;
+}
+
 const struct ike_rule *ike_rules(size_t *n)
 {
 	*n = sizeof(rules) / sizeof(rules[0]);
@@ -150,12 +183,19 @@ static const struct {
 	[STATE_INIT_SENT] = {"calling", "initiator; IKE_SA_INIT is out. After "
 					"give_up_ms: closed (TIMEOUT, or REFUSED "
 					"when the peer said no)"},
+	[STATE_KEYING] = {"keying",
+		"initiator; an additional key exchange (IKE_INTERMEDIATE) is out. After "
+		"15 s, or give_up_ms if that is sooner: closed (TIMEOUT)"},
+	[STATE_HALF_KEYED] = {"half-keyed",
+		"responder; IKE_SA_INIT is answered, and additional key exchanges are "
+		"owed. After 30 s: forgotten"},
 	[STATE_AUTH_SENT] = {"proving", "initiator; IKE_AUTH is out. After 15 s, or "
 					"give_up_ms if that is sooner: "
 					"closed (TIMEOUT), with a Delete as the "
 					"last word"},
 	[STATE_HALF_OPEN] = {"half-open",
-		"responder; IKE_SA_INIT is answered. After 30 s: forgotten"},
+		"responder; nothing but IKE_AUTH is owed. 30 s after IKE_SA_INIT: "
+		"forgotten"},
 	[STATE_UP] = {"up", "both have proved who they are; how long a silent peer is "
 			    "believed is the node's to say"},
 	[STATE_REKEYED] = {"rekeyed",

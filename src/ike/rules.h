@@ -11,8 +11,10 @@
 enum ike_state {
 	STATE_LARVAL, /* made a moment ago, known to nobody */
 	STATE_INIT_SENT, /* initiator: IKE_SA_INIT is out */
+	STATE_KEYING, /* initiator: IKE_INTERMEDIATE is out */
 	STATE_AUTH_SENT, /* initiator: IKE_AUTH is out */
-	STATE_HALF_OPEN, /* responder: IKE_SA_INIT is answered */
+	STATE_HALF_KEYED, /* responder: IKE_SA_INIT is answered, more key exchanges are owed */
+	STATE_HALF_OPEN, /* responder: nothing but IKE_AUTH is owed */
 	STATE_UP, /* both have proved who they are */
 	STATE_REKEYED, /* another one has its children; the peer is to delete it */
 	STATE_DELETING, /* our Delete is out */
@@ -25,6 +27,7 @@ enum ike_trigger { ON_REQUEST, ON_RESPONSE, ON_COMMAND };
 /* What a handler makes of it. */
 enum ike_verdict {
 	VERDICT_THEN, /* the rule's next state */
+	VERDICT_MORE, /* the one before it: additional key exchanges come first */
 	VERDICT_LATER, /* as if it had not come: it will come again */
 	VERDICT_STAY, /* as if nothing had come */
 	VERDICT_CLOSE, /* over, and the peer knows: sa->failure says why */
@@ -58,6 +61,9 @@ enum ike_match {
 enum ike_match ike_rule_find(enum ike_state state, enum ike_trigger on, uint8_t exchange,
 	uint64_t present, const struct ike_rule **out);
 
+/* Of VERDICT_MORE. */
+enum ike_state ike_state_before(enum ike_state then);
+
 const char *ike_state_name(enum ike_state s);
 const char *ike_state_story(enum ike_state s);
 const struct ike_rule *ike_rules(size_t *n);
@@ -67,6 +73,8 @@ enum ike_verdict ike_on_call(struct exchange *x);
 enum ike_verdict ike_on_init_request(struct exchange *x);
 enum ike_verdict ike_on_init_response(struct exchange *x);
 enum ike_verdict ike_on_init_refusal(struct exchange *x);
+enum ike_verdict ike_on_intermediate_request(struct exchange *x);
+enum ike_verdict ike_on_intermediate_response(struct exchange *x);
 enum ike_verdict ike_on_auth_request(struct exchange *x);
 enum ike_verdict ike_on_auth_without_proof(struct exchange *x);
 enum ike_verdict ike_on_auth_response(struct exchange *x);
@@ -84,6 +92,10 @@ enum ike_verdict ike_on_rekey_child_request(struct exchange *x);
 enum ike_verdict ike_on_rekey_ike_request(struct exchange *x);
 enum ike_verdict ike_on_rekey_ike_response(struct exchange *x);
 enum ike_verdict ike_on_rekey_ike_late(struct exchange *x);
+enum ike_verdict ike_on_followup_request(struct exchange *x);
+enum ike_verdict ike_on_followup_response(struct exchange *x);
+enum ike_verdict ike_on_followup_unknown(struct exchange *x);
+enum ike_verdict ike_on_followup_late(struct exchange *x);
 enum ike_verdict ike_on_inherit(struct exchange *x);
 enum ike_verdict ike_on_retire(struct exchange *x);
 enum ike_verdict ike_on_delete(struct exchange *x);

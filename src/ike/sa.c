@@ -47,6 +47,7 @@ static struct ike_sa *new_sa(struct ike_engine *e, const struct ike_path *path,
 	sa->lineage = sa->id;
 	sa->created_ms = e->now_ms;
 	sa->expire_ms = IKE_NEVER;
+	sa->auth_id = 1;
 	sa->crossing.due_ms = IKE_NEVER;
 	sa->childless_ms = IKE_NEVER;
 	rate_init(
@@ -140,8 +141,10 @@ void ike_sa_free(struct ike_engine *e, struct ike_sa *sa)
 	ike_sa_leave_kin(sa);
 	ike_tasks_drop(e, sa);
 	ike_task_done(e, sa);
+	ike_follow_free(&sa->follow);
 	while (!list_empty(&sa->children))
 		ike_child_free(e, ike_child_first(sa));
+	ike_keys_turn(sa);
 	aead_free(sa->seal);
 	aead_free(sa->open);
 	ike_retransmit_stop(sa);

@@ -126,6 +126,7 @@ struct ike_sa {
 	uint64_t created_ms, established_ms, last_in_ms;
 	uint64_t answered_ms; /* a request, or one that came again */
 	uint64_t proved_ms; /* when both proved who they are: rekeying keeps it */
+	uint64_t give_up_ms; /* initiator: the whole call ends then */
 	uint64_t expire_ms; /* what it means depends on the state: rules.c */
 
 	/* IKE_SA_INIT */
@@ -156,7 +157,13 @@ struct ike_sa {
 	struct ike_ppk_plain *plain; /* the same without a PPK; NULL: as they are */
 	bool use_ppk; /* both sides have said that they can */
 	bool ppk; /* one is in the keys above */
+	struct ike_intermediate *intermediate; /* NULL: the two do not both know it */
+	uint32_t
+		auth_id; /* message ID of the first IKE_AUTH: what comes between counts */
 	struct aead *seal, *open;
+	/* Responder: from its next request on the peer uses these. Until then its last one may
+	 * come again, and wants the same answer. NULL: those above go on. */
+	struct aead *next_seal, *next_open;
 	uint64_t iv_prefix, iv_counter; /* of what we seal */
 
 	/* messages */
@@ -179,6 +186,8 @@ struct ike_sa {
 	enum ike_close childless_why;
 	struct list tasks; /* task.link */
 	struct task *task; /* whose request is under way; NULL: none of them */
+	struct ike_follow
+		*follow; /* the peer's CREATE_CHILD_SA goes on; NULL: none does */
 	struct rate creates; /* CREATE_CHILD_SA that the peer may ask */
 
 	/* Rekeyed (RFC 7296 2.8.2): NULL where there is none. */
@@ -251,6 +260,11 @@ struct exchange {
 	bool has_error; /* some Notify is an error */
 	bool rekeys; /* there is a Notify REKEY_SA */
 	bool redirects; /* there is a Notify REDIRECT */
+	bool repeated; /* a request that has been answered */
+	/* Out of an SK payload: headers in front of it and its own (empty: not as one
+	 * message), and what was inside. */
+	struct span head, text;
+	uint8_t head_store[IKE_HEADER_LEN + PAYLOAD_HEADER_LEN];
 	struct outgoing asked; /* responses: our request that is answered */
 	struct message out; /* requests: the protected response under the pen */
 	struct ike_answer answer; /* IKE_SA_INIT requests: how the scope answers */
@@ -291,6 +305,7 @@ struct ike_sa *ike_timer_first(const struct ike_engine *e); /* NULL: none */
 void ike_heard(struct exchange *x);
 
 /* ---- dispatch.c */
+bool ike_is_half_open(const struct ike_sa *sa);
 /* x->sa is larval, and gone afterwards if it is not half open. */
 void ike_dispatch_stranger(struct exchange *x, const struct ike_rule *rule);
 void ike_dispatch_answer(struct exchange *x, const struct ike_rule *rule);
@@ -383,9 +398,8 @@ void ike_flight_learn(
 void ike_whole_free(struct ike_whole *w);
 
 /* ---- pieces.c: fragments that came */
-/* The SKF payload of x. repeated: of a request that has been answered. */
-enum ike_sk ike_pieces_take(
-	struct exchange *x, bool repeated, struct reader *payloads, uint8_t *first);
+/* The SKF payload of x. */
+enum ike_sk ike_pieces_take(struct exchange *x, struct reader *payloads, uint8_t *first);
 uint64_t ike_pieces_due(const struct ike_sa *sa); /* IKE_NEVER: there are none */
 void ike_pieces_expire(struct ike_engine *e, struct ike_sa *sa);
 void ike_pieces_free(struct ike_engine *e, struct ike_pieces **slot);
@@ -403,10 +417,16 @@ void ike_retransmit_resume(struct exchange *x);
 void ike_retransmit_drop(struct outgoing *out);
 
 /* ---- keys.c */
-/* False: the peer's public value is not valid; sa is as before. */
-bool ike_keys_derive(struct ike_engine *e, struct ike_sa *sa, struct span peer_public);
-/* What one side signs (RFC 7296 2.15). id: body of its ID payload; store holds a part. */
-enum { IKE_SIGNED_PARTS = 3 };
+/* Of IKE_SA_INIT. False: the library refuses. */
+bool ike_keys_derive(
+	struct ike_engine *e, struct ike_sa *sa, const struct secret *shared);
+/* After an additional key exchange (RFC 9370 2.2.2); those that seal and open are not used
+ * before ike_keys_turn(). */
+void ike_keys_add(struct ike_engine *e, struct ike_sa *sa, const struct secret *shared);
+void ike_keys_turn(struct ike_sa *sa);
+/* What one side signs (RFC 7296 2.15, RFC 9242 3.3.2). id: body of its ID payload; store
+ * holds a part. */
+enum { IKE_SIGNED_PARTS = 4 };
 void ike_keys_signed(const struct ike_sa *sa, bool of_initiator, struct span id,
 	uint8_t store[PRF_OUT_MAX], struct span parts[IKE_SIGNED_PARTS]);
 /* AUTH data of the one side (RFC 7296 2.15). id: body of its ID payload. */
@@ -414,10 +434,21 @@ void ike_keys_auth(const struct ike_sa *sa, bool of_initiator, struct span id,
 	const struct secret *psk, uint8_t out[PRF_OUT_MAX]);
 /* By the SK_d and the PRF of old (RFC 7296 2.18). False: the library refuses. */
 bool ike_keys_rekey(struct ike_engine *e, const struct ike_sa *old, struct ike_sa *heir,
-	const struct secret *shared);
-void ike_keys_child(const struct ike_sa *sa, struct ike_child *child,
-	const struct nonce *ni, const struct nonce *nr, const struct secret *shared);
+	const struct ike_seed *seed);
+void ike_keys_child(
+	const struct ike_sa *sa, struct ike_child *child, const struct ike_seed *seed);
 void ike_keys_forget_init(struct ike_sa *sa);
+
+/* ---- intermediate.c: more key exchanges between IKE_SA_INIT and IKE_AUTH */
+void ike_intermediate_offer(struct message *m, const struct ike_proposals *ours);
+/* Of what came in IKE_SA_INIT: both sides know the exchange. */
+bool ike_intermediate_agreed(const struct exchange *x, const struct ike_proposals *ours);
+void ike_intermediate_expect(struct ike_sa *sa);
+bool ike_intermediate_owed(const struct ike_sa *sa); /* something of the suite is to do */
+void ike_intermediate_ask(struct ike_engine *e, struct ike_sa *sa);
+/* What IKE_AUTH has to sign of it; empty: there was none. */
+struct span ike_intermediate_signed(const struct ike_sa *sa);
+void ike_intermediate_forget(struct ike_sa *sa);
 
 /* ---- ppk.c */
 struct wire_auth;
@@ -534,7 +565,16 @@ void ike_rival_gives_up(struct ike_sa *sa);
 /* We have no request of ours to rekey sa, after all: the peer's new SA is the heir. */
 void ike_rival_wins(struct ike_engine *e, struct ike_sa *sa);
 
+/* The additional key exchanges of a rekey are over: as initiator, as responder. */
+enum ike_verdict ike_rekey_ike_followed(struct exchange *x, struct task *t);
+enum ike_verdict ike_rekey_ike_follow_answered(struct exchange *x);
+/* The peer has the SA that f makes, and this one is being deleted. */
+void ike_rekey_ike_give_back(struct exchange *x, const struct ike_follow *f);
+
 /* ---- rekey_child.c */
+/* Both have c now, in the place of old, which the peer asked to rekey. */
+void ike_child_takes_over(struct exchange *x, struct child *old, struct child *c,
+	const struct nonce *lower);
 /* All is agreed: fresh comes up, and old is deleted by whoever has to. old may be gone. */
 void ike_child_rekeyed(struct ike_engine *e, struct ike_sa *sa, struct task *t,
 	struct child *fresh, const struct nonce *lower);
@@ -547,8 +587,8 @@ void ike_collision_note(
 /* Of the two exchanges ours is the one whose SA goes (RFC 7296 2.8.1). */
 bool ike_collision_lost(
 	const struct ike_engine *e, const struct task *t, const struct nonce *lower);
-/* The same of sa->rival and heir (2.8.2). */
-bool ike_collision_lost_ike(const struct ike_sa *sa, const struct ike_sa *heir);
+/* The same of an IKE SA (2.8.2), against the peer's that is up or comes. */
+bool ike_collision_lost_ike(const struct ike_sa *sa, const struct nonce *lower);
 
 /* ---- standing.c */
 void ike_standing_write(struct message *m, struct ike_sa *sa);

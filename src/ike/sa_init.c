@@ -49,6 +49,7 @@ static void send_request(struct ike_engine *e, struct ike_sa *sa)
 	ike_cert_offer(&m, sa);
 	ike_redirect_offer(&m, sa->conn);
 	ike_ppk_offer(&m, sa->conn);
+	ike_intermediate_offer(&m, &sa->conn->proposals);
 	ike_vendor_write(&m, sa->conn->nlbs, sa->first);
 	struct span datagram = message_finish(&m);
 	assert(datagram.len > 0);
@@ -98,6 +99,23 @@ static void move_to_natt(struct ike_sa *sa)
 	sa->path.natt = true;
 }
 
+static bool derive(struct exchange *x, struct span peer_public)
+{
+	struct secret shared = {0};
+	bool ok = kex_derive(x->sa->kex, peer_public, &shared) == CRYPTO_OK &&
+		  ike_keys_derive(x->e, x->sa, &shared);
+
+	secret_wipe(&shared);
+	return ok;
+}
+
+/* RFC 9370 2.2.1: what is to be exchanged further takes both sides. */
+static bool can_exchange_more(const struct exchange *x, const struct ike_suite *suite)
+{
+	return !ike_more_any(&suite->more) ||
+	       ike_intermediate_agreed(x, &x->sa->conn->proposals);
+}
+
 /* False: the message does not fit to what we asked; nothing has changed. */
 static bool take_answer(struct exchange *x)
 {
@@ -116,12 +134,12 @@ static bool take_answer(struct exchange *x)
 		return false;
 	if (!ike_suites_accept(&sa->conn->proposals, &answer, false, &suite, NULL) ||
 		suite.ke != ke.group || suite.ke != kex_group(sa->kex) ||
-		x->header.spi_r == 0)
+		x->header.spi_r == 0 || !can_exchange_more(x, &suite))
 		return false;
 	sa->suite = suite;
 	sa->spi_r = x->header.spi_r;
 	nonce_set(&sa->nonce_r, nonce);
-	if (ike_keys_derive(x->e, sa, ke.public))
+	if (derive(x, ke.public))
 		return true;
 	sa->spi_r = 0;
 	return false;
@@ -177,6 +195,12 @@ enum ike_verdict ike_on_init_response(struct exchange *x)
 	ike_fail(sa, IKE_CLOSE_TIMEOUT, IKE_WHY_NONE, 0);
 	sa->next_out = 1;
 	move_to_natt(sa);
+	if (ike_intermediate_agreed(x, &sa->conn->proposals))
+		ike_intermediate_expect(sa);
+	if (ike_intermediate_owed(sa)) {
+		ike_intermediate_ask(x->e, sa);
+		return VERDICT_MORE;
+	}
 	ike_auth_ask(x->e, sa);
 	return VERDICT_THEN;
 }
@@ -303,8 +327,10 @@ static bool agree(
 {
 	struct ike_suite *suite = &x->sa->suite;
 
-	if (!ike_suites_choose(&x->answer.proposals, &q->offer, q->ke.group, 0, suite,
-		    NULL, answer)) {
+	bool may_more = ike_intermediate_agreed(x, &x->answer.proposals);
+
+	if (!ike_suites_choose(&x->answer.proposals, &q->offer, q->ke.group, may_more, 0,
+		    suite, NULL, answer)) {
 		ike_note(x->e, x->from, 0,
 			"NO_PROPOSAL_CHOSEN: none of the caller's IKE proposals is ours: "
 			"compare the algorithms on both sides");
@@ -338,11 +364,25 @@ static void answer_request(struct exchange *x, const struct wire_sa *answer)
 	ike_cert_answer(x, &m);
 	ike_ppk_answer(x, &m);
 	ike_redirect_answer(x, &m);
+	if (sa->intermediate)
+		ike_intermediate_offer(&m, &x->answer.proposals);
 	ike_vendor_write(&m, x->answer.nlbs, false);
 	struct span datagram = message_finish(&m);
 	assert(datagram.len > 0);
 	octets_set(&sa->init_response, datagram);
 	e->host.send(e->host.ctx, x->from, datagram);
+}
+
+static bool share(struct exchange *x, struct span peer_public)
+{
+	struct ike_sa *sa = x->sa;
+	struct secret shared = {0};
+	bool ok = kex_answer(sa->suite.ke, &x->e->entropy, peer_public, &shared,
+			  &sa->kex) == CRYPTO_OK &&
+		  ike_keys_derive(x->e, sa, &shared);
+
+	secret_wipe(&shared);
+	return ok;
 }
 
 enum ike_verdict ike_on_init_request(struct exchange *x)
@@ -367,8 +407,7 @@ enum ike_verdict ike_on_init_request(struct exchange *x)
 	sa->spi_r = sa->own_spi;
 	nonce_set(&sa->nonce_i, q.nonce);
 	nonce_draw(&sa->nonce_r, &x->e->entropy);
-	sa->kex = kex_new(sa->suite.ke, &x->e->entropy);
-	if (!sa->kex || !ike_keys_derive(x->e, sa, q.ke.public)) {
+	if (!share(x, q.ke.public)) {
 		x->e->counters.malformed++;
 		return VERDICT_CLOSE;
 	}
@@ -381,6 +420,8 @@ enum ike_verdict ike_on_init_request(struct exchange *x)
 	ike_redirect_read(x);
 	sa->fragments = ike_notify_find(&x->in, N_IKEV2_FRAGMENTATION_SUPPORTED, NULL);
 	ike_cert_read_hashes(x);
+	if (ike_intermediate_agreed(x, &x->answer.proposals))
+		ike_intermediate_expect(sa);
 	answer_request(x, &answer);
-	return VERDICT_THEN;
+	return ike_intermediate_owed(sa) ? VERDICT_MORE : VERDICT_THEN;
 }

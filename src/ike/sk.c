@@ -38,9 +38,13 @@ struct span ike_sk_seal(struct ike_sa *sa, struct message *m)
 	return frame.datagram;
 }
 
+/* A request that comes again was sealed before the keys changed (RFC 9242 3.3.1). */
 bool ike_sk_open_sealed(struct exchange *x, const struct sk_sealed *sealed)
 {
-	return aead_open_packet(x->sa->open, sealed->aad, span_of(NULL, 0), sealed->iv_at,
+	const struct ike_sa *sa = x->sa;
+	struct aead *key = sa->next_open && !x->repeated ? sa->next_open : sa->open;
+
+	return aead_open_packet(key, sealed->aad, span_of(NULL, 0), sealed->iv_at,
 		       sealed->sealed, x->e->text) == CRYPTO_OK;
 }
 
@@ -54,6 +58,7 @@ enum ike_sk ike_sk_open(struct exchange *x, struct reader *payloads, uint8_t *fi
 		!ike_sk_open_sealed(x, &sealed))
 		return SK_FORGED;
 	*first = sealed.inner;
+	x->head = sealed.aad;
 	if (sk_payload_strip(span_of(x->e->text, sealed.sealed.len - shape.tag_len),
 		    payloads) != WIRE_OK)
 		return SK_MALFORMED;

@@ -1,4 +1,4 @@
-/* ike/task.c - what we want to ask, one after the other (RFC 7296 2.3, 2.25).
+/* ike/task.c - what we want to ask, one after the other (RFC 7296 2.3, 2.25, RFC 9370 2.2.4).
  *
  * The table says how each kind begins, what a refusal means to it, and whether asking
  * again makes sense. TEMPORARY_FAILURE is never answered by asking at once: there is a
@@ -19,6 +19,7 @@ enum {
 	PAUSE_LAST_MS = 30000,
 	PAUSE_JITTER = 40, /* percent */
 	BUSY_MAX_MS = 180000, /* "several minutes" */
+	LOST_MAX = 3, /* RFC 9370 2.2.4: "several retries" */
 	GROUPS_MAX = 4
 };
 
@@ -47,6 +48,7 @@ static void task_free(struct task *t)
 {
 	list_del(&t->link);
 	kex_free(t->kex);
+	ike_follow_free(&t->follow);
 	wipe(t, sizeof(*t));
 	free(t);
 }
@@ -76,7 +78,8 @@ struct task *ike_task_add(
 
 static bool is_idle(const struct ike_sa *sa)
 {
-	return sa->state == STATE_UP && sa->out.bytes.len == 0;
+	return sa->state == STATE_UP && sa->out.bytes.len == 0 &&
+	       !ike_follow_makes_ike(sa);
 }
 
 static struct task *first_due(const struct ike_engine *e, const struct ike_sa *sa)
@@ -172,9 +175,18 @@ bool ike_task_kex(struct ike_engine *e, struct task *t, uint16_t group)
 
 static void ask_again(struct ike_sa *sa, struct task *t, uint64_t due_ms)
 {
+	ike_follow_free(&t->follow);
 	sa->task = NULL;
 	t->due_ms = due_ms;
+	t->rival = 0;
 	list_add(&sa->tasks, &t->link);
+}
+
+void ike_task_again(
+	struct ike_engine *e, struct ike_sa *sa, struct task *t, uint64_t due_ms)
+{
+	ask_again(sa, t, due_ms);
+	ike_timer_update(e, sa);
 }
 
 static uint64_t pause_of(const struct ike_engine *e, unsigned times)
@@ -202,6 +214,20 @@ static enum ike_verdict on_busy(struct exchange *x, struct task *t)
 		"TEMPORARY_FAILURE for three minutes: both sides' states do not fit, the "
 		"IKE SA is closed");
 	ike_fail(x->sa, IKE_CLOSE_REFUSED, IKE_WHY_BUSY, N_TEMPORARY_FAILURE);
+	return VERDICT_DELETE;
+}
+
+/* RFC 9370 2.2.4: the peer has forgotten, on the way, what we were making. */
+static enum ike_verdict on_lost(struct exchange *x, struct task *t)
+{
+	if (t->lost++ < LOST_MAX) {
+		ask_again(x->sa, t, x->e->now_ms + pause_of(x->e, t->pauses++));
+		return VERDICT_STAY;
+	}
+	ike_note(x->e, x->from, x->sa->id,
+		"STATE_NOT_FOUND again and again: the peer forgets additional key "
+		"exchanges on the way, the IKE SA is closed");
+	ike_fail(x->sa, IKE_CLOSE_REFUSED, IKE_WHY_OTHER, N_STATE_NOT_FOUND);
 	return VERDICT_DELETE;
 }
 
@@ -246,9 +272,12 @@ enum ike_verdict ike_on_create_child_refusal(struct exchange *x)
 		ike_fail(sa, IKE_CLOSE_REFUSED, IKE_WHY_SYNTAX, error);
 		return VERDICT_CLOSE;
 	}
+	ike_follow_free(&t->follow);
 	if (kinds[t->kind].again(x, t)) {
 		if (error == N_TEMPORARY_FAILURE)
 			return on_busy(x, t);
+		if (error == N_STATE_NOT_FOUND)
+			return on_lost(x, t);
 		if (error == N_INVALID_KE_PAYLOAD && takes_group(x, t)) {
 			ask_again(sa, t, x->e->now_ms);
 			return VERDICT_THEN;

@@ -9,6 +9,7 @@
 
 #include "base/list.h"
 #include "crypto/kex.h"
+#include "ike/follow.h"
 #include "ike/nonce.h"
 #include "ike/rules.h"
 
@@ -30,11 +31,14 @@ struct task {
 	uint32_t child; /* the one that it is about: a new one, or the old one */
 	uint64_t due_ms; /* not before: the peer was busy */
 	uint64_t busy_since_ms; /* TEMPORARY_FAILURE came first; 0: never */
-	unsigned pauses, groups; /* how often each made us ask again */
+	/* how often each made us ask again; lost: the peer had forgotten us (RFC 9370 2.2.4) */
+	unsigned pauses, groups, lost;
 	uint16_t group; /* the one that the peer wants; KE_NONE: our first */
 	/* of the request that is under way */
 	struct kex *kex; /* NULL: no key exchange */
 	struct nonce nonce;
+	struct ike_follow
+		*follow; /* additional key exchanges go on; NULL: not, or not yet */
 	uint32_t fresh; /* REKEY_CHILD: the child that is asked for; 0: none yet */
 	uint64_t spi; /* REKEY_IKE: ours of the new SA */
 	struct addr to; /* REDIRECT */
@@ -55,6 +59,9 @@ void ike_task_done(struct ike_engine *e, struct ike_sa *sa);
 void ike_tasks_drop(struct ike_engine *e, struct ike_sa *sa);
 /* Those that wait, to the SA that has been rekeyed into. */
 void ike_tasks_move(struct ike_engine *e, struct ike_sa *from, struct ike_sa *to);
+/* It was under way, and is asked again, not before due_ms. */
+void ike_task_again(
+	struct ike_engine *e, struct ike_sa *sa, struct task *t, uint64_t due_ms);
 /* Under way, of that kind and about that child. */
 struct task *ike_task_under_way(
 	const struct ike_sa *sa, enum task_kind kind, uint32_t child);

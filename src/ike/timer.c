@@ -19,7 +19,8 @@ static uint64_t due_of(const struct ike_sa *sa)
 	if (sa->out.bytes.len > 0 && sa->out.due_ms < due)
 		due = sa->out.due_ms;
 	const uint64_t others[] = {sa->crossing.due_ms, sa->childless_ms,
-		ike_task_due_ms(sa), ike_children_due_ms(sa), ike_pieces_due(sa)};
+		ike_task_due_ms(sa), ike_children_due_ms(sa), ike_pieces_due(sa),
+		ike_follow_due_ms(sa)};
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (others[i] < due)
 			due = others[i];

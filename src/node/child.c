@@ -161,12 +161,14 @@ static void tell_up(struct node *n, const struct child_sa *c)
 {
 	const struct scope *scope = &n->scopes[c->peer->scope];
 	const char *rule = n->config->rules[c->peer->rule].name;
+	char more[IKE_MORE_TEXT_MAX];
 
 	if (c->sa.replaces != 0)
 		node_tell(n, EVENT_INFO, "child-rekeyed", scope, &c->peer->remote,
-			c->sa.ike, "rule %s: new keys (SPI in %08x out %08x%s%s, %s)",
+			c->sa.ike, "rule %s: new keys (SPI in %08x out %08x%s%s%s, %s)",
 			rule, c->sa.spi_in, c->sa.spi_out, c->sa.pfs ? ", PFS " : "",
 			c->sa.pfs ? kex_name(c->sa.pfs) : "",
+			ike_more_format(&c->sa.pfs_more, more),
 			c->sa.initiator ? "we asked" : "the peer asked");
 	else
 		node_tell(n, EVENT_NOTICE, "child-up", scope, &c->peer->remote, c->sa.ike,

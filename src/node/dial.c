@@ -39,13 +39,25 @@ static struct span id_span(const uint32_t *id)
 /* ---- one call ------------------------------------------------------------------------- */
 
 /* Of a child's own key exchange: the groups that are good enough for the IKE SA. */
-static void add_group(struct ike_proposals *out, uint16_t group)
+static void add_group(struct ike_proposals *out, const struct ike_suite *s)
 {
 	for (unsigned i = 0; i < out->n_pfs; i++)
-		if (out->pfs[i] == group)
+		if (out->pfs[i] == s->ke &&
+			memcmp(&out->pfs_more[i], &s->more, sizeof(s->more)) == 0)
 			return;
-	if (out->n_pfs < IKE_GROUPS_MAX)
-		out->pfs[out->n_pfs++] = group;
+	if (out->n_pfs == IKE_GROUPS_MAX)
+		return;
+	out->pfs_more[out->n_pfs] = s->more;
+	out->pfs[out->n_pfs++] = s->ke;
+}
+
+static struct ike_suite suite_of(const struct config_ike_suite *s)
+{
+	struct ike_suite out = {.encr = s->encr, .prf = s->prf, .ke = s->ke};
+
+	_Static_assert(sizeof(s->more) == sizeof(out.more), "additional key exchanges");
+	memcpy(&out.more, s->more, sizeof(out.more));
+	return out;
 }
 
 void proposals_of(const struct config *c, uint32_t rule, struct ike_proposals *out)
@@ -54,14 +66,13 @@ void proposals_of(const struct config *c, uint32_t rule, struct ike_proposals *o
 
 	*out = (struct ike_proposals){.esn = true};
 	for (unsigned i = 0; i < p->n_ike && i < IKE_SUITES_MAX; i++)
-		out->ike[out->n_ike++] = (struct ike_suite){
-			.encr = p->ike[i].encr, .prf = p->ike[i].prf, .ke = p->ike[i].ke};
+		out->ike[out->n_ike++] = suite_of(&p->ike[i]);
 	for (unsigned i = 0; i < p->n_esp && i < IKE_CIPHERS_MAX; i++)
 		out->esp[out->n_esp++] = p->esp[i].encr;
 	out->pfs_required = c->rules[rule].pfs == PFS_YES;
 	out->master_pfs = c->rules[rule].pfs == PFS_MASTER;
-	for (unsigned i = 0; c->rules[rule].pfs != PFS_NO && i < p->n_ike; i++)
-		add_group(out, p->ike[i].ke);
+	for (unsigned i = 0; c->rules[rule].pfs != PFS_NO && i < out->n_ike; i++)
+		add_group(out, &out->ike[i]);
 }
 
 void ppk_of(const struct config *c, uint32_t rule, struct ike_ppk *out)

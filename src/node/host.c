@@ -25,10 +25,7 @@ static void merge_suites(struct ike_proposals *into, const struct ike_proposals 
 	for (unsigned i = 0; i < from->n_ike; i++) {
 		bool there = false;
 		for (unsigned k = 0; k < into->n_ike; k++)
-			if (into->ike[k].encr == from->ike[i].encr &&
-				into->ike[k].prf == from->ike[i].prf &&
-				into->ike[k].ke == from->ike[i].ke)
-				there = true;
+			there |= ike_suite_equal(&into->ike[k], &from->ike[i]);
 		if (!there && into->n_ike < IKE_SUITES_MAX)
 			into->ike[into->n_ike++] = from->ike[i];
 	}

@@ -29,7 +29,8 @@ static bool same_proposal(
 		return false;
 	for (unsigned i = 0; i < a->n_ike; i++)
 		if (a->ike[i].encr != b->ike[i].encr || a->ike[i].prf != b->ike[i].prf ||
-			a->ike[i].ke != b->ike[i].ke)
+			a->ike[i].ke != b->ike[i].ke ||
+			memcmp(a->ike[i].more, b->ike[i].more, CONFIG_MORE_MAX) != 0)
 			return false;
 	for (unsigned i = 0; i < a->n_esp; i++)
 		if (a->esp[i].encr != b->esp[i].encr)

@@ -85,8 +85,7 @@ struct host_search {
 static bool has_suite(const struct ike_proposals *p, const struct ike_suite *s)
 {
 	for (unsigned i = 0; i < p->n_ike; i++)
-		if (p->ike[i].encr == s->encr && p->ike[i].prf == s->prf &&
-			p->ike[i].ke == s->ke)
+		if (ike_suite_equal(&p->ike[i], s))
 			return true;
 	return false;
 }

@@ -198,8 +198,10 @@ static void set_up(struct end *end, uint8_t name)
 	end->conn.local_ts = (struct ts_list){.n = 1, .at = {ts_host(&us)}};
 	end->conn.remote_ts = (struct ts_list){.n = 1, .at = {ts_host(&them)}};
 	end->conn.proposals = (struct ike_proposals){
-		.ike = {{AEAD_AES128_GCM16, PRF_SHA256, KE_CURVE25519},
-			{AEAD_AES256_GCM16, PRF_SHA384, KE_ECP_256}},
+		.ike = {{.encr = AEAD_AES128_GCM16,
+				.prf = PRF_SHA256,
+				.ke = KE_CURVE25519},
+			{.encr = AEAD_AES256_GCM16, .prf = PRF_SHA384, .ke = KE_ECP_256}},
 		.esp = {AEAD_AES128_GCM16},
 		.n_ike = 2,
 		.n_esp = 1,

@@ -83,7 +83,8 @@ static struct ike_sa *make_target(struct ike_engine *e)
 
 	sa->spi_i = 7;
 	sa->spi_r = sa->own_spi;
-	sa->suite = (struct ike_suite){AEAD_AES128_GCM16, PRF_SHA256, KE_CURVE25519};
+	sa->suite = (struct ike_suite){
+		.encr = AEAD_AES128_GCM16, .prf = PRF_SHA256, .ke = KE_CURVE25519};
 	sa->state = STATE_HALF_OPEN;
 	list_add(&e->half_open, &sa->half);
 	e->n_half_open++;

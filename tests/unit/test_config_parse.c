@@ -52,6 +52,24 @@ static void an_empty_file_has_the_documented_defaults(void **state)
 	config_free(c);
 }
 
+static void additional_key_exchanges_have_their_places(void **state)
+{
+	(void)state;
+	struct config *c = accepted("proposal \"p\" { ike "
+				    "aes256gcm16-sha384-x25519-ke3_ecp384-ke1_modp3072, "
+				    "aes256gcm16-sha384-x25519; }");
+	const struct config_ike_suite *s = c->proposals[1].ike;
+
+	assert_int_equal(c->proposals[1].n_ike, 2);
+	assert_int_equal(s[0].ke, KE_CURVE25519);
+	assert_int_equal(s[0].more[0], KE_MODP_3072);
+	assert_int_equal(s[0].more[1], KE_NONE);
+	assert_int_equal(s[0].more[2], KE_ECP_384);
+	for (unsigned i = 0; i < CONFIG_MORE_MAX; i++)
+		assert_int_equal(s[1].more[i], KE_NONE);
+	config_free(c);
+}
+
 static void the_built_in_proposal_begins_with_x25519(void **state)
 {
 	(void)state;
@@ -373,6 +391,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_file_has_the_documented_defaults),
+		cmocka_unit_test(additional_key_exchanges_have_their_places),
 		cmocka_unit_test(the_built_in_proposal_begins_with_x25519),
 		cmocka_unit_test(settings_are_taken_over),
 		cmocka_unit_test(a_rule_carries_action_proposal_and_authentication),

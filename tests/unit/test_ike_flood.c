@@ -452,7 +452,8 @@ static void costly_groups_are_limited(void **state)
 {
 	struct lab *lab = lab_with_a_friend(11);
 	struct crowd *c = crowd_new(lab);
-	struct ike_suite heavy = {AEAD_AES128_GCM16, PRF_SHA256, KE_MODP_4096};
+	struct ike_suite heavy = {
+		.encr = AEAD_AES128_GCM16, .prf = PRF_SHA256, .ke = KE_MODP_4096};
 
 	(void)state;
 	lab->side[B].conn.proposals.ike[lab->side[B].conn.proposals.n_ike++] = heavy;

@@ -89,7 +89,9 @@ static void every_suite_in_both_roles(void **state)
 	for (unsigned c = 0; c < 3; c++)
 		for (unsigned p = 0; p < 2; p++)
 			for (unsigned g = 0; g < 3; g++) {
-				struct ike_suite suite = {ciphers[c], prfs[p], groups[g]};
+				struct ike_suite suite = {.encr = ciphers[c],
+					.prf = prfs[p],
+					.ke = groups[g]};
 
 				one_suite(&suite, ciphers[c], A);
 				one_suite(&suite, ciphers[2 - c], B);
@@ -100,11 +102,11 @@ static void every_suite_in_both_roles(void **state)
 static void a_cipher_with_separate_integrity(void **state)
 {
 	static const struct ike_suite suites[] = {
-		{AEAD_AES128_SHA256, PRF_SHA256, KE_MODP_3072},
-		{AEAD_AES256_SHA384, PRF_SHA384, KE_ECP_384},
-		{AEAD_AES256_SHA512, PRF_SHA512, KE_CURVE448},
-		{AEAD_AES256_SHA256, PRF_SHA512, KE_ECP_521},
-		{AEAD_AES128_SHA512, PRF_SHA256, KE_MODP_4096},
+		{.encr = AEAD_AES128_SHA256, .prf = PRF_SHA256, .ke = KE_MODP_3072},
+		{.encr = AEAD_AES256_SHA384, .prf = PRF_SHA384, .ke = KE_ECP_384},
+		{.encr = AEAD_AES256_SHA512, .prf = PRF_SHA512, .ke = KE_CURVE448},
+		{.encr = AEAD_AES256_SHA256, .prf = PRF_SHA512, .ke = KE_ECP_521},
+		{.encr = AEAD_AES128_SHA512, .prf = PRF_SHA256, .ke = KE_MODP_4096},
 	};
 
 	(void)state;
@@ -122,10 +124,10 @@ static void the_responders_preference_decides(void **state)
 
 	(void)state;
 	a->n_ike = b->n_ike = a->n_esp = b->n_esp = 2;
-	a->ike[0] = b->ike[1] =
-		(struct ike_suite){AEAD_AES128_GCM16, PRF_SHA256, KE_CURVE25519};
-	a->ike[1] = b->ike[0] =
-		(struct ike_suite){AEAD_AES256_GCM16, PRF_SHA384, KE_CURVE25519};
+	a->ike[0] = b->ike[1] = (struct ike_suite){
+		.encr = AEAD_AES128_GCM16, .prf = PRF_SHA256, .ke = KE_CURVE25519};
+	a->ike[1] = b->ike[0] = (struct ike_suite){
+		.encr = AEAD_AES256_GCM16, .prf = PRF_SHA384, .ke = KE_CURVE25519};
 	a->esp[0] = b->esp[1] = AEAD_AES128_GCM16;
 	a->esp[1] = b->esp[0] = AEAD_CHACHA20_POLY1305;
 	lab_up(lab);

@@ -9,9 +9,9 @@
 static struct ike_proposals ours;
 static struct wire_sa offer;
 
-#define STRONG AEAD_AES256_GCM16, PRF_SHA384
-#define COMMON AEAD_AES256_GCM16, PRF_SHA256
-#define OLD AEAD_AES128_SHA256, PRF_SHA256
+#define STRONG .encr = AEAD_AES256_GCM16, .prf = PRF_SHA384
+#define COMMON .encr = AEAD_AES256_GCM16, .prf = PRF_SHA256
+#define OLD .encr = AEAD_AES128_SHA256, .prf = PRF_SHA256
 
 static void offered(const struct ike_suite *suites, unsigned n)
 {
@@ -71,10 +71,10 @@ static uint16_t taken_by(uint16_t prf, const uint16_t *likes, unsigned n)
 static void the_first_group_stands_alone_in_front(void **state)
 {
 	(void)state;
-	offered((const struct ike_suite[]){{STRONG, KE_CURVE25519},
-			{COMMON, KE_CURVE25519}, {STRONG, KE_ECP_256},
-			{COMMON, KE_ECP_256}, {STRONG, KE_MODP_2048},
-			{COMMON, KE_MODP_2048}},
+	offered((const struct ike_suite[]){{STRONG, .ke = KE_CURVE25519},
+			{COMMON, .ke = KE_CURVE25519}, {STRONG, .ke = KE_ECP_256},
+			{COMMON, .ke = KE_ECP_256}, {STRONG, .ke = KE_MODP_2048},
+			{COMMON, .ke = KE_MODP_2048}},
 		6);
 	assert_int_equal(offer.n, 4);
 	assert_proposal(0, PRF_HMAC_SHA2_384, GROUPS(KE_CURVE25519));
@@ -93,8 +93,9 @@ static void the_first_group_stands_alone_in_front(void **state)
 static void the_order_of_the_configuration_is_kept(void **state)
 {
 	(void)state;
-	offered((const struct ike_suite[]){{STRONG, KE_ECP_384}, {STRONG, KE_ECP_256},
-			{COMMON, KE_ECP_384}, {COMMON, KE_MODP_2048}},
+	offered((const struct ike_suite[]){{STRONG, .ke = KE_ECP_384},
+			{STRONG, .ke = KE_ECP_256}, {COMMON, .ke = KE_ECP_384},
+			{COMMON, .ke = KE_MODP_2048}},
 		4);
 	assert_int_equal(offer.n, 3);
 	assert_proposal(0, PRF_HMAC_SHA2_384, GROUPS(KE_ECP_384));
@@ -105,24 +106,26 @@ static void the_order_of_the_configuration_is_kept(void **state)
 static void one_suite_is_one_proposal(void **state)
 {
 	(void)state;
-	offered((const struct ike_suite[]){{STRONG, KE_ECP_384}}, 1);
+	offered((const struct ike_suite[]){{STRONG, .ke = KE_ECP_384}}, 1);
 	assert_int_equal(offer.n, 1);
 	assert_proposal(0, PRF_HMAC_SHA2_384, GROUPS(KE_ECP_384));
 	/* written twice it is offered once */
-	offered((const struct ike_suite[]){{STRONG, KE_ECP_384}, {STRONG, KE_ECP_384}},
+	offered((const struct ike_suite[]){{STRONG, .ke = KE_ECP_384},
+			{STRONG, .ke = KE_ECP_384}},
 		2);
 	assert_int_equal(offer.n, 1);
 }
 
 static void put_first_keeps_the_order_of_the_others(void **state)
 {
-	static const struct ike_suite want[] = {{STRONG, KE_ECP_256}, {OLD, KE_ECP_256},
-		{STRONG, KE_CURVE25519}, {COMMON, KE_CURVE25519}, {COMMON, KE_MODP_2048}};
+	static const struct ike_suite want[] = {{STRONG, .ke = KE_ECP_256},
+		{OLD, .ke = KE_ECP_256}, {STRONG, .ke = KE_CURVE25519},
+		{COMMON, .ke = KE_CURVE25519}, {COMMON, .ke = KE_MODP_2048}};
 
 	(void)state;
-	offered((const struct ike_suite[]){{STRONG, KE_CURVE25519}, {STRONG, KE_ECP_256},
-			{COMMON, KE_CURVE25519}, {COMMON, KE_MODP_2048},
-			{OLD, KE_ECP_256}},
+	offered((const struct ike_suite[]){{STRONG, .ke = KE_CURVE25519},
+			{STRONG, .ke = KE_ECP_256}, {COMMON, .ke = KE_CURVE25519},
+			{COMMON, .ke = KE_MODP_2048}, {OLD, .ke = KE_ECP_256}},
 		5);
 	ike_suites_put_first(&ours, KE_ECP_256);
 	for (unsigned i = 0; i < 5; i++) {
@@ -144,8 +147,8 @@ static void builtin(void)
 	assert_non_null(c);
 	const struct config_proposal *p = &c->proposals[c->n_proposals - 1];
 	for (unsigned i = 0; i < p->n_ike; i++)
-		suites[i] =
-			(struct ike_suite){p->ike[i].encr, p->ike[i].prf, p->ike[i].ke};
+		suites[i] = (struct ike_suite){
+			.encr = p->ike[i].encr, .prf = p->ike[i].prf, .ke = p->ike[i].ke};
 	offered(suites, p->n_ike);
 	config_free(c);
 }
@@ -156,7 +159,7 @@ static bool stands_in(const struct wire_proposal *p, const struct ike_suite *s)
 	struct wire_sa sa = {.n = 1, .at = {*p}}, answer = {.n = 0};
 	struct ike_suite got;
 
-	return ike_suites_choose(&one, &sa, KE_NONE, 0, &got, NULL, &answer);
+	return ike_suites_choose(&one, &sa, KE_NONE, true, 0, &got, NULL, &answer);
 }
 
 /* All of the built-in suites, each in one proposal, and nothing else; and a message that
@@ -203,8 +206,9 @@ static void too_many_are_cut(void **state)
 	(void)state;
 	for (unsigned g = 0; g < 2; g++)
 		for (unsigned i = 0; i < 27; i++)
-			suites[n++] = (struct ike_suite){
-				encr[i % 9], prf[i / 9], g ? KE_ECP_256 : KE_CURVE25519};
+			suites[n++] = (struct ike_suite){.encr = encr[i % 9],
+				.prf = prf[i / 9],
+				.ke = g ? KE_ECP_256 : KE_CURVE25519};
 	offered(suites, n);
 	assert_int_equal(offer.n, WIRE_PROPOSALS_MAX);
 	for (unsigned i = 0; i < offer.n; i++)

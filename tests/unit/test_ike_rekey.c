@@ -774,8 +774,8 @@ static void another_group_and_prf_for_the_new_ike_sa(void **state)
 	uint32_t old = lab_up(lab);
 	struct ike_proposals *a = &lab_sa(lab, A)->conn->proposals;
 	struct ike_proposals *b = &lab_sa(lab, B)->conn->proposals;
-	a->ike[1] = b->ike[0] =
-		(struct ike_suite){AEAD_AES256_GCM16, PRF_SHA384, KE_ECP_256};
+	a->ike[1] = b->ike[0] = (struct ike_suite){
+		.encr = AEAD_AES256_GCM16, .prf = PRF_SHA384, .ke = KE_ECP_256};
 	a->n_ike = 2; /* the first guess is wrong: INVALID_KE_PAYLOAD */
 	assert_int_equal(ike_rekey(engine(lab, A), lab->now_ms, old), IKE_OK);
 	lab_run(lab, 20000);

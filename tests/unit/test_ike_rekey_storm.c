@@ -12,7 +12,7 @@
 
 #include "base/mem.h"
 
-enum { SEEDS = 150, STEPS = 60, KEPT_MAX = 32, SETTLE_MS = 600000 };
+enum { SEEDS = 150, STEPS = 60, KEPT_MAX = 32, SETTLE_MS = 600000, EXCHANGE_AT = 18 };
 
 struct kept {
 	struct ike_child c; /* with its keys */
@@ -33,6 +33,7 @@ struct storm {
 	struct side_of_storm side[2];
 	bool fair, deletes;
 	int deleter;
+	unsigned followups; /* IKE_FOLLOWUP_KE that were sent */
 };
 
 static uint32_t roll(struct storm *m, uint32_t below)
@@ -45,7 +46,7 @@ static struct lab_fate weather(struct lab *lab, const struct lab_datagram *d)
 	struct storm *m = lab->filter_ctx;
 	uint32_t luck = roll(m, 100);
 
-	(void)d;
+	m->followups += d->bytes[EXCHANGE_AT] == IKE_FOLLOWUP_KE;
 	lab->n_log = 0;
 	if (m->fair)
 		return (struct lab_fate){.copies = 1, .ms = 1};
@@ -246,7 +247,21 @@ static void assert_same(struct storm *m)
 	}
 }
 
-static void one_storm(uint64_t seed, bool deletes)
+/* Additional key exchanges (RFC 9370 2.2.4): none, one or two, by seed and by suite. */
+static void add_more(struct ike_proposals *p, uint64_t seed)
+{
+	static const struct ike_more sets[] = {
+		{{0}}, {{KE_ECP_384}}, {{KE_ECP_384, 0, KE_ECP_521}}};
+
+	p->ike[1] = p->ike[0];
+	p->ike[1].more = sets[seed % 2];
+	p->ike[0].more = sets[1 + seed % 2];
+	p->n_ike = 2;
+	p->pfs_more[0] = sets[seed % 3];
+	p->pfs_more[1] = sets[(seed / 3) % 3];
+}
+
+static unsigned one_storm(uint64_t seed, bool deletes, bool more)
 {
 	struct storm *m = mem_new(1, sizeof(*m));
 
@@ -260,6 +275,8 @@ static void one_storm(uint64_t seed, bool deletes)
 		p->n_pfs = (unsigned)seed % 3;
 		p->pfs[0] = i == A ? KE_CURVE25519 : KE_ECP_256;
 		p->pfs[1] = i == A ? KE_ECP_256 : KE_CURVE25519;
+		if (more)
+			add_more(p, seed + (seed % 5 == 0 && i == A));
 	}
 	lab_up(m->lab);
 	m->side[A].ike = lab_sa(m->lab, A)->id;
@@ -280,22 +297,34 @@ static void one_storm(uint64_t seed, bool deletes)
 	lab_run(m->lab, SETTLE_MS);
 	hear(m);
 	assert_same(m);
+	unsigned followups = m->followups;
 	lab_free(m->lab);
 	free(m);
+	return followups;
 }
 
 static void rekeying_never_leaves_a_gap(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 1; seed <= SEEDS; seed++)
-		one_storm(seed, false);
+		one_storm(seed, false, false);
 }
 
 static void deletes_among_it_leave_both_sides_alike(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 1; seed <= SEEDS; seed++)
-		one_storm(seed + 1000, true);
+		one_storm(seed + 1000, true, false);
+}
+
+static void key_exchanges_that_follow_leave_no_gap_either(void **state)
+{
+	(void)state;
+	unsigned followups = 0;
+
+	for (uint64_t seed = 1; seed <= SEEDS; seed++)
+		followups += one_storm(seed + 2000, seed % 3 == 0, true);
+	assert_true(followups > 20 * SEEDS);
 }
 
 int main(void)
@@ -303,6 +332,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rekeying_never_leaves_a_gap),
 		cmocka_unit_test(deletes_among_it_leave_both_sides_alike),
+		cmocka_unit_test(key_exchanges_that_follow_leave_no_gap_either),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

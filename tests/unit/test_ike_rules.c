@@ -13,6 +13,7 @@ static void every_state_is_reached_and_left(void **state)
 		assert_non_null(rules[i].handle);
 		assert_non_null(rules[i].story);
 		reached[rules[i].then] = true;
+		reached[ike_state_before(rules[i].then)] = true;
 		left[rules[i].state] |= rules[i].then != rules[i].state;
 	}
 	for (int s = 0; s < IKE_STATES; s++) {

@@ -157,10 +157,10 @@ static uint16_t answer_to_key(uint16_t group, struct span public)
 	struct ike_header h;
 
 	lab->side[B].conn.proposals.ike[0].ke = KE_CURVE25519;
-	lab->side[B].conn.proposals.ike[1] =
-		(struct ike_suite){AEAD_AES128_GCM16, PRF_SHA256, KE_ECP_256};
-	lab->side[B].conn.proposals.ike[2] =
-		(struct ike_suite){AEAD_AES128_GCM16, PRF_SHA256, KE_MODP_2048};
+	lab->side[B].conn.proposals.ike[1] = (struct ike_suite){
+		.encr = AEAD_AES128_GCM16, .prf = PRF_SHA256, .ke = KE_ECP_256};
+	lab->side[B].conn.proposals.ike[2] = (struct ike_suite){
+		.encr = AEAD_AES128_GCM16, .prf = PRF_SHA256, .ke = KE_MODP_2048};
 	lab->side[B].conn.proposals.n_ike = 3;
 	struct payload_set set = read_clear(first_message(lab), &h);
 	struct message m = message_begin(out, sizeof(out), &h);

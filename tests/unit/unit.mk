@@ -172,6 +172,19 @@ UNIT_TESTS += tests/unit/test_ike_peer
 tests_unit_test_ike_peer_SOURCES = tests/unit/test_ike_peer.c tests/unit/ike_lab.c
 tests_unit_test_ike_peer_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_ike_followup
+tests_unit_test_ike_followup_SOURCES = tests/unit/test_ike_followup.c tests/unit/ike_lab.c
+tests_unit_test_ike_followup_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_ike_more_keys
+tests_unit_test_ike_more_keys_SOURCES = tests/unit/test_ike_more_keys.c tests/unit/ike_lab.c
+tests_unit_test_ike_more_keys_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_ike_intermediate
+tests_unit_test_ike_intermediate_SOURCES = tests/unit/test_ike_intermediate.c \
+	tests/unit/ike_lab.c
+tests_unit_test_ike_intermediate_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_ike_ppk
 tests_unit_test_ike_ppk_SOURCES = tests/unit/test_ike_ppk.c tests/unit/ike_lab.c
 tests_unit_test_ike_ppk_LDADD = $(unit_ldadd)

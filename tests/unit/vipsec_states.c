@@ -26,6 +26,10 @@ static const char *exchange_name(const struct ike_rule *r)
 		return "IKE_AUTH";
 	case CREATE_CHILD_SA:
 		return "CREATE_CHILD_SA";
+	case IKE_INTERMEDIATE:
+		return "IKE_INTERMEDIATE";
+	case IKE_FOLLOWUP_KE:
+		return "IKE_FOLLOWUP_KE";
 	default:
 		return "INFORMATIONAL";
 	}
@@ -64,17 +68,28 @@ static void print_payloads(uint64_t set)
 		printf("%sN(REKEY_SA)", comma);
 }
 
+static bool may_detour(const struct ike_rule *r)
+{
+	return r->then != r->state && ike_state_before(r->then) != r->then;
+}
+
+static void print_arrow(const struct ike_rule *r, enum ike_state then)
+{
+	printf("\t\"%s\" -> \"%s\" [label=\"%s\\n%s %s\"];\n", ike_state_name(r->state),
+		ike_state_name(then), r->story, exchange_name(r), trigger_name(r->on));
+}
+
 static void print_dot(void)
 {
 	size_t n;
 	const struct ike_rule *rules = ike_rules(&n);
 
 	printf("digraph ike {\n\trankdir=LR;\n\tnode [shape=box, style=rounded];\n");
-	for (size_t i = 0; i < n; i++)
-		printf("\t\"%s\" -> \"%s\" [label=\"%s\\n%s %s\"];\n",
-			ike_state_name(rules[i].state), ike_state_name(rules[i].then),
-			rules[i].story, exchange_name(&rules[i]),
-			trigger_name(rules[i].on));
+	for (size_t i = 0; i < n; i++) {
+		print_arrow(&rules[i], rules[i].then);
+		if (may_detour(&rules[i]))
+			print_arrow(&rules[i], ike_state_before(rules[i].then));
+	}
 	printf("}\n");
 }
 
@@ -101,7 +116,11 @@ static void print_rules(void)
 		print_payloads(r->must);
 		printf(" | ");
 		print_payloads(r->may & ~r->must);
-		printf(" | %s | %s |\n", r->story, ike_state_name(r->then));
+		printf(" | %s | %s", r->story, ike_state_name(r->then));
+		if (may_detour(r))
+			printf(", or before it %s",
+				ike_state_name(ike_state_before(r->then)));
+		printf(" |\n");
 	}
 }
 

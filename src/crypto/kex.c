@@ -25,6 +25,10 @@ static const struct kex_group *find(uint16_t id)
 		if (groups[i]->id == id)
 			return groups[i];
 	}
+	for (size_t i = 0; kex_groups_mlkem[i] != NULL; i++) {
+		if (kex_groups_mlkem[i]->id == id)
+			return kex_groups_mlkem[i];
+	}
 	return NULL;
 }
 

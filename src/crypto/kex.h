@@ -27,7 +27,7 @@
 
 struct kex;
 
-#define KEX_PUBLIC_MAX 512
+#define KEX_PUBLIC_MAX 1568 /* ML-KEM-1024 */
 
 bool kex_supported(uint16_t group); /* enum ke_id */
 size_t kex_public_len(uint16_t group); /* the initiator's; 0: not supported */

@@ -34,4 +34,7 @@ extern const struct kex_group kex_group_modp2048;
 extern const struct kex_group kex_group_modp3072;
 extern const struct kex_group kex_group_modp4096;
 
+/* Those of kex_mlkem.c, or none: ends with NULL. */
+extern const struct kex_group *const kex_groups_mlkem[];
+
 #endif

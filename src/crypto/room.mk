@@ -18,3 +18,9 @@ src_crypto_libvipsec_crypto_a_SOURCES = \
 	src/crypto/chain.c src/crypto/chain.h \
 	src/crypto/trust.c src/crypto/trust.h
 src_crypto_libvipsec_crypto_a_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)
+if ML_KEM
+src_crypto_libvipsec_crypto_a_SOURCES += src/crypto/kex_mlkem.c
+else
+src_crypto_libvipsec_crypto_a_SOURCES += src/crypto/kex_mlkem_none.c
+endif
+EXTRA_DIST += src/crypto/kex_mlkem.c src/crypto/kex_mlkem_none.c

@@ -1,4 +1,5 @@
 /* What a configuration becomes: defaults, values, hash, limits, and the SPD of a scope. */
+#include "crypto/kex.h"
 #include "unit.h"
 
 #include "base/iana.h"
@@ -68,6 +69,29 @@ static void additional_key_exchanges_have_their_places(void **state)
 	for (unsigned i = 0; i < CONFIG_MORE_MAX; i++)
 		assert_int_equal(s[1].more[i], KE_NONE);
 	config_free(c);
+}
+
+/* What ML-KEM is asked for depends on the library that this build has. */
+static void ml_kem_stands_behind_another(void **state)
+{
+	(void)state;
+	const char *behind = "proposal \"p\" { ike "
+			     "aes256gcm16-sha384-x25519-ke1_mlkem768; }";
+	const char *alone = "proposal \"p\" { ike aes256gcm16-sha384-mlkem768; }";
+
+	if (!kex_supported(KE_ML_KEM_768)) {
+		assert_non_null(strstr(refused(span_text(behind)),
+			"1:20: error: key exchange \"mlkem768\": this build's OpenSSL "
+			"has "
+			"no ML-KEM"));
+		return;
+	}
+	struct config *c = accepted(behind);
+	assert_int_equal(c->proposals[1].ike[0].more[0], KE_ML_KEM_768);
+	config_free(c);
+	assert_non_null(
+		strstr(refused(span_text(alone)), "too long for IKE_SA_INIT; write it "
+						  "behind another one, as ke1_mlkem768"));
 }
 
 static void the_built_in_proposal_begins_with_x25519(void **state)
@@ -392,6 +416,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_file_has_the_documented_defaults),
 		cmocka_unit_test(additional_key_exchanges_have_their_places),
+		cmocka_unit_test(ml_kem_stands_behind_another),
 		cmocka_unit_test(the_built_in_proposal_begins_with_x25519),
 		cmocka_unit_test(settings_are_taken_over),
 		cmocka_unit_test(a_rule_carries_action_proposal_and_authentication),

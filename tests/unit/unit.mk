@@ -176,6 +176,13 @@ UNIT_TESTS += tests/unit/test_ike_followup
 tests_unit_test_ike_followup_SOURCES = tests/unit/test_ike_followup.c tests/unit/ike_lab.c
 tests_unit_test_ike_followup_LDADD = $(unit_ldadd)
 
+# Brings kex_mlkem.c along, whether the library has it or not, and a stand-in for ML-KEM.
+UNIT_TESTS += tests/unit/test_ike_mlkem
+tests_unit_test_ike_mlkem_SOURCES = tests/unit/test_ike_mlkem.c tests/unit/ike_lab.c \
+	tests/unit/toy_kem.c tests/unit/toy_kem.h src/crypto/kex_mlkem.c
+tests_unit_test_ike_mlkem_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)
+tests_unit_test_ike_mlkem_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_ike_more_keys
 tests_unit_test_ike_more_keys_SOURCES = tests/unit/test_ike_more_keys.c tests/unit/ike_lab.c
 tests_unit_test_ike_more_keys_LDADD = $(unit_ldadd)

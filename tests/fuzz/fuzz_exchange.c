@@ -118,8 +118,13 @@ static bool open_datagram(struct world *w, const struct world_datagram *d,
 	x.header = *h;
 	x.sa = world_sa_of(w, 1U - d->from, bytes);
 	struct ike_sa *from = world_sa_of(w, d->from, bytes);
-	return x.sa && x.sa->open && from && from->seal &&
-	       ike_sk_open(&x, &payloads, &first) == SK_OPENED &&
+	if (!x.sa || !x.sa->open || !from || !from->seal)
+		return false;
+	/* From before an additional key exchange, or from behind it. */
+	struct exchange again = x;
+	again.repeated = true;
+	return (ike_sk_open(&x, &payloads, &first) == SK_OPENED ||
+		       ike_sk_open(&again, &payloads, &first) == SK_OPENED) &&
 	       payload_set_read(payloads, first, set) == WIRE_OK;
 }
 

@@ -237,6 +237,19 @@ static void on_note(
 
 /* ---- setting up */
 
+/* In front of the others: the same with an additional key exchange (RFC 9370). */
+static void add_more(struct ike_proposals *p)
+{
+	static const struct ike_more more = {.ke = {0, KE_ECP_256}};
+
+	memmove(&p->ike[1], &p->ike[0], p->n_ike * sizeof(p->ike[0]));
+	p->n_ike++;
+	p->ike[0].more = more;
+	p->pfs[p->n_pfs] = p->pfs[0];
+	p->pfs_more[0] = more;
+	p->n_pfs++;
+}
+
 static void agree(struct world_end *end, uint8_t options)
 {
 	struct ike_conn *c = &end->conn;
@@ -268,6 +281,8 @@ static void agree(struct world_end *end, uint8_t options)
 	}
 	if (options & WORLD_PFS)
 		p->pfs[p->n_pfs++] = KE_CURVE25519;
+	if ((options & WORLD_PFS) && (options & WORLD_SUITES))
+		add_more(p);
 	if (!secret_set(&c->psk, span_text("a key that the fuzzer knows, too")))
 		abort();
 }
@@ -392,10 +407,14 @@ static bool may_become(enum ike_state from, enum ike_state to, unsigned rows)
 	/* Any SA may be forgotten, or its deadline may come. */
 	if (from == to || to == STATE_GONE)
 		return true;
-	for (size_t i = 0; rows > 0 && i < n; i++)
-		if (rule[i].state == from && rule[i].then != from &&
-			may_become(rule[i].then, to, rows - 1))
+	for (size_t i = 0; rows > 0 && i < n; i++) {
+		const enum ike_state then = rule[i].then, before = ike_state_before(then);
+
+		if (rule[i].state == from && then != from &&
+			(may_become(then, to, rows - 1) ||
+				(before != then && may_become(before, to, rows - 1))))
 			return true;
+	}
 	return false;
 }
 
@@ -425,7 +444,7 @@ void world_check(struct world *w, unsigned number)
 		const struct ike_sa *sa = list_entry(item, struct ike_sa, all);
 
 		check_state(end, sa);
-		half_open += sa->state == STATE_HALF_OPEN;
+		half_open += ike_is_half_open(sa);
 		up += sa->state == STATE_UP;
 		gone += sa->state == STATE_GONE;
 		callers += sa->origin != NULL;

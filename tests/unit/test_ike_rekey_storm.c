@@ -323,7 +323,7 @@ static void key_exchanges_that_follow_leave_no_gap_either(void **state)
 	unsigned followups = 0;
 
 	for (uint64_t seed = 1; seed <= SEEDS; seed++)
-		followups += one_storm(seed + 2000, seed % 3 == 0, true);
+		followups += one_storm(seed + 2000, false, true);
 	assert_true(followups > 20 * SEEDS);
 }
 

@@ -187,12 +187,12 @@ void on_up(struct node *n, const struct node_event *ev)
 		struct peer *p = list_entry(item, struct peer, link);
 		if (!selected(n, ev, p))
 			continue;
-		if (peer_child(p))
+		if (peer_child(p)) {
 			up++;
-		else
+		} else if (ev->u.command.peer || !redirect_is_guest(n, p)) {
 			called++;
-		if (!peer_child(p))
 			dial_want(n, p, WANT_ORDER);
+		}
 	}
 	node_reply(n, ev->u.command.token, called + up > 0 ? 0 : 1,
 		called + up > 0 ? "calling %u, up already %u"

@@ -307,7 +307,8 @@ bool peer_is_elsewhere(const struct peer *p)
 		const struct peer *other = list_entry(at, struct peer, by_id);
 		if (other->rule == p->rule && addr_equal(&other->local, &p->local) &&
 			identity_equal(&other->remote_id, &p->remote_id) &&
-			!addr_is_set(&other->sent_from) && peer_child(other))
+			!addr_is_set(&other->sent_from) &&
+			(peer_child(other) || other->ask != 0))
 			return true;
 	}
 	return false;

@@ -151,7 +151,8 @@ void peers_at(struct node *n, uint16_t scope, const struct addr *remote,
 struct child_sa *peer_child(const struct peer *p); /* the newest that lives; NULL: none */
 /* A session, or a child in one of another's, may not be over yet. */
 bool peer_is_tied(const struct peer *p);
-/* The identity is served at another endpoint: a NAT has given it a new one. */
+/* The identity is served at another endpoint, or a child is asked for there: a NAT has
+ * given it a new one. */
 bool peer_is_elsewhere(const struct peer *p);
 enum peer_state peer_state_of(const struct peer *p);
 bool peer_callable(const struct peer *p);
@@ -220,6 +221,8 @@ void redirect_follow(
 	struct node *n, const struct ike_info *sa, const struct ike_gateway *to);
 /* Does a call of p say that it can be sent elsewhere? */
 bool redirect_offers(const struct node *n, const struct peer *p);
+/* Where the rule's own gateway has sent us, or had. */
+bool redirect_is_guest(const struct node *n, const struct peer *p);
 /* Packets wait for p; whom to call for them. */
 struct peer *redirect_for_traffic(struct node *n, struct peer *p);
 void redirect_arrived(struct node *n, struct peer *p); /* it has a child now */

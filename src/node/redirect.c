@@ -257,6 +257,17 @@ void redirect_arrived(struct node *n, struct peer *p)
 	p->arrived = true;
 }
 
+/* In tunnel mode the rule's own gateway is the one to call, also while another serves. */
+bool redirect_is_guest(const struct node *n, const struct peer *p)
+{
+	const struct config_rule *r = &n->config->rules[p->rule];
+
+	if (p->mode != POLICY_TUNNEL || p->fixed)
+		return false;
+	return r->tunnel_name[0] || (addr_is_set(&r->tunnel_to) &&
+					    !addr_equal(&r->tunnel_to, &p->remote.addr));
+}
+
 /* ---- and back ---------------------------------------------------------------------------- */
 
 void redirect_failed(struct node *n, struct peer *p)

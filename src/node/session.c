@@ -249,9 +249,11 @@ static void move_peer(struct node *n, struct peer *p, const struct endpoint *rem
 		return;
 	if (!addr_equal(&p->remote.addr, &remote->addr))
 		p->roamed_ms = n->now_ms;
+	bool known = p->record != 0; /* one without a child is called by nobody */
 	directory_forget(n, p);
 	peer_rename(n, p, remote, &same);
-	directory_note(n, p);
+	if (known)
+		directory_note(n, p);
 }
 
 static void move_child(struct node *n, struct child_sa *c, const struct endpoint *remote,

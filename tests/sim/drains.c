@@ -50,7 +50,8 @@ static void on_drain(struct sim *s, struct action *a)
 }
 
 /* From a stream of its own: runs without it are as they were. In the first half of the faults:
- * what it begins has come to rest when everybody must be back. */
+ * what it begins has come to rest when everybody must be back, but for a peer that comes back
+ * to a VIP which is drained to where nobody is. */
 void drains_plan(struct sim *s)
 {
 	struct stream d;

@@ -10,7 +10,9 @@
 enum {
 	SETTLE_MS = 100,
 	MEND_MS = 20000, /* until the cluster has all its nodes and VIPs */
-	AFTER_MS = 8000 /* watched after the last peer is back */
+	AFTER_MS = 8000, /* watched after the last peer is back */
+	/* A call to where nobody is, which may begin when a peer is back. */
+	IN_VAIN_MS = 8000
 };
 
 void run_build(struct sim *s)
@@ -90,7 +92,8 @@ static void live(struct sim *s)
 	check_begin_quiet(s);
 	run_until(s, run_all_back, check_longest_ms(s));
 	rekeys_begin(s);
-	world_run(s, world_later(&s->world, AFTER_MS + s->sc.idle_ms + s->sc.quiet_ms));
+	world_run(s, world_later(&s->world, AFTER_MS + s->sc.idle_ms + s->sc.quiet_ms +
+						    (s->sc.drains ? IN_VAIN_MS : 0)));
 	if (!s->world.failed)
 		check_end(s);
 }

@@ -5,6 +5,8 @@
 #include "base/iana.h"
 #include "replica/peers.h"
 
+#include <stdio.h>
+
 #define TUNNEL_SERVER(cluster)                                                         \
 	cluster "vip \"mail\" { address 192.0.2.10; }\n" SECRET                        \
 		"filter-list \"mail\" { from vip \"mail\" port 143 to any proto tcp "  \
@@ -23,11 +25,35 @@
 		"psk \"lab\" local-id \"client.example\" remote-id \"mail.example\"; } " \
 		"}\nassign policy \"p\" to host;\n"
 
+/* The same, and a rule for another port beside it. */
+#define TWO(action, ids)                                                             \
+	"filter-action \"esp\" { negotiate require; mode tunnel" action "; }\n"      \
+	"policy \"p\" { rule \"mail\" { match \"mail\"; action \"esp\"; auth psk "   \
+	"\"lab\" " ids "; } rule \"pop\" { match \"pop\"; action \"esp\"; auth psk " \
+	"\"lab\" " ids "; } }\n"
+#define TUNNEL_SERVER2(more)                                                             \
+	WEB "vip \"mail\" { address 192.0.2.10; }\n" SECRET                              \
+	    "filter-list \"mail\" { from vip \"mail\" port 143 to any proto tcp "        \
+	    "mirrored; }\n"                                                              \
+	    "filter-list \"pop\" { from vip \"mail\" port 110 to any proto tcp "         \
+	    "mirrored; }\n" TWO(more,                                                    \
+		    "local-id \"mail.example\" remote-id any") "assign policy \"p\" to " \
+							       "vip \"mail\";\n"
+#define TUNNEL_CLIENT2(more)                                                            \
+	ALONE SECRET "filter-list \"mail\" { from me to 192.0.2.10 port 143 proto tcp " \
+		     "mirrored; }\n"                                                    \
+		     "filter-list \"pop\" { from me to 192.0.2.10 port 110 proto tcp "  \
+		     "mirrored; }\n" TWO(" to 192.0.2.10" more,                         \
+			     "local-id \"client.example\" remote-id "                   \
+			     "\"mail.example\"") "assign policy "                       \
+						 "\"p\" to host;\n"
+
 enum { M1, M2, CLIENT };
 #define PRIVATE "10.9.9.9"
 #define PUBLIC "203.0.113.5"
 
-static struct lab *behind_nat(const char *server, unsigned members)
+static struct lab *nat_between(
+	const char *server, unsigned members, const char *client, uint16_t port)
 {
 	struct lab *l = lab_new();
 
@@ -39,14 +65,19 @@ static struct lab *behind_nat(const char *server, unsigned members)
 	lab_group(l, (1u << members) - 1);
 	lab_run(l, 10);
 	lab_address(l, M1, VIP, NODE_ADDR_PRESENT);
-	lab_start(l, CLIENT, TUNNEL_CLIENT);
+	lab_start(l, CLIENT, client);
 	lab_address(l, CLIENT, PRIVATE, NODE_ADDR_PRESENT);
 	lab_run(l, 10);
-	lab_acquire(l, CLIENT, 0, PRIVATE, VIP, 143);
+	lab_acquire(l, CLIENT, 0, PRIVATE, VIP, port);
 	lab_run(l, 100);
 	assert_int_equal(lab_up(l, M1), 1);
 	assert_int_equal(lab_up(l, CLIENT), 1);
 	return l;
+}
+
+static struct lab *behind_nat(const char *server, unsigned members)
+{
+	return nat_between(server, members, TUNNEL_CLIENT, 143);
 }
 
 static void tunnel_through_a_nat(void **state)
@@ -108,19 +139,20 @@ static void what_moved_while_a_member_was_away_is_called_once(void **state)
 }
 
 /* Two records of one peer: where it is, and where it was. */
-static void tell_where_it_was(struct lab *l)
+static void tell_where_it_was(
+	struct lab *l, const char *rule, const struct identity *remote_id)
 {
 	uint8_t bytes[REPLICA_RECORD_MAX + 8];
 	struct writer w = wr_over(bytes, sizeof(bytes));
 	struct replica_peer r = {.vip = "mail",
-		.rule = "mail",
 		.local = unit_addr(VIP),
 		.remote = {.addr = unit_addr(PUBLIC), .port = 24499},
 		.natt = true,
 		.behind = true,
-		.remote_id = lab_peer(l, M1).remote_id};
+		.remote_id = *remote_id};
 	struct node_event ev = {.kind = NODE_MESSAGE};
 
+	snprintf(r.rule, sizeof(r.rule), "%s", rule);
 	wr_bytes(&w, span_text("VS\x01\x04"));
 	replica_write_put(&w, &r);
 	assert_true(wr_ok(&w));
@@ -133,9 +165,10 @@ static void tell_where_it_was(struct lab *l)
 static void a_call_to_where_a_peer_was_is_no_failure(void **state)
 {
 	struct lab *l = behind_nat(TUNNEL_SERVER(WEB), 2);
+	const struct identity client = lab_peer(l, M1).remote_id;
 
 	(void)state;
-	tell_where_it_was(l);
+	tell_where_it_was(l, "mail", &client);
 	lab_kill(l, M1);
 	lab_group(l, 1u << M2);
 	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
@@ -146,6 +179,35 @@ static void a_call_to_where_a_peer_was_is_no_failure(void **state)
 	lab_forget_log(l, M2);
 	lab_run(l, 60000);
 	assert_int_equal(lab_count(l, M2, "to 203.0.113.5:24499"), 0);
+	lab_free(l);
+}
+
+/* Two rules, and two places each: when one has its IKE SA, the other is asked for in it at
+ * one of its places only, else it would have two children for ever.
+ *
+ *	owner                            client
+ *	  IKE_SA_INIT, IKE_AUTH (mail) --->	at the port where it is
+ *	  IKE_SA_INIT ----> (lost)		at the one where it was
+ *	  CREATE_CHILD_SA (pop) --------->
+ */
+static void a_further_child_is_asked_for_at_one_place(void **state)
+{
+	struct lab *l = nat_between(TUNNEL_SERVER2(""), 2, TUNNEL_CLIENT2(""), 143);
+	const struct identity client = lab_peer(l, M1).remote_id;
+
+	(void)state;
+	lab_acquire(l, CLIENT, 0, PRIVATE, VIP, 110);
+	lab_run(l, 100);
+	assert_int_equal(lab_up(l, M1), 2);
+	tell_where_it_was(l, "mail", &client);
+	tell_where_it_was(l, "pop", &client);
+	lab_kill(l, M1);
+	lab_group(l, 1u << M2);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 1000);
+	assert_true(lab_count(l, M2, "to 203.0.113.5:24499") > 0);
+	assert_int_equal(lab_up(l, M2), 2);
+	assert_int_equal(l->node[M2].n_child, 2);
 	lab_free(l);
 }
 
@@ -180,6 +242,42 @@ static void a_new_mapping_is_followed(void **state)
 	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
 	lab_run(l, 20);
 	assert_int_equal(lab_up(l, M2), 1);
+	lab_free(l);
+}
+
+/* Whose IKE SA it is that begins without a child can only be guessed. Here it is counted to
+ * "pop", of which there is no traffic; and when the peer's port has changed nobody calls for
+ * that rule.
+ *
+ *	client                              owner
+ *	  IKE_SA_INIT, IKE_AUTH ----------->	"pop"
+ *	  CREATE_CHILD_SA ----------------->	"mail"
+ *	  ESP from another port ----------->
+ *	                                    (dies)
+ *	            <-- IKE_SA_INIT, IKE_AUTH "mail", from the new owner
+ */
+static void a_rule_without_a_child_is_called_for_by_nobody(void **state)
+{
+	struct lab *l = nat_between(TUNNEL_SERVER2("; childless force"), 2,
+		TUNNEL_CLIENT2("; childless force"), 143);
+	struct node_event ev = {.kind = NODE_NOTICE};
+
+	(void)state;
+	assert_int_equal(lab_count(l, M1, "rule pop: an IKE SA without a child"), 1);
+	l->nat_shift = 30000;
+	ev.u.notice.kind = ESP_MAPPING;
+	ev.u.notice.id = l->node[M1].child[0].c.id;
+	ev.u.notice.remote = (struct endpoint){.addr = l->outside, .port = 34500};
+	lab_step(l, M1, &ev);
+	assert_int_equal(lab_count(l, M1, "sa-move"), 1);
+	lab_run(l, 1000);
+	lab_kill(l, M1);
+	lab_group(l, 1u << M2);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 1000);
+	assert_int_equal(lab_count(l, M2, "calling 1 known peer"), 1);
+	assert_int_equal(lab_up(l, M2), 1);
+	assert_int_equal(l->node[M2].n_child, 1);
 	lab_free(l);
 }
 
@@ -586,8 +684,10 @@ int main(void)
 		cmocka_unit_test(taken_over_through_the_nat),
 		cmocka_unit_test(what_moved_while_a_member_was_away_is_called_once),
 		cmocka_unit_test(a_call_to_where_a_peer_was_is_no_failure),
+		cmocka_unit_test(a_further_child_is_asked_for_at_one_place),
 		cmocka_unit_test(client_behind_nat_keeps_the_mapping_alive),
 		cmocka_unit_test(a_new_mapping_is_followed),
+		cmocka_unit_test(a_rule_without_a_child_is_called_for_by_nobody),
 		cmocka_unit_test(each_sa_is_moved_by_its_own_packets),
 		cmocka_unit_test(a_lost_mapping_needs_the_client),
 		cmocka_unit_test(a_client_that_comes_back_leaves_no_ghost),

@@ -303,6 +303,35 @@ static void back_from_a_gateway_that_is_not_there(void **state)
 	lab_free(l);
 }
 
+/* B was given up. `vipsec up` means A, and B is not called for ever after:
+ *
+ *	client                  A          B (dead)
+ *	  IKE_SA_INIT -------->
+ *	       <-- REDIRECT to B
+ *	  IKE_SA_INIT --------------------->	for 8 s
+ *	  IKE_SA_INIT, IKE_AUTH ->
+ *	  (up)
+ */
+static void an_order_does_not_call_a_gateway_that_was_given_up(void **state)
+{
+	struct lab *l = lab_with(TUNNEL("", ACCEPT));
+
+	(void)state;
+	lab_kill(l, B);
+	drain(l, A, ADDR_B);
+	traffic(l);
+	lab_run(l, 10000);
+	assert_only_with(l, ADDR_A);
+	assert_true(lab_count(l, CLIENT, "to " ADDR_B ":500") > 0);
+	lab_forget_log(l, CLIENT);
+	lab_command(l, CLIENT, NODE_UP, "host");
+	assert_string_equal(l->node[CLIENT].reply, "calling 0, up already 1");
+	lab_run(l, 20000);
+	assert_int_equal(lab_count(l, CLIENT, "to " ADDR_B ":500"), 0);
+	assert_only_with(l, ADDR_A);
+	lab_free(l);
+}
+
 static void with_a_gateway_that_is_not_there_the_old_one_stays(void **state)
 {
 	struct lab *l = lab_with(TUNNEL("", ACCEPT));
@@ -592,6 +621,7 @@ int main(void)
 		cmocka_unit_test(where_the_rule_does_not_accept_it_stays),
 		cmocka_unit_test(where_the_rule_does_not_accept_it_stands),
 		cmocka_unit_test(back_from_a_gateway_that_is_not_there),
+		cmocka_unit_test(an_order_does_not_call_a_gateway_that_was_given_up),
 		cmocka_unit_test(with_a_gateway_that_is_not_there_the_old_one_stays),
 		cmocka_unit_test(back_when_the_new_gateway_is_lost),
 		cmocka_unit_test(two_that_are_drained_to_each_other),

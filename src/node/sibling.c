@@ -181,15 +181,28 @@ void sibling_move(struct node *n, const struct child_sa *c)
 	}
 }
 
+/* In an IKE SA that is not to go. */
+static bool is_safe(const struct node *n, const struct peer *p)
+{
+	struct ike_info sa;
+
+	list_each(item, &p->children)
+	{
+		const struct child_sa *c = list_entry(item, struct child_sa, of_peer);
+		if (child_lives(c) && ike_view(n->ike, c->session->ike, &sa) &&
+			!sa.replaced)
+			return true;
+	}
+	return false;
+}
+
 /* It may have lost only after its children were there; the other may lack some of them. */
 void sibling_save(struct node *n, const struct session *lost)
 {
 	list_each(item, &lost->children)
 	{
 		struct child_sa *c = list_entry(item, struct child_sa, of_session);
-		struct session *to = child_lives(c) ? sibling_session(n, c->peer) : NULL;
-
-		if (to && to != lost && !sibling_has_child_in(c->peer, to))
+		if (child_lives(c) && !is_safe(n, c->peer) && sibling_session(n, c->peer))
 			dial_move(n, c->peer);
 	}
 }

@@ -222,6 +222,51 @@ static void nor_are_its_children_renewed(void **state)
 	}
 }
 
+#define KEYS(name, suite)                                                              \
+	"proposal \"" name "\" { ike " suite "; esp aes128gcm16; reauth 100s; "        \
+	"lifetime child 30d; }\nfilter-action \"" name "\" { negotiate require; mode " \
+	"transport; childless force; proposal \"" name "\"; }\n"
+#define BY(name)                                                                 \
+	"rule \"" name "\" { match \"" name "\"; action \"" name "\"; auth psk " \
+	"\"lab\"; }"
+
+/* Two rules, and an IKE SA for each, since their algorithms differ. Whose IKE SA it is that
+ * begins without a child the server can only guess: it counts both to "pop".
+ *
+ *	client                            server
+ *	IKE_SA_INIT, IKE_AUTH  -->                   another one for "pop"
+ *	CREATE_CHILD_SA        -->                   and its child, which the server
+ *	                       <--  ...              need not ask for elsewhere
+ *	D(the old IKE SA)      -->
+ */
+static void what_the_new_ike_sa_carries_is_not_asked_for_in_a_third(void **state)
+{
+	struct lab *l = two(ALONE
+		"tuning { idle-timeout 4s; idle-timeout-failover 4s; }\n"
+		"vip \"mail\" { address 192.0.2.10; }\n" SECRET ACTION(
+			"ike aes128gcm16-sha256-x25519, aes256gcm16-sha384-ecp384; "
+			"esp aes128gcm16;",
+			"") OURS("mail", "143")
+			OURS("pop", "110") "policy \"p\" { " USE("mail")
+				USE("pop") " }\nassign policy \"p\" to vip \"mail\";\n",
+		ALONE SECRET KEYS("mail", "aes256gcm16-sha384-ecp384")
+			KEYS("pop", "aes128gcm16-sha256-x25519") THEIRS("mail", "143")
+				THEIRS("pop", "110") "policy \"p\" { " BY("mail")
+					BY("pop") " }\nassign policy \"p\" to host;\n");
+
+	(void)state;
+	want(l, 110);
+	lab_run(l, 5000);
+	want(l, 143);
+	assert_int_equal(lab_up(l, SERVER), 2);
+	assert_int_equal(lab_count(l, SERVER, "rule pop: an IKE SA without a child"), 2);
+	lab_run(l, 110000);
+	assert_int_equal(lab_count(l, SERVER, "event ike-down"), 2);
+	assert_int_equal(lab_count(l, CLIENT, "exchange 36 response"), 0);
+	assert_int_equal(l->node[SERVER].n_child, 2);
+	lab_free(l);
+}
+
 /* ---- what the peer may not have is not sent on ----------------------------------------------- */
 
 /*	client                            server
@@ -414,6 +459,7 @@ int main(void)
 		cmocka_unit_test(what_goes_with_its_ike_sa_is_received_on_for_a_moment),
 		cmocka_unit_test(what_was_replaced_is_not_reauthenticated),
 		cmocka_unit_test(nor_are_its_children_renewed),
+		cmocka_unit_test(what_the_new_ike_sa_carries_is_not_asked_for_in_a_third),
 		cmocka_unit_test(an_answer_that_may_be_lost_is_waited_for),
 		cmocka_unit_test(after_a_delete_what_was_rekeyed_is_sent_on),
 		cmocka_unit_test(what_loses_is_not_sent_on_while_it_wanes),

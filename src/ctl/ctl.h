@@ -4,7 +4,7 @@
  * the daemon (ask), prints for people or passes the reply through (--json), and returns
  * the exit code: 0 ok, 1 error, 3 degraded, 7 not bound, 69 the daemon is not there.
  *
- * Floor 9.
+ * Floor 10.
  */
 #ifndef VIPSEC_CTL_CTL_H
 #define VIPSEC_CTL_CTL_H
@@ -86,6 +86,7 @@ int verb_tune(const struct ctl *ctl);
 int verb_drain(const struct ctl *ctl);
 int verb_undrain(const struct ctl *ctl);
 int verb_reload(const struct ctl *ctl);
+int verb_doctor(const struct ctl *ctl);
 int verb_check(const struct ctl *ctl);
 int verb_explain(const struct ctl *ctl);
 int verb_log(const struct ctl *ctl);

@@ -26,6 +26,8 @@ static const struct verb {
 	{"tune", verb_tune, "SETTING VALUE", "change a timer while running"},
 	{"reload", verb_reload, "", "read the configuration anew"},
 	{"check", verb_check, "[FILE]", "is this configuration right?"},
+	{"doctor", verb_doctor, "[FILE]",
+		"what is wrong on this machine, and what to do"},
 	{"explain", verb_explain, "SRC DST PROTO [SPORT] DPORT",
 		"which rule decides, and why"},
 	{"ping", verb_ping, "", "do the daemon and its data path answer?"},

@@ -25,6 +25,7 @@
 #include "port/control.h"
 #include "port/keys.h"
 #include "port/quorum.h"
+#include "routing/device.h"
 
 struct request;
 struct watch;
@@ -32,7 +33,7 @@ struct sockets;
 struct fetcher;
 struct resolver;
 
-#define DAEMON_TUN "vipsec0"
+#define DAEMON_TUN DEVICE_NAME
 enum { DAEMON_MARK = 0x76697073 }; /* "vips": SO_MARK of our own datagrams */
 
 enum { PENDING_MAX = 64 };

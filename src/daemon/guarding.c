@@ -1,5 +1,4 @@
-/* daemon/guarding.c - the scopes of a configuration, as port/guard.h wants them; and the
- * table stays what we made it.
+/* daemon/guarding.c - the guard's table stays what we made it.
  *
  * What the kernel has after we wrote it is kept as text; after each change of the table,
  * ours included, the kernel's is compared with it. Whatever differs is written anew, in
@@ -25,30 +24,11 @@ enum { WORDS_BURST = 10, WORDS_PER_SECOND = 1 };
 bool guarding_apply(
 	const struct daemon *d, const struct config *c, char *why, size_t why_cap)
 {
-	struct guard_scope scopes[SCOPE_MAX + 1];
-	struct spd *spds[SCOPE_MAX + 1];
-	size_t n = 0;
+	struct guard_rules like = {.tun_name = d->in_kernel ? NULL : DAEMON_TUN,
+		.reqid_first = REQID_FIRST,
+		.reqid_last = REQID_LAST};
 
-	for (uint16_t s = 0; s <= config_host_scope(c) && n <= SCOPE_MAX; s++, n++) {
-		bool host = s == config_host_scope(c);
-
-		spds[n] = config_spd(c, s);
-		scopes[n] = (struct guard_scope){
-			.scope = s,
-			.spd = spds[n],
-			.addrs = host ? NULL : c->vips[s].addrs,
-			.n_addrs = host ? 0 : c->vips[s].n_addrs,
-		};
-	}
-	bool ok = guard_apply(&(struct guard_rules){.scopes = scopes,
-				      .n_scopes = n,
-				      .tun_name = d->in_kernel ? NULL : DAEMON_TUN,
-				      .reqid_first = REQID_FIRST,
-				      .reqid_last = REQID_LAST},
-		why, why_cap);
-	for (size_t i = 0; i < n; i++)
-		spd_free(spds[i]);
-	return ok;
+	return guard_apply_config(c, &like, why, why_cap);
 }
 
 void guarding_applied(struct daemon *d)

@@ -106,15 +106,24 @@ bool guard_present(void)
 	return rc == 0;
 }
 
-char *guard_listing(void)
+static char *list(const char *command, unsigned flags)
 {
 	char *said;
 
-	if (run_with("list table inet " GUARD_TABLE, NFT_CTX_OUTPUT_STATELESS, &said) ==
-		0)
+	if (run_with(command, flags, &said) == 0)
 		return said;
 	free(said);
 	return NULL;
+}
+
+char *guard_ruleset_json(void)
+{
+	return list("list ruleset", NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_STATELESS);
+}
+
+char *guard_listing(void)
+{
+	return list("list table inet " GUARD_TABLE, NFT_CTX_OUTPUT_STATELESS);
 }
 
 static uint64_t *field_of(struct guard_counts *c, const char *name)

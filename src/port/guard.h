@@ -22,6 +22,7 @@
 #ifndef VIPSEC_PORT_GUARD_H
 #define VIPSEC_PORT_GUARD_H
 
+#include "config/config.h"
 #include "policy/policy.h"
 
 #define GUARD_TABLE "vipsec" /* nft list table inet vipsec */
@@ -45,6 +46,9 @@ struct guard_rules {
 /* Installs or replaces. False: the old table, if there was one, is still in force. */
 bool guard_apply(const struct guard_rules *rules, char *why, size_t why_cap)
 	__attribute__((warn_unused_result));
+/* The same with the scopes of a configuration; those of like are not looked at. */
+bool guard_apply_config(const struct config *c, const struct guard_rules *like, char *why,
+	size_t why_cap) __attribute__((warn_unused_result));
 /* The table as nft text, as guard_apply() would install it: for `explain` and for
  * tests. Free with free(). */
 char *guard_text(const struct guard_rules *rules);
@@ -54,6 +58,10 @@ bool guard_present(void);
 /* The table as the kernel has it, without what counters count. NULL: there is none. Free
  * with free(). */
 char *guard_listing(void);
+
+/* All that nftables has, everybody's, as `nft -j list ruleset` says it. NULL: it does not
+ * answer. Free with free(). */
+char *guard_ruleset_json(void);
 
 /* Packets of one scope that were dropped. */
 struct guard_counts {

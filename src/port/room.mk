@@ -6,7 +6,7 @@ src_port_libvipsec_port_a_SOURCES = \
 	src/port/curl_lib.c src/port/curl_lib.h \
 	src/port/fetch.c src/port/fetch.h \
 	src/port/files.c src/port/files.h \
-	src/port/guard.c src/port/guard.h \
+	src/port/guard.c src/port/guard.h src/port/guard_config.c \
 	src/port/guard_text.c src/port/guard_text.h src/port/guard_quotes.c \
 	src/port/guard_watch.c src/port/guard_watch.h \
 	src/port/keys.c src/port/keys.h \

@@ -115,6 +115,19 @@ bool device_open(struct device *d, const char *name, char *why, size_t why_cap)
 	return false;
 }
 
+bool device_offers(char *why, size_t why_cap)
+{
+	struct ifreq r = {.ifr_flags = IFF_TUN | IFF_NO_PI}; /* the kernel names it */
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd >= 0 && ioctl(fd, TUNSETIFF, &r) != 0)
+		fd = socket_give_up(fd);
+	if (fd < 0)
+		return fail(why, why_cap, "cannot make a TUN device by", "/dev/net/tun");
+	close(fd);
+	return true;
+}
+
 /* Below 1280 octets IPv6 leaves a device, and comes back with the defaults: all is set. */
 bool device_mend(const struct device *d, uint32_t mtu, char *why, size_t why_cap)
 {

@@ -16,6 +16,8 @@ enum { DEVICE_MTU_DEFAULT = 1500, DEVICE_MTU_MIN = 1280, DEVICE_MTU_MAX = 65535 
  * which comes with segmentation offload. */
 enum { DEVICE_HEADER = 0 };
 
+#define DEVICE_NAME "vipsec0" /* the daemon's */
+
 struct device {
 	int fd; /* non-blocking */
 	unsigned ifindex;
@@ -24,6 +26,8 @@ struct device {
 
 /* Makes or adopts the persistent device, configures it, brings it up. False: why. */
 bool device_open(struct device *d, const char *name, char *why, size_t why_cap);
+/* Could one be made? Tried with one that ends with the call. False: why. */
+bool device_offers(char *why, size_t why_cap) __attribute__((warn_unused_result));
 /* Up, and wide enough? What others have changed of it (or taken away) is set anew. */
 enum device_state { DEVICE_FIT, DEVICE_DOWN, DEVICE_NARROW, DEVICE_GONE };
 enum device_state device_look(const struct device *d, uint32_t mtu);

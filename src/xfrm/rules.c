@@ -37,6 +37,11 @@ static uint32_t priority(bool is_host, size_t entry)
 	return first + PRIORITY_ENTRIES + PER_ENTRY * (uint32_t)entry;
 }
 
+uint32_t rules_priority(bool is_host, size_t entry)
+{
+	return priority(is_host, entry) + 1;
+}
+
 static void claim(struct claiming *k, struct request_policy p, uint8_t dir,
 	const struct select_piece *piece)
 {

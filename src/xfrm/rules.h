@@ -32,6 +32,9 @@ struct rules_scope {
 /* Results: 0, or the errno of the last policy that the kernel did not take. */
 int rules_claim_scope(
 	struct claims *c, struct claimant *w, const struct rules_scope *scope);
+/* The number of a policy that stands for this entry of a scope's SPD: the kernel takes the
+ * smallest. */
+uint32_t rules_priority(bool is_host, size_t entry);
 /* The policies of a child SA whose outgoing half is there, or of its incoming half alone.
  * out false: in and forward only. */
 int rules_claim_child(struct claims *c, struct claimant *w, const struct spd *spd,

@@ -43,6 +43,7 @@ EXTRA_DIST += \
 	tests/lab/t-decrypt.py \
 	tests/lab/t-hung-thread.py \
 	tests/lab/t-steering.py \
+	tests/lab/t-doctor.py \
 	tests/lab/t-documents.py \
 	tests/lab/t-knob.py \
 	tests/lab/t-lab.py \
@@ -88,6 +89,7 @@ EXTRA_DIST += \
 	tests/cluster/t-agents.py \
 	tests/cluster/t-bare-vip.py \
 	tests/cluster/t-corosync.py \
+	tests/cluster/t-doctor.py \
 	tests/cluster/t-failover.py \
 	tests/cluster/t-readme.py \
 	tests/cluster/t-recipe.py \

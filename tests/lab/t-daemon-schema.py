@@ -62,6 +62,8 @@ def objects(ctl):
     yield "verdict", ctl.json("explain", CLIENT4, VIP4, "udp", str(PROTECTED))["data"][0]
     yield "event", json.loads(ctl.ctl("--json", "events").stdout.splitlines()[0])
     yield "checked", ctl.json("check")["data"]
+    yield "diagnosis", ctl.json("doctor")["data"]
+    yield "finding", ctl.json("doctor")["data"]["findings"][0]
     yield "messages", ctl.json("reload")["data"]
     yield "text", ctl.json("tune", "nlbs-flags", "0")["data"]
     yield "text", ctl.json("vip", "bind", "web")["data"]

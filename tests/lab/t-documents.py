@@ -175,6 +175,8 @@ COMMANDS = {
     f"tcpdump -ni eth0 'host {VIP} and tcp port {PORT}'": shows_nothing,
     f"tcpdump -ni eth0 'host {VIP} and (esp or udp port 4500)'": shows_esp,
     "vipsec check /etc/vipsec/vipsec.conf": says(),
+    "vipsec doctor": says(r"ok +daemon +vipsecd answers", r"ok +guard", r"ok +firewall"),
+    "vipsec doctor --json": gives_json("vipsec --json doctor"),
     "vipsec tune nlbs-flags 1": says(),
     "vipsec tune KEY VALUE": given("vipsec tune idle-timeout-failover 30s"),
     "vipsec tune KEY default": given("vipsec tune idle-timeout-failover default"),
@@ -212,6 +214,7 @@ VERBS = {
     "undrain vip": [["undrain", "mail"]],
     "reload": [["reload"]],
     "check file": [["check", "/etc/vipsec/vipsec.conf"]],
+    "doctor file": [["doctor"], ["doctor", "/etc/vipsec/vipsec.conf"]],
     "explain src dst proto sport dport": [
         ["explain", CLIENT, VIP, "tcp", PORT], ["explain", CLIENT, VIP, "tcp", 40000, PORT]],
     "explain src dst icmp | icmpv6 type code": [["explain", CLIENT, VIP, "icmp", 8, 0]],

@@ -450,3 +450,13 @@ tests_unit_test_daemon_activation_SOURCES = tests/unit/test_daemon_activation.c 
 	src/daemon/activation.c src/daemon/store.c
 tests_unit_test_daemon_activation_CFLAGS = -D_GNU_SOURCE $(AM_CFLAGS)
 tests_unit_test_daemon_activation_LDADD = $(unit_ldadd)
+
+# --- doctor
+UNIT_TESTS += tests/unit/test_doctor_judge
+tests_unit_test_doctor_judge_SOURCES = tests/unit/test_doctor_judge.c
+tests_unit_test_doctor_judge_LDADD = src/doctor/libvipsec_doctor.a $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_doctor_firewall
+tests_unit_test_doctor_firewall_SOURCES = tests/unit/test_doctor_firewall.c
+tests_unit_test_doctor_firewall_CFLAGS = -D_GNU_SOURCE $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_doctor_firewall_LDADD = src/doctor/libvipsec_doctor.a $(unit_ldadd) $(JANSSON_LIBS)

@@ -89,6 +89,7 @@ def missing_for_cluster():
 def write_conf(folder, text, psk=PSK):
     """A configuration and its secret in a folder that is seen as /etc/vipsec."""
     os.makedirs(f"{folder}/secrets", exist_ok=True)
+    os.chmod(f"{folder}/secrets", 0o700)
     with open(f"{folder}/secrets/lab", "w") as file:
         file.write(psk + "\n")
     os.chmod(f"{folder}/secrets/lab", 0o600)
@@ -109,6 +110,7 @@ def make_host(lab, name, build=None):
     folder = lab.host_dir(name)
     for path in ("etc-vipsec", "var-vipsec"):
         os.makedirs(f"{folder}/{path}", exist_ok=True)
+        os.chmod(f"{folder}/{path}", 0o700)
     # libqb names its shared memory after pids, which repeat between pid namespaces.
     return lab.host(name, tmpfs=["/run", "/dev/shm"], binds=[
         *agent_farm(lab),

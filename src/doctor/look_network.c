@@ -1,0 +1,146 @@
+/* doctor/look_network.c - links and their addresses, and what the kernel does with packets. */
+#include "doctor/look.h"
+
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "os/sockaddr.h"
+#include "routing/device.h"
+
+static bool read_address(const struct ifaddrs *i, struct addr *out)
+{
+	struct sockaddr_storage s = {0};
+	struct endpoint e;
+
+	if (!i->ifa_addr ||
+		(i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
+		return false;
+	memcpy(&s, i->ifa_addr,
+		i->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+						  : sizeof(struct sockaddr_in6));
+	if (!sockaddr_read(&s, &e))
+		return false;
+	*out = e.addr;
+	return true;
+}
+
+static bool is_link_local(const struct addr *a)
+{
+	return a->family == ADDR_V6 && a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
+/* Up, neither the loopback nor our own, and an address that others can reach. */
+static bool counts(const struct ifaddrs *i, struct addr *a)
+{
+	return (i->ifa_flags & IFF_UP) != 0 && (i->ifa_flags & IFF_LOOPBACK) == 0 &&
+	       strcmp(i->ifa_name, DEVICE_NAME) != 0 && read_address(i, a) &&
+	       !is_link_local(a);
+}
+
+/* ---- addresses of ours ---------------------------------------------------------------- */
+
+static void add_own(struct patient *p, const struct addr *a)
+{
+	for (size_t i = 0; i < p->n_own; i++)
+		if (addr_equal(&p->own[i], a))
+			return;
+	if (p->n_own < FACTS_MAX)
+		p->own[p->n_own++] = *a;
+}
+
+void look_own(struct patient *p)
+{
+	const struct config *c = p->config;
+	struct ifaddrs *all = NULL;
+	struct addr a;
+
+	for (unsigned i = 0; c && i < c->n_vips; i++)
+		for (unsigned k = 0; k < c->vips[i].n_addrs; k++)
+			add_own(p, &c->vips[i].addrs[k]);
+	if ((c && c->host_policy == CONFIG_NO_POLICY) || getifaddrs(&all) != 0)
+		return;
+	for (const struct ifaddrs *i = all; i; i = i->ifa_next)
+		if (counts(i, &a))
+			add_own(p, &a);
+	freeifaddrs(all);
+}
+
+/* ---- links ----------------------------------------------------------------------------- */
+
+static struct fact_link *link_of(struct facts_links *x, const char *name)
+{
+	char path[128];
+
+	for (size_t i = 0; i < x->n; i++)
+		if (strcmp(x->at[i].name, name) == 0)
+			return &x->at[i];
+	if (x->n == FACTS_MAX)
+		return NULL;
+	struct fact_link *l = &x->at[x->n++];
+	*l = (struct fact_link){.mtu = 0};
+	snprintf(l->name, sizeof(l->name), "%s", name);
+	snprintf(path, sizeof(path), "/sys/class/net/%s/mtu", name);
+	l->mtu = (uint32_t)look_number(path, 0);
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/rp_filter", name);
+	long own = look_number(path, 0),
+	     all = look_number("/proc/sys/net/ipv4/conf/all/rp_filter", 0);
+	l->rp_filter = (int)(own > all ? own : all);
+	return l;
+}
+
+void look_links(const struct patient *p, struct facts_links *x)
+{
+	struct ifaddrs *all;
+	struct addr a;
+
+	x->n = 0;
+	x->fragment_size = p->config ? p->config->tuning.fragment_size : 0;
+	for (size_t i = 0; i < p->n_own; i++)
+		x->needs_v6 |= p->own[i].family == ADDR_V6;
+	if (getifaddrs(&all) != 0)
+		return;
+	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
+		struct fact_link *l = counts(i, &a) ? link_of(x, i->ifa_name) : NULL;
+		if (!l)
+			continue;
+		l->v4 |= a.family == ADDR_V4;
+		l->v6 |= a.family == ADDR_V6;
+	}
+	freeifaddrs(all);
+}
+
+/* ---- forwarding ------------------------------------------------------------------------ */
+
+static void look_side(const struct config_rule *r, const struct config_side *side,
+	struct facts_forwarding *x)
+{
+	for (unsigned i = 0; side->kind == SIDE_PREFIX && i < side->n_prefixes; i++) {
+		const struct prefix *p = &side->prefixes[i];
+		if (p->bits == 8 * addr_len(&p->addr))
+			continue;
+		x->v4_needed |= p->addr.family == ADDR_V4;
+		x->v6_needed |= p->addr.family == ADDR_V6;
+		snprintf(x->rule, sizeof(x->rule), "%s", r->name);
+	}
+}
+
+void look_forwarding(const struct patient *p, struct facts_forwarding *x)
+{
+	const struct config *c = p->config;
+
+	*x = (struct facts_forwarding){
+		.v4 = look_number("/proc/sys/net/ipv4/ip_forward", 0) != 0,
+		.v6 = look_number("/proc/sys/net/ipv6/conf/all/forwarding", 0) != 0,
+	};
+	for (unsigned i = 0; c && i < c->n_rules; i++) {
+		const struct config_rule *r = &c->rules[i];
+		if (r->action != POLICY_NEGOTIATE || r->mode != POLICY_TUNNEL ||
+			r->filter_list == CONFIG_MATCH_ANY)
+			continue;
+		const struct config_filter_list *list = &c->filter_lists[r->filter_list];
+		for (unsigned k = 0; k < list->n_filters; k++)
+			look_side(r, &list->filters[k].local, x);
+	}
+}

@@ -1,0 +1,140 @@
+/* doctor/look_policies.c - the kernel's IPsec policies that are not ours, and what of ours
+ * they might take.
+ */
+#include "doctor/look.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/iana.h"
+#include "xfrm/request.h"
+#include "xfrm/rules.h"
+#include "xfrm/select.h"
+
+/* ---- ours ------------------------------------------------------------------------------ */
+
+static void add_ours(struct facts_policies *x, const struct ts *local,
+	const struct ts *remote, uint32_t priority, const char *word, const char *name)
+{
+	if (x->n_ours == sizeof(x->ours) / sizeof(x->ours[0]))
+		return;
+	x->ours[x->n_ours].local = *local;
+	x->ours[x->n_ours].remote = *remote;
+	x->ours[x->n_ours].priority = priority;
+	snprintf(x->ours[x->n_ours].what, sizeof(x->ours[0].what), "%s%s%s", word, name,
+		strchr(word, '"') ? "\"" : "");
+	x->n_ours++;
+}
+
+static void add_scope(struct facts_policies *x, const struct config *c, uint16_t scope)
+{
+	struct spd *spd = config_spd(c, scope);
+
+	for (size_t i = 0; spd && i < spd_count(spd); i++) {
+		const struct spd_entry *e = spd_at(spd, i);
+		if (e->action == POLICY_NEGOTIATE)
+			add_ours(x, &e->local, &e->remote,
+				rules_priority(scope == config_host_scope(c), i),
+				"rule \"", e->rule_name);
+	}
+	spd_free(spd);
+}
+
+/* What the rules' own SAs travel in. */
+static void add_exempt(struct facts_policies *x, const struct addr *own, uint8_t proto,
+	uint16_t port, uint32_t priority)
+{
+	struct ts local = ts_host(own), remote = ts_any((enum addr_family)own->family);
+	char text[ADDR_TEXT_MAX];
+
+	local.proto = remote.proto = proto;
+	if (port != 0)
+		local.port_lo = local.port_hi = port;
+	add_ours(x, &local, &remote, priority, proto == IP_ESP ? "ESP of " : "IKE of ",
+		addr_format(own, text));
+}
+
+static void look_ours(const struct patient *p, struct facts_policies *x)
+{
+	const struct config *c = p->config;
+
+	for (uint16_t s = 0; c && s <= config_host_scope(c); s++)
+		add_scope(x, c, s);
+	for (size_t i = 0; c && i < p->n_own; i++) {
+		uint32_t priority = rules_priority(i >= c->n_vips, 0);
+		add_exempt(x, &p->own[i], IP_UDP, IKE_PORT, priority);
+		add_exempt(x, &p->own[i], IP_UDP, IKE_NATT_PORT, priority);
+		add_exempt(x, &p->own[i], IP_ESP, 0, priority);
+	}
+}
+
+/* ---- those of others -------------------------------------------------------------------- */
+
+static bool read_side(const xfrm_address_t *a, uint16_t family, uint8_t bits,
+	uint16_t port, uint16_t mask, uint8_t proto, struct ts *out, struct prefix *named)
+{
+	*named = (struct prefix){.addr = select_addr_read(a, family), .bits = bits};
+	if (!addr_is_set(&named->addr) || bits > 8 * addr_len(&named->addr))
+		return false;
+	named->addr = prefix_first(named);
+	*out = ts_prefix(named);
+	out->proto = proto;
+	if (mask == 0xffff)
+		out->port_lo = out->port_hi = ntohs(port);
+	return true;
+}
+
+static void name_policy(struct fact_policy *out, const struct request_policy *p,
+	const struct prefix *src, const struct prefix *dst)
+{
+	static const char *const dirs[] = {[XFRM_POLICY_IN] = "in",
+		[XFRM_POLICY_OUT] = "out",
+		[XFRM_POLICY_FWD] = "fwd"};
+	char a[ADDR_TEXT_MAX], b[ADDR_TEXT_MAX], proto[24] = "";
+
+	if (p->sel.proto != 0)
+		snprintf(proto, sizeof(proto), " proto %u", p->sel.proto);
+	snprintf(out->text, sizeof(out->text), "dir %s src %s/%u dst %s/%u%s priority %u",
+		dirs[p->dir], addr_format(&src->addr, a), src->bits,
+		addr_format(&dst->addr, b), dst->bits, proto, p->priority);
+}
+
+/* Those of sockets (their direction is beyond FWD) are about their own socket only. */
+static void take_policy(const struct request_policy *p, void *ctx)
+{
+	struct facts_policies *x = ctx;
+	const struct xfrm_selector *s = &p->sel;
+	struct prefix src, dst;
+	struct ts from, to;
+
+	if (s->user == SELECT_USER || p->dir > XFRM_POLICY_FWD || x->n == FACTS_MAX ||
+		!read_side(&s->saddr, s->family, s->prefixlen_s, s->sport, s->sport_mask,
+			s->proto, &from, &src) ||
+		!read_side(&s->daddr, s->family, s->prefixlen_d, s->dport, s->dport_mask,
+			s->proto, &to, &dst))
+		return;
+	struct fact_policy *one = &x->at[x->n++];
+	*one = (struct fact_policy){.out = p->dir == XFRM_POLICY_OUT,
+		.block = p->action == XFRM_POLICY_BLOCK,
+		.secures = p->has_tmpl,
+		.priority = p->priority};
+	one->local = one->out ? from : to;
+	one->remote = one->out ? to : from;
+	name_policy(one, p, &src, &dst);
+}
+
+void look_policies(const struct patient *p, struct facts_policies *x)
+{
+	struct request_line *line = request_open();
+	int err = line ? request_policy_each(line, take_policy, x) : errno;
+
+	x->in_kernel = p->in_kernel;
+	x->offered = err == 0;
+	if (err != 0)
+		snprintf(x->why, sizeof(x->why),
+			"the kernel's IPsec policies cannot be read: %s", strerror(err));
+	request_close(line);
+	look_ours(p, x);
+}

@@ -1,6 +1,6 @@
 /* daemon/resolving.c - FX_RESOLVE to c-ares, and the answer back to the node.
  *
- * Nothing is made before the first rule has a name. What is asked leaves from this host's
+ * Nothing is made before the first name is asked for. What is asked leaves from this host's
  * own address, and is judged by the policy as any other packet.
  */
 #include "daemon/resolving.h"

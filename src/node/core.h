@@ -17,6 +17,7 @@
 #include "base/rate.h"
 #include "node/claim.h"
 #include "node/cluster_msg.h"
+#include "node/gateway.h"
 #include "node/node.h"
 #include "node/peer.h"
 #include "node/scope.h"
@@ -160,6 +161,8 @@ struct node {
 	struct name *names; /* of the rules in force */
 	unsigned n_names;
 	uint32_t last_ask;
+	struct gateway_ask gateway_asks[GATEWAY_ASKS_MAX];
+	struct rate gateway_rate;
 
 	struct rate strangers; /* events that anybody can cause */
 	struct said said[SAID_MAX];
@@ -275,6 +278,8 @@ void on_fetched(struct node *n, uint32_t id, struct span bytes);
 
 void names_reset(struct node *n); /* other rules */
 void on_resolved(struct node *n, const struct node_event *ev);
+/* The id that its answer will have. */
+uint32_t name_ask(struct node *n, const char name[HOSTNAME_MAX]);
 void names_settle(struct node *n);
 uint64_t names_due_ms(const struct node *n);
 struct name *name_of(const struct node *n, uint32_t rule); /* NULL: it has none */

@@ -246,6 +246,7 @@ void dial_stop(struct node *n, struct peer *p)
 
 	forget_ask(n, p);
 	unqueue(n, p);
+	gateway_forget(p);
 	p->call = 0;
 	if (ike == 0)
 		return;
@@ -496,11 +497,13 @@ static unsigned in_flight(const struct node *n, uint64_t *oldest_ms)
 	return count;
 }
 
+/* Who is sent to a name is called when it is known where that is. */
 static bool may_call(const struct node *n, const struct peer *p)
 {
 	const struct place *at = scope_place(&n->scopes[p->scope], &p->local);
 
-	return at && at->state == VIP_BOUND && !at->leaving && !n->closing;
+	return (!gateway_awaited(p) || peer_child(p)) && at && at->state == VIP_BOUND &&
+	       !at->leaving && !n->closing;
 }
 
 /* Who has begun without a child is about to ask for it: both would make one. */

@@ -5,7 +5,7 @@
  * for its TTL, within bounds; what fails is asked for again after pauses that grow, and what
  * was known before goes on.
  *
- * Leaves to others: whom to call where (aim.c).
+ * Leaves to others: whom to call where (aim.c); names that a peer sends us to (gateway.c).
  */
 #include "node/core.h"
 
@@ -174,46 +174,57 @@ static void fail(struct node *n, struct name *name, const char *why)
 				    : "its rules call nobody until it is");
 }
 
+static struct name *asked(struct node *n, uint32_t id)
+{
+	for (unsigned i = 0; i < n->n_names && id != 0; i++)
+		if (n->names[i].ask == id)
+			return &n->names[i];
+	return NULL;
+}
+
 void on_resolved(struct node *n, const struct node_event *ev)
 {
-	struct name *name = NULL, got = {.n = 0};
+	struct name *name = asked(n, ev->u.resolved.id), got = {.n = 0};
 	char text[ADDR_TEXT_MAX], why[NAME_WHY_MAX];
 
-	for (unsigned i = 0; i < n->n_names && ev->u.resolved.id != 0; i++)
-		if (n->names[i].ask == ev->u.resolved.id)
-			name = &n->names[i];
-	if (!name)
-		return; /* no rule wants it any more */
-	name->ask = 0;
 	for (size_t i = 0; i < ev->u.resolved.n; i++)
 		if (is_usable(n, &ev->u.resolved.addrs[i]))
 			insert(&got, &ev->u.resolved.addrs[i]);
-	snprintf(why, sizeof(why), "%s", ev->u.resolved.why ? ev->u.resolved.why : "");
-	if (got.n > 0) {
-		take(n, name, &got, ev->u.resolved.ttl_s);
-		return;
-	}
+	snprintf(why, sizeof(why), "%s",
+		ev->u.resolved.why && ev->u.resolved.why[0] ? ev->u.resolved.why
+							    : "it has no address");
 	if (ev->u.resolved.n > 0)
 		snprintf(why, sizeof(why), "%s cannot be a peer's address",
 			addr_format(&ev->u.resolved.addrs[0], text));
-	fail(n, name, why[0] ? why : "it has no address");
+	if (name)
+		name->ask = 0;
+	if (name && got.n > 0)
+		take(n, name, &got, ev->u.resolved.ttl_s);
+	else if (name)
+		fail(n, name, why);
+	else
+		gateway_resolved(n, ev->u.resolved.id, &got, why);
 }
 
 /* ---- asking ------------------------------------------------------------------------------------ */
+
+uint32_t name_ask(struct node *n, const char name[HOSTNAME_MAX])
+{
+	if (++n->last_ask == 0)
+		n->last_ask = 1;
+	struct effect *f = effects_add(n->out, FX_RESOLVE, 0);
+	f->u.resolve.id = n->last_ask;
+	memcpy(f->u.resolve.name, name, sizeof(f->u.resolve.name));
+	return n->last_ask;
+}
 
 void names_settle(struct node *n)
 {
 	for (unsigned i = 0; i < n->n_names && !n->closing; i++) {
 		struct name *name = &n->names[i];
 
-		if (name->ask != 0 || name->due_ms > n->now_ms)
-			continue;
-		if (++n->last_ask == 0)
-			n->last_ask = 1;
-		name->ask = n->last_ask;
-		struct effect *f = effects_add(n->out, FX_RESOLVE, 0);
-		f->u.resolve.id = name->ask;
-		memcpy(f->u.resolve.name, name->text, sizeof(f->u.resolve.name));
+		if (name->ask == 0 && name->due_ms <= n->now_ms)
+			name->ask = name_ask(n, name->text);
 	}
 }
 

@@ -51,6 +51,7 @@ struct node *node_new(const struct node_params *p)
 	n->journal = mem_new(1, REPLICA_CHUNK_MAX);
 	n->query_due_ms = UINT64_MAX;
 	drain_init(n);
+	gateways_init(n);
 	rate_init(&n->strangers, STRANGERS_BURST, STRANGERS_PER_SECOND, 0);
 	n->ike = engine_new(n);
 	return n;
@@ -272,6 +273,7 @@ static void settle(struct node *n)
 	idle_settle(n);
 	drain_settle(n);
 	names_settle(n);
+	gateways_settle(n);
 	dial_settle(n);
 	directory_settle(n);
 	binds_settle(n);
@@ -317,5 +319,6 @@ uint64_t node_next_due_ms(const struct node *n)
 	due = earlier(due, binds_due_ms(n));
 	due = earlier(due, expiry_due_ms(n));
 	due = earlier(due, names_due_ms(n));
+	due = earlier(due, gateways_due_ms(n));
 	return due;
 }

@@ -111,6 +111,7 @@ struct peer *peer_add(struct node *n, const struct peer *like)
 	struct peer *p = mem_new(1, sizeof(*p));
 	*p = *like;
 	list_init(&p->waits);
+	list_init(&p->sent_on);
 	list_init(&p->sessions);
 	list_init(&p->children);
 	list_add(&n->peers, &p->link);
@@ -124,6 +125,7 @@ void peer_drop(struct node *n, struct peer *p)
 {
 	assert(!peer_is_tied(p) && p->call == 0 && p->ask == 0);
 	list_del(&p->waits);
+	gateway_forget(p);
 	dues_remove(&n->backoff, &p->due);
 	unindex_peer(n, p);
 	list_del(&p->link);
@@ -324,7 +326,7 @@ enum peer_state peer_state_of(const struct peer *p)
 {
 	if (peer_child(p))
 		return peer_child(p)->refused ? PEER_BACKOFF : PEER_UP;
-	if (p->call != 0 || p->ask != 0)
+	if (p->call != 0 || p->ask != 0 || gateway_awaited(p))
 		return PEER_CALLING;
 	if (p->want == 0)
 		return PEER_IDLE;

@@ -65,6 +65,7 @@ struct peer {
 	struct addr sent_from; /* the gateway that has sent us here; not set: none */
 	struct addr sent_to; /* where this one has sent us, while that holds */
 	bool arrived; /* an SA with it has stood since it was sent_from */
+	struct list sent_on; /* to a name, in gateway_ask.peers; in none: alone */
 	unsigned redirects; /* to get here, */
 	uint64_t redirects_since_ms; /* since then */
 	uint64_t serve_until_ms; /* until then it is not told that it may send us on */
@@ -219,6 +220,11 @@ const char *redirect_refusal(
 	const struct node *n, const struct ike_info *sa, const struct ike_gateway *to);
 void redirect_follow(
 	struct node *n, const struct ike_info *sa, const struct ike_gateway *to);
+/* Of one peer; with an address that a name has led to, the address is what counts. */
+const char *redirect_why_not(
+	const struct node *n, const struct peer *p, const struct ike_gateway *to);
+void redirect_go(struct node *n, struct peer *p, const struct ike_gateway *to);
+void redirect_stay(struct node *n, struct peer *p); /* where it is: that has to serve */
 /* Does a call of p say that it can be sent elsewhere? */
 bool redirect_offers(const struct node *n, const struct peer *p);
 /* Where the rule's own gateway has sent us, or had. */

@@ -14,7 +14,7 @@
  * later both are called, and the first that answers has us. Loops end after five redirects
  * in five minutes (7).
  *
- * A gateway that is given by name comes here as a name; resolving it is all that is missing.
+ * A gateway that is given by name is gone to when its address is known (gateway.c).
  */
 #include "node/core.h"
 
@@ -22,6 +22,10 @@ enum {
 	REDIRECTS_MAX = 5, /* RFC 5685 7: MAX_REDIRECTS, REDIRECT_LOOP_DETECT_PERIOD */
 	REDIRECTS_WITHIN_MS = 300000
 };
+
+static const char not_accepted[] = "the rule does not accept it: redirect accept names "
+				   "the gateways";
+static const char looping[] = "this is a loop: five redirects within five minutes";
 
 /* ---- may we? ----------------------------------------------------------------------- */
 
@@ -66,24 +70,30 @@ static bool is_looping(const struct node *n, const struct peer *p)
 }
 
 /* NULL: it may. */
-static const char *refusal(
+static const char *refusal_of_name(
+	const struct node *n, const struct peer *p, const char *name)
+{
+	if (n->config->rules[p->rule].n_redirect == 0)
+		return not_accepted;
+	return is_looping(n, p) ? looping : gateway_refusal(n, p, name);
+}
+
+const char *redirect_why_not(
 	const struct node *n, const struct peer *p, const struct ike_gateway *to)
 {
 	const struct config_rule *r = &n->config->rules[p->rule];
 
-	if (to->name[0])
-		return "it is a name, and gateways are known by address here";
-	if (r->n_redirect == 0 || !accepts(r, &to->addr))
-		return "the rule does not accept it: redirect accept names the gateways";
+	if (!addr_is_set(&to->addr))
+		return refusal_of_name(n, p, to->name);
+	if (!accepts(r, &to->addr))
+		return not_accepted;
 	if (to->addr.family != p->local.family)
 		return "it is of another family than our own address";
 	if (addr_equal(&to->addr, &p->remote.addr) || is_ours(n, &to->addr))
 		return "that is where we are";
 	if (p->mode == POLICY_TRANSPORT && !is_covered(n, p, &to->addr))
 		return "in transport mode the rule's filter must cover it, and does not";
-	if (is_looping(n, p))
-		return "this is a loop: five redirects within five minutes";
-	return NULL;
+	return is_looping(n, p) ? looping : NULL;
 }
 
 static struct peer *caller_of(const struct node *n, uint32_t ike)
@@ -99,14 +109,14 @@ const char *redirect_refusal(
 	const struct session *s = session_by_ike(n, sa->id);
 
 	if (p)
-		return refusal(n, p, to);
+		return redirect_why_not(n, p, to);
 	if (!s)
 		return "nobody here is called by it";
-	const char *why = refusal(n, s->peer, to);
+	const char *why = redirect_why_not(n, s->peer, to);
 	list_each(item, &s->children)
 	{
 		p = list_entry(item, struct child_sa, of_session)->peer;
-		if (why && !refusal(n, p, to))
+		if (why && !redirect_why_not(n, p, to))
 			return NULL;
 	}
 	return why;
@@ -140,15 +150,21 @@ static struct peer *counterpart(
 }
 
 static struct peer *counterpart_made(
-	struct node *n, const struct peer *p, const struct addr *at)
+	struct node *n, struct peer *p, const struct addr *at)
 {
 	struct endpoint remote = {.addr = *at, .port = IKE_PORT};
 	struct peer *q = counterpart(n, p, at), fresh;
+	unsigned want = p->want;
 
 	if (q)
 		return q;
 	peer_from_rule(n, &n->scopes[p->scope], p->rule, &p->local, &remote, &fresh);
-	return peer_has_selectors(&fresh) ? peer_add(n, &fresh) : NULL;
+	if (!peer_has_selectors(&fresh))
+		return NULL;
+	p->want |= WANT_LOST; /* no room is made at its cost */
+	q = peer_add(n, &fresh);
+	p->want = want;
+	return q;
 }
 
 /* ---- going --------------------------------------------------------------------------------- */
@@ -167,24 +183,29 @@ static bool is_on_its_way(const struct peer *p)
 	return p->call != 0 || p->ask != 0 || p->want != 0;
 }
 
-/* No room for another peer: the one that there is has to serve. */
-static void stay(struct node *n, struct peer *p)
+void redirect_stay(struct node *n, struct peer *p)
 {
+	bool misses = !peer_child(p) || (p->want & WANT_RENEW);
+
 	p->serve_until_ms = n->now_ms + SERVE_MS;
-	if (p->want != 0 && !peer_child(p))
+	if (p->want != 0 && misses && p->call == 0 && p->ask == 0)
 		dial_now(n, p);
 }
 
-static void go(struct node *n, struct peer *p, const struct ike_gateway *to)
+void redirect_go(struct node *n, struct peer *p, const struct ike_gateway *to)
 {
 	unsigned want = p->want & (WANT_TRAFFIC | WANT_LOST | WANT_ORDER);
 	char text[ADDR_TEXT_MAX];
 
-	if (refusal(n, p, to))
+	if (redirect_why_not(n, p, to))
 		return;
+	if (!addr_is_set(&to->addr)) {
+		gateway_ask(n, p, to->name);
+		return;
+	}
 	struct peer *q = counterpart_made(n, p, &to->addr);
 	if (!q) {
-		stay(n, p);
+		redirect_stay(n, p); /* there is no room for another peer */
 		return;
 	}
 	dial_rest(n, p);
@@ -198,7 +219,8 @@ static void go(struct node *n, struct peer *p, const struct ike_gateway *to)
 	q->redirects = p->redirects;
 	q->redirects_since_ms = p->redirects_since_ms;
 	node_tell(n, EVENT_NOTICE, "redirected", &n->scopes[p->scope], &p->remote, 0,
-		"rule %s: the peer sends us to %s", n->config->rules[p->rule].name,
+		"rule %s: the peer sends us to %.100s%s%s",
+		n->config->rules[p->rule].name, to->name, to->name[0] ? " at " : "",
 		addr_format(&to->addr, text));
 	dial_want(n, q, want != 0 ? want : WANT_LOST);
 	if (peer_child(q))
@@ -215,16 +237,16 @@ void redirect_follow(
 	if (p) {
 		p->call = 0;
 		list_del(&p->waits);
-		go(n, p, to);
+		redirect_go(n, p, to);
 		sibling_follow(n, p);
 		return;
 	}
 	if (!s)
 		return;
 	list_each(item, &s->children)
-		go(n, list_entry(item, struct child_sa, of_session)->peer, to);
+		redirect_go(n, list_entry(item, struct child_sa, of_session)->peer, to);
 	if (list_empty(&s->children))
-		go(n, s->peer, to);
+		redirect_go(n, s->peer, to);
 }
 
 /* What it carries goes; idle.c deletes it. */

@@ -17,6 +17,7 @@ src_node_libvipsec_node_a_SOURCES = \
 	src/node/expiry.c \
 	src/node/fetch.c \
 	src/node/gate.c \
+	src/node/gateway.c src/node/gateway.h \
 	src/node/host.c \
 	src/node/idle.c \
 	src/node/names.c \

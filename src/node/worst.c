@@ -7,7 +7,8 @@
  * or the rest of a pause; nothing while all is well. One call: a second, which covers one
  * lost datagram, and the calls that go before it (others at most 64 a second if all of them
  * are silent, a sibling half a second). Where the rule accepts redirects it may be sent to a
- * gateway that does not answer, and come back when that call has given up.
+ * gateway that does not answer, and come back when that call has given up; before that it may
+ * have been the gateway's name that was not answered for a while.
  *
  * It holds as seen now, from the moment of the loss, and if the other side answers by the
  * time it is called: how long that takes nobody here can know. If it does not, what counts
@@ -39,7 +40,7 @@ static uint64_t one_call(
 		crowd->from_rank[p->rank] > 0 ? crowd->from_rank[p->rank] - 1 : 0;
 	uint64_t sibling = sibling_exists(n, p) ? SIBLING_WAIT_MS : 0;
 
-	uint64_t astray = redirect_offers(n, p) ? CALL_GIVE_UP_MS : 0;
+	uint64_t astray = redirect_offers(n, p) ? GATEWAY_WAIT_MS + CALL_GIVE_UP_MS : 0;
 
 	return CALL_MS + ahead / IN_FLIGHT_MAX * ROUND_MS + sibling + astray;
 }

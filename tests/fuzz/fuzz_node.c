@@ -11,6 +11,12 @@
 #include "replica/peers.h"
 
 #include "base/iana.h"
+#include "wire/ike_header.h"
+#include "wire/ke_payload.h"
+#include "wire/message.h"
+#include "wire/notify_payload.h"
+#include "wire/payload.h"
+#include "wire/redirect.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -78,7 +84,8 @@ static const char client_conf[] =
 	"cluster { backend none; }\n" PSK
 	"filter-list \"f\" { from me to 192.0.2.0/24 mirrored; }\n"
 	"filter-action \"a\" { negotiate require; mode transport; }\n"
-	"policy \"p\" { rule \"r\" { match \"f\"; action \"a\"; auth psk \"s\"; } }\n"
+	"policy \"p\" { rule \"r\" { match \"f\"; action \"a\"; auth psk \"s\"; "
+	"redirect accept 192.0.2.0/24; } }\n"
 	"assign policy \"p\" to host;\n";
 
 /* The member in tunnel mode, and a client that finds it by name. */
@@ -374,8 +381,45 @@ static void deed_own_messages(struct world *w, uint8_t how)
 	}
 }
 
+/* In place of the answer to the client's call: N(REDIRECT, a name, Ni). */
+static void stranger(struct world *w, uint8_t how)
+{
+	static const char *const names[] = {
+		"gw.example.net", "gw2.example.net", "GW.example.net.", "192.0.2.11"};
+	uint8_t bytes[512], data[300];
+	struct wire_redirect to = {
+		.type = GATEWAY_FQDN, .name = span_text(names[how & 3])};
+	struct writer w1 = wr_over(data, sizeof(data));
+	struct node_event ev = {.kind = NODE_DATAGRAM};
+	const struct packet *p = &w->net[0];
+	struct ike_header h;
+	struct reader payloads;
+	struct payload_set set;
+
+	if (w->n_net == 0 || p->to != MEMBER || p->natt ||
+		ike_header_read(span_of(p->bytes, p->len), &h, &payloads) != WIRE_OK ||
+		h.exchange != IKE_SA_INIT || h.response ||
+		payload_set_read(payloads, h.next_payload, &set) != WIRE_OK)
+		return;
+	const struct payload *nonce = payload_set_first(&set, PAYLOAD_NONCE);
+	if (!nonce || nonce_payload_read(nonce->body, &to.nonce) != WIRE_OK)
+		return;
+	h.initiator = false;
+	h.response = true;
+	struct message m = message_begin(bytes, sizeof(bytes), &h);
+	redirect_write(&w1, &to);
+	const struct wire_notify n = {.type = N_REDIRECT, .data = wr_span(&w1)};
+	notify_payload_write(message_payload(&m, PAYLOAD_NOTIFY), &n);
+	ev.u.datagram.local = p->remote;
+	ev.u.datagram.remote = p->local;
+	ev.u.datagram.bytes = message_finish(&m);
+	step(w, CLIENT, &ev);
+}
+
 static void deed_network(struct world *w, uint8_t how)
 {
+	if (how < 4)
+		stranger(w, how);
 	for (unsigned n = how >> 2; n-- > 0 && w->n_net > 0;) {
 		struct packet p = w->net[0];
 		struct node_event ev = {.kind = NODE_DATAGRAM};

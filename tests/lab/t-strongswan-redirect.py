@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Redirects (RFC 5685) with a stock strongSwan: a vipsec VIP that is drained sends strongSwan to
-another vipsec, and a strongSwan sends vipsec to another strongSwan.
+another vipsec, and a strongSwan sends vipsec to another strongSwan, by address and by name.
 test-timeout: 120
 """
 
@@ -11,7 +11,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from vlab import vipsec
 from vlab.core import Lab, now_ms, wait_until
-from vlab.pair import CLIENT4, PEER_AUTH, PROTECTED, SERVER_AUTH, VIP4, Pair
+from vlab.dns import Dns
+from vlab.pair import CLIENT4, PEER_AUTH, PROTECTED, SERVER_AUTH, STRANGER4, VIP4, Pair
 from vlab.probes import Prober, Stream
 from vlab.swan import StrongSwan
 from vlab.tap import check, main
@@ -93,6 +94,10 @@ def sent_by_strongswan(tap, lab):
     swan, other = made
     tap.on_failure = [lambda: pair.c.log("vipsecd.log")[-3000:] + swan.log()[-3000:] +
                       other.log()[-3000:]]
+    dns = Dns(pair.x, STRANGER4)
+    dns.say("gw.example", "10.9.0.52", OTHER4)
+    dns.say("gone.example", "10.9.0.52")
+    dns.serve(pair.c)
     swan.start()
     other.start()
     pair.start_client(conf_text([Rule(
@@ -111,25 +116,31 @@ def sent_by_strongswan(tap, lab):
         wait_until(lambda: swan.sas() == (0, 0), 10, "strongSwan's SAs to go")
         answered(pair)
 
-    with tap.case("where our rule does not accept it we do not go"):
-        answered(pair)
-        send_to("10.9.0.52")
-        told("redirected to 10.9.0.52, and not gone: the rule does not accept it")
-        check(swan.sas() == (1, 1), swan.sas())
-    with tap.case("nor to a name"):
+    def goes(to):
         anew()
-        send_to("gw.example")
-        told("redirected to gw.example, and not gone: it is a name")
-        answered(pair)
-        check(swan.sas() == (1, 1), swan.sas())
-    with tap.case("where it does we go, and leave nothing behind"):
-        anew()
-        send_to(OTHER4)
+        send_to(to)
         wait_until(lambda: other.sas() == (1, 1), 10, "the SAs of the other one")
         wait_until(lambda: swan.sas() == (0, 0), 10, "the SAs of the first to go")
         rows = pair.client.rows("ike")
         check([r["remote"].split(":")[0] for r in rows] == [OTHER4], rows)
         check(len(pair.client.rows("child")) == 1, pair.client.rows("child"))
+
+    with tap.case("where our rule does not accept it we do not go"):
+        answered(pair)
+        send_to("10.9.0.52")
+        told("redirected to 10.9.0.52, and not gone: the rule does not accept it")
+        check(swan.sas() == (1, 1), swan.sas())
+    with tap.case("where it does we go, and leave nothing behind"):
+        goes(OTHER4)
+    with tap.case("the same by a name, of whose addresses our rule accepts the second"):
+        goes("gw.example")
+        told(f"the peer sends us to gw.example at {OTHER4}")
+    with tap.case("a name that has only another address leaves us where we are"):
+        anew()
+        send_to("gone.example")
+        told("redirected to gone.example, and not gone: the rule does not accept it")
+        answered(pair)
+        check(swan.sas() == (1, 1), swan.sas())
 
 
 def body(tap):

@@ -100,13 +100,33 @@ bool ike_child_ask(struct ike_engine *e, struct ike_sa *sa, struct task *t,
 	return true;
 }
 
+static bool is_same(const struct child *a, const struct child *b)
+{
+	return a->is.rule == b->is.rule &&
+	       ike_selectors_overlap(&a->is.local_ts, &a->is.remote_ts, &b->is.local_ts,
+		       &b->is.remote_ts);
+}
+
+/* The peer is about to make the same: it has asked, and its key exchanges go on. Asked for
+ * now, ours would cross with an exchange that the peer has not seen cross. */
+static bool comes(
+	const struct ike_engine *e, const struct ike_sa *sa, const struct child *ours)
+{
+	const struct child *c = sa->follow ? ike_child_by_id(e, sa->follow->child) : NULL;
+
+	return c && c->is.replaces == 0 && is_same(c, ours);
+}
+
 enum task_begun ike_begin_create_child(
 	struct ike_engine *e, struct ike_sa *sa, struct task *t)
 {
 	struct child *c = ike_child_by_id(e, t->child);
 
-	return c && !c->unwanted && ike_child_ask(e, sa, t, c, NULL) ? TASK_BEGUN
-								     : TASK_POINTLESS;
+	if (!c || c->unwanted)
+		return TASK_POINTLESS;
+	if (comes(e, sa, c))
+		return TASK_LATER;
+	return ike_child_ask(e, sa, t, c, NULL) ? TASK_BEGUN : TASK_POINTLESS;
 }
 
 /* ---- initiator: the response */
@@ -397,13 +417,6 @@ enum child_answered ike_child_answer(struct exchange *x, const struct child_mess
 	kex_free(kex);
 	*lower = *ike_follow_lower(f);
 	return make_or_wait(x, c, f);
-}
-
-static bool is_same(const struct child *a, const struct child *b)
-{
-	return a->is.rule == b->is.rule &&
-	       ike_selectors_overlap(&a->is.local_ts, &a->is.remote_ts, &b->is.local_ts,
-		       &b->is.remote_ts);
 }
 
 /* Both vipsec nodes ask for the same further child at once: one of the two must go, by

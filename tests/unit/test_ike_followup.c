@@ -523,6 +523,60 @@ static void one_side_has_gone_on(void **state)
 	}
 }
 
+static void want_another(struct lab *lab, enum lab_side_name s)
+{
+	uint32_t child;
+
+	assert_int_equal(ike_create_child(lab->side[s].engine, lab->now_ms,
+				 lab_sa(lab, s)->id, &lab->side[s].conn, &child),
+		IKE_OK);
+}
+
+/* Both want the same further child, one of them so much later: there is one in the end.
+ *
+ *	CREATE_CHILD_SA SK{SA, Ni, KEi, TS}   -->
+ *	                                      <--  SK{SA, Nr, KEr, TS, N(link1)}
+ *	                                           ... it wants the same now, and waits
+ *	IKE_FOLLOWUP_KE SK{KEi(1), N(link1)}  -->   ... */
+static void both_want_the_same_child(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 160; seed < 170; seed++)
+		for (uint64_t after = 0; after < 5; after++)
+			for (enum lab_side_name s = A; s <= B; s++) {
+				struct lab *lab = lab_ready(seed);
+
+				want_another(lab, s);
+				lab_run(lab, after);
+				want_another(lab, s == A ? B : A);
+				lab_run(lab, 60000);
+				assert_settled(lab, 2);
+				lab_free(lab);
+			}
+}
+
+/* What the peer has begun may never come: then it is asked for all the same. */
+static void the_child_that_is_waited_for_does_not_come(void **state)
+{
+	struct lab *lab = lab_ready(170);
+
+	(void)state;
+	want_another(lab, A);
+	lab_run(lab, 1);
+	lab->filter = lose_followups;
+	lost_now = true;
+	want_another(lab, B);
+	lab_run(lab, 5000);
+	assert_int_equal(lab->side[B].n_up, 1);
+	assert_int_equal(sent(lab, CREATE_CHILD_SA), 2);
+	lab_run(lab, 16000); /* B forgets what A has begun */
+	lost_now = false;
+	lab_run(lab, 60000);
+	assert_settled(lab, 2);
+	assert_true(sent(lab, CREATE_CHILD_SA) >= 4);
+	lab_free(lab);
+}
+
 /* One side's suite has more behind it, the other side's not; both ask at once. */
 static void crossed_with_and_without(void **state)
 {
@@ -601,6 +655,8 @@ int main(void)
 		cmocka_unit_test(both_rekey_the_child),
 		cmocka_unit_test(both_rekey_the_ike_sa),
 		cmocka_unit_test(one_side_has_gone_on),
+		cmocka_unit_test(both_want_the_same_child),
+		cmocka_unit_test(the_child_that_is_waited_for_does_not_come),
 		cmocka_unit_test(crossed_with_and_without),
 		cmocka_unit_test(no_child_with_fewer_than_asked_for),
 	};

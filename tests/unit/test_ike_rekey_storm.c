@@ -169,9 +169,20 @@ static void send_all(struct storm *m)
 
 /* ---- the storm */
 
-/* One of them may be deleted, and another place is left. */
-static bool may_delete(const struct side_of_storm *s, uint32_t id)
+/* Not the surplus of a crossing, which is a place of its own here and on its way out, and the
+ * peer has it, too, and has found no surplus in it. */
+static bool stays(struct storm *m, int side, const struct kept *k)
 {
+	const struct kept *there = receiver(&m->side[1 - side], k->c.spi_out);
+
+	return !k->deleting && !is_surplus(m, side, k) && there &&
+	       !is_surplus(m, 1 - side, there);
+}
+
+/* One of them may be deleted, and another place is left. */
+static bool may_delete(struct storm *m, int side, uint32_t id)
+{
+	const struct side_of_storm *s = &m->side[side];
 	uint32_t root = 0;
 	bool other = false;
 
@@ -179,7 +190,7 @@ static bool may_delete(const struct side_of_storm *s, uint32_t id)
 		if (s->at[i].c.id == id)
 			root = s->at[i].root;
 	for (unsigned i = 0; i < s->n; i++)
-		other |= s->at[i].root != root && !s->at[i].deleting;
+		other |= s->at[i].root != root && stays(m, side, &s->at[i]);
 	return other;
 }
 
@@ -208,7 +219,7 @@ static void act(struct storm *m)
 				e, now, s->ike, &m->lab->side[i].conn, &fresh);
 		break;
 	case 6:
-		if (!m->deletes || i != m->deleter || !may_delete(s, some))
+		if (!m->deletes || i != m->deleter || !may_delete(m, i, some))
 			break;
 		kept_by_id(s, some)->deleting = true;
 		err = ike_delete_child(e, now, some);
@@ -323,7 +334,7 @@ static void key_exchanges_that_follow_leave_no_gap_either(void **state)
 	unsigned followups = 0;
 
 	for (uint64_t seed = 1; seed <= SEEDS; seed++)
-		followups += one_storm(seed + 2000, false, true);
+		followups += one_storm(seed + 2000, seed % 3 == 0, true);
 	assert_true(followups > 20 * SEEDS);
 }
 

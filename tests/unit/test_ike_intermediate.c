@@ -444,6 +444,35 @@ static void half_way_is_forgotten(void **state)
 	lab_free(lab);
 }
 
+/* RFC 9242 5: what a stranger makes us compute is limited, as in IKE_SA_INIT; a request that is
+ * too much is not answered, and is when it comes again. Whom we know is not held up. */
+static void strangers_have_their_share(void **state)
+{
+	static const struct ike_limits limits = {.half_open = 1000,
+		.half_open_per_addr = 16,
+		.cookie_above = 100,
+		.established = 100,
+		.work_per_second = 60};
+
+	(void)state;
+	for (int friends = 0; friends < 2; friends++) {
+		struct lab *lab = lab_new_limited(46, &limits);
+
+		lab->side[B].friends = friends;
+		for (enum lab_side_name s = A; s <= B; s++)
+			give_more(&lab->side[s], KE_MODP_3072, KE_MODP_4096);
+		lab_call(lab, A);
+		lab_run(lab, 100);
+		assert_int_equal(lab->side[B].n_up, friends);
+		assert_true((lab_counters(lab, B).half_open_refused == 0) == friends);
+		if (!friends) /* the second of them: the first used up what it has */
+			assert_int_equal(lab_sa(lab, B)->state, STATE_HALF_KEYED);
+		lab_run(lab, 20000);
+		assert_up(lab, true);
+		lab_free(lab);
+	}
+}
+
 /* Who has not said that it can is not asked, and does not answer. */
 static void without_agreement_there_is_none(void **state)
 {
@@ -566,6 +595,7 @@ int main(void)
 		cmocka_unit_test(a_number_is_not_left_out),
 		cmocka_unit_test(exchanges_without_a_key_are_few),
 		cmocka_unit_test(half_way_is_forgotten),
+		cmocka_unit_test(strangers_have_their_share),
 		cmocka_unit_test(without_agreement_there_is_none),
 		cmocka_unit_test(the_peer_refuses),
 		cmocka_unit_test(an_answer_that_does_not_fit),

@@ -45,6 +45,7 @@ EXTRA_DIST += \
 	tests/lab/t-steering.py \
 	tests/lab/t-doctor.py \
 	tests/lab/t-documents.py \
+	tests/lab/t-key-exchanges.py \
 	tests/lab/t-knob.py \
 	tests/lab/t-lab.py \
 	tests/lab/t-mobike.py \

@@ -86,7 +86,7 @@ static bool add_ike(const struct ike_info *i, void *ctx)
 
 	if (i->established)
 		sum->established++;
-	else if (strcmp(i->state, "half-open") == 0)
+	else if (strncmp(i->state, "half-", 5) == 0)
 		sum->half_open++; /* a stranger may cause those */
 	else
 		sum->other++;

@@ -191,6 +191,19 @@ static void draw_drains(struct scenario *sc, uint64_t seed)
 	sc->drains = chance(&d, 1000);
 }
 
+/* Some have two key exchanges, and each of their peers has them or not. */
+static void draw_more(struct scenario *sc, uint64_t seed)
+{
+	struct stream d;
+
+	stream_init(&d, seed, 13);
+	if (!chance(&d, 3000))
+		return;
+	sc->node_ages.more = true;
+	for (unsigned i = 0; i < sc->n_peers; i++)
+		sc->peer_ages[i].more = chance(&d, 7000);
+}
+
 static void shorten(uint64_t *at, uint64_t to)
 {
 	if (to != 0)
@@ -241,6 +254,7 @@ void scenario_draw(
 	draw_childless(sc, seed);
 	draw_drains(sc, seed);
 	draw_shared(sc, seed);
+	draw_more(sc, seed);
 }
 
 void scenario_soak(struct scenario *sc)
@@ -310,8 +324,10 @@ static void say_head(struct text *t, const struct scenario *sc, const struct age
 		say(t, "idle-lifetime %llums; ",
 			(unsigned long long)sc->idle_lifetime_ms);
 	say(t, "delete-wait %ums; }\n", edited ? 120 : 150);
-	say(t, "secret \"lab\" { psk file \"/secret\"; }\n"
-	       "proposal \"fast\" { ike aes128gcm16-sha256-x25519; esp aes128gcm16; ");
+	say(t,
+		"secret \"lab\" { psk file \"/secret\"; }\n"
+		"proposal \"fast\" { ike %saes128gcm16-sha256-x25519; esp aes128gcm16; ",
+		ages->more ? "aes128gcm16-sha256-x25519-ke1_ecp256, " : "");
 	if (sc->child_ms != 0)
 		say(t, "lifetime child %llums; ", (unsigned long long)sc->child_ms);
 	say(t, "}\n");

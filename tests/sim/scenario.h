@@ -34,6 +34,7 @@ struct ages {
 	uint64_t child_ms, ike_ms, reauth_ms, packets, bytes;
 	const char *pfs; /* of config; NULL: as it comes */
 	bool childless; /* force */
+	bool more; /* a second key exchange, and may do without */
 };
 
 enum { REKEYS_USUAL = 35 }; /* of a hundred seeds */

@@ -255,6 +255,9 @@ static void families(void **state)
 	(void)state;
 
 	six.own = unit_addr("2001:db8::10");
+	where_to(CHAIN("f", "input", "input", "drop") "," RULE("input",
+			 MATCH(PAYLOAD("ip", "protocol"), "==", "\"udp\"") "," ACCEPT),
+		&six, PASSAGE_SHUT);
 	where_to(CHAIN("f", "input", "input", "drop") "," RULE(
 			 "input", MATCH(META("nfproto"), "==", "\"ipv4\"") "," ACCEPT),
 		&six, PASSAGE_SHUT);

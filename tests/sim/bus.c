@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 enum { LATENCY_MAX_MS = 3, JOIN_MIN_MS = 50, JOIN_MAX_MS = 300 };
+enum { HEARD_MS = 10 }; /* of a ring, and a message of each in it */
 enum { CLAIM_TYPE_AT = 3 }; /* behind 'V' 'S' and the version */
 enum { FRESH_SHIFT = 16 }; /* the upper half of an action's number */
 _Static_assert((int)NODES_MAX <= (int)FRESH_SHIFT, "both fit");
@@ -99,7 +100,8 @@ bool bus_sees(const struct sim *s, unsigned node, unsigned other)
 {
 	const struct bus_end *e = &s->bus.ends[node];
 
-	return e->up && (e->ring & 1u << other) != 0;
+	return e->up && (e->ring & 1u << other) != 0 &&
+	       e->ring_ms + HEARD_MS <= s->world.now_ms;
 }
 
 /* ---- telling the daemons ---------------------------------------------------------------- */
@@ -296,6 +298,7 @@ static void form_ring(struct sim *s, unsigned ring)
 			continue;
 		e->ring = ring;
 		e->ring_id = id;
+		e->ring_ms = s->world.now_ms;
 		e->fresh = false; /* comes with its node */
 		e->seen_all = e->seen_all || ring == all;
 	}

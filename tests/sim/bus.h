@@ -23,7 +23,7 @@ struct bus_end { /* one machine's corosync */
 	bool up;
 	bool seen_all; /* two_node with wait_for_all */
 	unsigned ring; /* bits of machines */
-	uint64_t ring_id;
+	uint64_t ring_id, ring_ms; /* since when it stands */
 	bool joined; /* its daemon is in the group */
 	bool fresh; /* ... and has just joined it, in the ring as it stands */
 	bool ended; /* a daemon has left, and not all know it */
@@ -50,6 +50,7 @@ void bus_join(struct sim *s, struct machine *m);
 void bus_leave(struct sim *s, struct machine *m);
 void bus_send(struct sim *s, struct machine *m, struct span bytes);
 bool bus_is_quorate(const struct sim *s, unsigned node);
-bool bus_sees(const struct sim *s, unsigned node, unsigned other); /* in one ring */
+/* In one ring; and its daemon has had time to hear of it, and what the other one claims. */
+bool bus_sees(const struct sim *s, unsigned node, unsigned other);
 
 #endif

@@ -69,7 +69,8 @@ static struct voice *voice_of(struct sim *s, const struct addr *a)
 }
 
 /* Somebody has put the address on a node by hand, and one of the two does not see the
- * other, which is not fenced yet: there is nobody whom the node could ask. */
+ * other, which is not fenced yet: there is nobody whom the node could ask. When they come
+ * together again both may have spoken before they hear of it. */
 static bool is_excused(const struct sim *s, const struct voice *v, int me)
 {
 	const struct resource *r = &s->pm.vips[(v - s->check.voices) / 2];

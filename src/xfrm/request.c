@@ -190,16 +190,17 @@ static void put_algorithm(struct nl_msg *m, const struct request_sa *sa)
 /* The long form, for every SA: the 32 packets of the short one are too few. */
 static void put_replay(struct nl_msg *m, const struct request_sa *sa)
 {
-	struct request_replay r = {.state = {.oseq = (uint32_t)sa->seq_out,
-					   .replay_window = sa->replay_window}};
+	struct xfrm_replay_state_esn state = {.oseq = (uint32_t)sa->seq_out,
+		.oseq_hi = sa->esn ? (uint32_t)(sa->seq_out >> 32) : 0,
+		.replay_window = sa->replay_window,
+		.bmp_len = (sa->replay_window + WINDOW_WORD_BITS - 1) / WINDOW_WORD_BITS};
+	struct request_replay r = {
+		.len = sizeof(state) + state.bmp_len * sizeof(uint32_t)};
 
-	if (sa->esn)
-		r.state.oseq_hi = (uint32_t)(sa->seq_out >> 32);
-	r.state.bmp_len = (sa->replay_window + WINDOW_WORD_BITS - 1) / WINDOW_WORD_BITS;
-	if (sa->replay && sa->replay->state.bmp_len == r.state.bmp_len)
+	memcpy(r.bytes, &state, sizeof(state));
+	if (sa->replay && sa->replay->len == r.len)
 		r = *sa->replay;
-	put(m, XFRMA_REPLAY_ESN_VAL, &r,
-		sizeof(r.state) + r.state.bmp_len * sizeof(uint32_t));
+	put(m, XFRMA_REPLAY_ESN_VAL, r.bytes, r.len);
 }
 
 static void put_encap(struct nl_msg *m, const struct request_sa *sa)
@@ -314,9 +315,12 @@ static int on_replay(struct nl_msg *m, void *arg)
 	struct nlmsghdr *h = nlmsg_hdr(m);
 	struct nlattr *replay =
 		nlmsg_find_attr(h, sizeof(struct xfrm_usersa_info), XFRMA_REPLAY_ESN_VAL);
+	struct request_replay *r = arg;
 
-	if (replay && nla_len(replay) <= (int)sizeof(struct request_replay))
-		memcpy(arg, nla_data(replay), (size_t)nla_len(replay));
+	if (!replay || nla_len(replay) > (int)sizeof(r->bytes))
+		return NL_OK;
+	r->len = (size_t)nla_len(replay);
+	memcpy(r->bytes, nla_data(replay), r->len);
 	return NL_OK;
 }
 

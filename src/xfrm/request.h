@@ -29,11 +29,12 @@ const char *request_why(const struct request_line *l); /* of the last failure */
 
 /* ---- SAs ---------------------------------------------------------------------------- */
 
-/* Numbers sent and received so far, and which of the last 4096 were (RFC 4303 3.4.3). */
+/* Numbers sent and received so far, and which of the last 4096 were (RFC 4303 3.4.3): as the
+ * kernel has it, a struct xfrm_replay_state_esn with its bitmap. */
 enum { REQUEST_WINDOW_MAX = 4096 };
 struct request_replay {
-	struct xfrm_replay_state_esn state;
-	uint32_t bits[REQUEST_WINDOW_MAX / 32]; /* the state's own bmp */
+	size_t len; /* 0: not known */
+	uint8_t bytes[sizeof(struct xfrm_replay_state_esn) + REQUEST_WINDOW_MAX / 8];
 };
 
 struct request_sa {

@@ -9,9 +9,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "xfrm/algorithm.h"
 #include "xfrm/sad.h"
@@ -55,7 +57,7 @@ static const char *words_of(int err, const char *kernel)
 		return "this kernel has no ESP (CONFIG_INET_ESP, module esp4)";
 	case ENOSYS:
 	case ENOENT:
-		return "this kernel's crypto has not got it";
+		return "this kernel has not got it, or no ESP at all";
 	default:
 		return kernel[0] ? kernel : strerror(err);
 	}
@@ -81,6 +83,17 @@ bool xfrm_offers(enum aead_alg alg, char *why, size_t why_cap)
 			words_of(err, request_why(line)));
 	request_close(line);
 	return err == 0;
+}
+
+/* Per network namespace, and without effect where nobody has a policy that asks for an SA. */
+bool xfrm_hold_first_packets(void)
+{
+	int fd = open("/proc/sys/net/core/xfrm_larval_drop", O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, "0\n", 2) == 2;
+
+	if (fd >= 0)
+		close(fd);
+	return done;
 }
 
 bool xfrm_clear(char *why, size_t why_cap)

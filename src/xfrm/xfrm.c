@@ -640,8 +640,11 @@ struct plane *plane_open_xfrm(const struct plane_params *params)
 		claimant_init(&x->scopes[scope].rules, scope);
 	x->claims = claims_new(&params->entropy, x->line);
 	sad_init(&x->sad, &params->entropy, x->line, x->claims);
-	if (open && xfrm_clear(params->why, params->why_cap))
+	if (open && xfrm_clear(params->why, params->why_cap)) {
+		/* Where it cannot be had, a first packet is sent again by its sender. */
+		(void)xfrm_hold_first_packets();
 		return &x->base;
+	}
 	if (!open)
 		snprintf(params->why, params->why_cap, "the kernel's IPsec: %s",
 			err == EADDRINUSE ? "another vipsecd uses it here"

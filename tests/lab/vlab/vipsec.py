@@ -14,7 +14,8 @@ VIP_ID = "web.vlab.example"
 
 PERMIT = "permit;"
 # VLAB_PLANE=kernel: the labs that make their configurations here try the kernel plane.
-PLANE = "dataplane { prefer kernel; }\n" if os.environ.get("VLAB_PLANE") == "kernel" else ""
+KERNEL = os.environ.get("VLAB_PLANE") == "kernel"
+PLANE = "dataplane { prefer kernel; }\n" if KERNEL else ""
 
 # action: what stands inside filter-action { }; auth: what follows the word auth
 Rule = namedtuple("Rule", "name filter action auth", defaults=(PERMIT, None))

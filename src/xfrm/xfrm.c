@@ -1,6 +1,6 @@
 /* xfrm/xfrm.c - the kernel plane behind plane/plane.h.
  *
- * Rules become policies (rules.c), child SAs become SAs (children.c), the kernel's own words
+ * Rules become policies (rules.c), child SAs become SAs (sad.c), the kernel's own words
  * become reports. A gate is closed when the outgoing SAs of its scope are out of the kernel,
  * which is so when plane_gate_close() returns; the acknowledgement comes as a report all the
  * same. One epoll descriptor holds the kernel's events, port 4500, the timers, and an
@@ -10,7 +10,6 @@
 
 #include "xfrm/xfrm.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -23,87 +22,15 @@
 #include "base/mem.h"
 #include "os/clock.h"
 #include "os/timer.h"
-#include "plane/ops.h"
-#include "xfrm/sad.h"
 #include "xfrm/events.h"
-#include "xfrm/looking.h"
-#include "xfrm/port4500.h"
-#include "xfrm/reports.h"
-#include "xfrm/select.h"
-
-enum { ADDRS_MAX = 8, ACQUIRES = 64, READY_AT_ONCE = 16, MEND_AGAIN_MS = 1000 };
-
-struct scope {
-	struct spd *spd; /* NULL: none */
-	struct addr addrs[ADDRS_MAX];
-	size_t n_addrs;
-	bool open;
-	uint32_t turn;
-	struct claimant rules;
-};
-
-/* A larval SA of the kernel's that waits to be replaced by the real one. */
-struct acquire {
-	struct addr daddr;
-	uint32_t seq; /* 0: free */
-};
-
-struct xfrm {
-	struct plane base;
-	struct request_line *line;
-	struct claims *claims;
-	struct sad sad;
-	struct scope scopes[SCOPE_MAX];
-	struct reports reports;
-	struct acquire acquires[ACQUIRES];
-	unsigned next_acquire;
-	int events, wake, timer;
-	int touch; /* readable: touched */
-	bool touched;
-	uint8_t *ike_bytes; /* of the report handed out last */
-	uint32_t *telling; /* ids whose usage is to be told; NULL: none */
-	size_t n_telling, told;
-	unsigned queries;
-};
-
-static struct xfrm *xfrm_of(struct plane *plane)
-{
-	return (struct xfrm *)plane;
-}
+#include "xfrm/inside.h"
 
 static struct sad_scope view_of(const struct xfrm *x, uint16_t scope)
 {
-	const struct scope *s = &x->scopes[scope];
+	const struct xfrm_scope *s = &x->scopes[scope];
 
 	return (struct sad_scope){
 		.spd = s->spd, .is_host = s->n_addrs == 0, .open = s->open};
-}
-
-static void raise_fd(int fd)
-{
-	const uint64_t one = 1;
-
-	if (write(fd, &one, sizeof(one)) < 0)
-		return; /* it is readable already */
-}
-
-static void lower_fd(int fd)
-{
-	uint64_t times;
-
-	if (read(fd, &times, sizeof(times)) < 0)
-		return;
-}
-
-static void wake(struct xfrm *x)
-{
-	raise_fd(x->wake);
-}
-
-static void report(struct xfrm *x, const struct plane_report *r)
-{
-	reports_add(&x->reports, r);
-	wake(x);
 }
 
 static void refuse(struct xfrm *x, uint32_t id, int err)
@@ -120,12 +47,7 @@ static void refuse(struct xfrm *x, uint32_t id, int err)
 		snprintf(r.u.refused.text, sizeof(r.u.refused.text),
 			"the kernel says: %s",
 			err != ENOENT && words[0] ? words : strerror(err));
-	report(x, &r);
-}
-
-static void arm(struct xfrm *x)
-{
-	timer_arm(x->timer, looking_next_ms(&x->sad), 0);
+	xfrm_report(x, &r);
 }
 
 /* ---- policy -------------------------------------------------------------------------- */
@@ -137,12 +59,12 @@ static void unsteered(struct xfrm *x, uint16_t scope)
 	r.u.unsteered.scope = scope;
 	snprintf(r.u.unsteered.text, sizeof(r.u.unsteered.text),
 		"the kernel does not take a policy: %s", request_why(x->line));
-	report(x, &r);
+	xfrm_report(x, &r);
 }
 
 static void end_scope(struct xfrm *x, uint16_t scope)
 {
-	struct scope *s = &x->scopes[scope];
+	struct xfrm_scope *s = &x->scopes[scope];
 
 	sad_drop_scope(&x->sad, scope);
 	claims_drop(x->claims, &s->rules);
@@ -154,7 +76,7 @@ static void end_scope(struct xfrm *x, uint16_t scope)
 static void begin_scope(struct xfrm *x, uint16_t scope, struct spd *spd,
 	const struct addr *addrs, size_t n_addrs)
 {
-	struct scope *s = &x->scopes[scope];
+	struct xfrm_scope *s = &x->scopes[scope];
 	struct claimant fresh;
 
 	claimant_init(&fresh, scope);
@@ -180,63 +102,11 @@ static void begin_scope(struct xfrm *x, uint16_t scope, struct spd *spd,
 static void xfrm_policy(struct plane *plane, uint16_t scope, struct spd *spd,
 	const struct addr *addrs, size_t n_addrs)
 {
-	assert(scope < SCOPE_MAX && n_addrs <= ADDRS_MAX);
+	assert(scope < SCOPE_MAX && n_addrs <= XFRM_ADDRS_MAX);
 	if (spd)
 		begin_scope(xfrm_of(plane), scope, spd, addrs, n_addrs);
 	else
 		end_scope(xfrm_of(plane), scope);
-}
-
-static bool xfrm_touched(struct plane *plane)
-{
-	struct xfrm *x = xfrm_of(plane);
-	bool was = x->touched;
-
-	x->touched = false;
-	lower_fd(x->touch);
-	return was;
-}
-
-static void end_child(struct xfrm *x, const struct sad_child *c)
-{
-	struct plane_report r = {.kind = PLANE_NOTICE};
-
-	r.u.notice.kind = ESP_SEQ_HARD;
-	r.u.notice.scope = c->sa.scope;
-	r.u.notice.rule = c->sa.rule;
-	r.u.notice.id = c->sa.id;
-	report(x, &r);
-}
-
-/* An SA that somebody has deleted cannot be put back: how far it had come is not known. It
- * ends, and the peer is called. */
-static void look_for_missing(struct xfrm *x)
-{
-	struct request_counts counts;
-
-	list_each(item, &x->sad.all)
-	{
-		const struct sad_child *c = list_entry(item, struct sad_child, link);
-		bool in = request_sa_get(x->line, &c->sa.local.addr, c->sa.spi_in,
-				  &counts) != ESRCH;
-		bool out = !c->out_there || request_sa_get(x->line, &c->sa.remote.addr,
-						    c->sa.spi_out, &counts) != ESRCH;
-		if (!in || !out)
-			end_child(x, c);
-	}
-}
-
-static void xfrm_mend(struct plane *plane, struct steering_found *found)
-{
-	struct xfrm *x = xfrm_of(plane);
-	int error = 0;
-
-	found->scope = STEERING_NO_SCOPE;
-	found->rules = claims_mend(x->claims, &error) > 0;
-	if (error != 0)
-		snprintf(found->why, sizeof(found->why), "the kernel's policies: %s",
-			strerror(error));
-	look_for_missing(x);
 }
 
 /* ---- addresses -------------------------------------------------------------------------- */
@@ -289,7 +159,7 @@ static uint32_t xfrm_gate_close(struct plane *plane, uint16_t scope)
 	set_gate(x, scope, false);
 	r.u.gate.scope = scope;
 	r.u.gate.turn = ++x->scopes[scope].turn;
-	report(x, &r);
+	xfrm_report(x, &r);
 	return r.u.gate.turn;
 }
 
@@ -298,7 +168,7 @@ static uint32_t xfrm_gate_close(struct plane *plane, uint16_t scope)
 /* The number of the larval SA that this one answers; it is used once. */
 static uint32_t answered_acquire(struct xfrm *x, const struct addr *daddr)
 {
-	for (unsigned i = 0; i < ACQUIRES; i++) {
+	for (unsigned i = 0; i < XFRM_ACQUIRES; i++) {
 		uint32_t seq = x->acquires[i].seq;
 		if (seq == 0 || !addr_equal(&x->acquires[i].daddr, daddr))
 			continue;
@@ -317,7 +187,7 @@ static void xfrm_sa_add(struct plane *plane, const struct esp_child *c)
 
 	if (err != 0)
 		refuse(x, c->id, err);
-	arm(x);
+	xfrm_look_later(x);
 }
 
 static void xfrm_sa_activate(struct plane *plane, uint32_t id)
@@ -353,215 +223,6 @@ static void xfrm_sa_move(
 	int err = sad_move(&x->sad, &view, id, remote, encap);
 	if (err != 0)
 		refuse(x, id, err);
-}
-
-/* ---- usage ---------------------------------------------------------------------------------- */
-
-static void on_heard(const struct sad_child *c, void *ctx)
-{
-	struct plane_report r = {.kind = PLANE_NOTICE};
-
-	r.u.notice.kind = ESP_INBOUND;
-	r.u.notice.scope = c->sa.scope;
-	r.u.notice.rule = c->sa.rule;
-	r.u.notice.id = c->sa.id;
-	r.u.notice.spi = c->sa.spi_in;
-	report(ctx, &r);
-}
-
-static void look(struct xfrm *x)
-{
-	looking_round(&x->sad, clock_now_ms(), on_heard, x);
-	arm(x);
-}
-
-static void xfrm_usage_query(struct plane *plane)
-{
-	struct xfrm *x = xfrm_of(plane);
-
-	look(x);
-	x->queries++;
-	wake(x);
-}
-
-static void begin_telling(struct xfrm *x)
-{
-	size_t n = map_count(x->sad.by_id);
-
-	x->telling = mem_new(n + 1, sizeof(*x->telling));
-	x->n_telling = x->told = 0;
-	list_each(item, &x->sad.all) x->telling[x->n_telling++] =
-		list_entry(item, struct sad_child, link)->sa.id;
-}
-
-static bool next_usage(struct xfrm *x, struct plane_report *out)
-{
-	if (x->queries == 0)
-		return false;
-	if (!x->telling)
-		begin_telling(x);
-	while (x->told < x->n_telling) {
-		const struct sad_child *c = sad_find(&x->sad, x->telling[x->told++]);
-		if (!c)
-			continue;
-		*out = (struct plane_report){.kind = PLANE_USAGE};
-		out->u.usage = c->usage;
-		return true;
-	}
-	free(x->telling);
-	x->telling = NULL;
-	x->queries--;
-	*out = (struct plane_report){.kind = PLANE_USAGE_END};
-	return true;
-}
-
-static void add_usage(const struct esp_usage *u, struct plane_totals *out)
-{
-	out->esp.sealed += u->packets_out;
-	out->esp.opened += u->packets_in;
-	out->esp.drop_replayed += u->replayed;
-	out->esp.drop_forged += u->forged;
-}
-
-static void xfrm_totals(struct plane *plane, struct plane_totals *out)
-{
-	struct xfrm *x = xfrm_of(plane);
-
-	memset(out, 0, sizeof(*out));
-	out->children = map_count(x->sad.by_id);
-	list_each(item, &x->sad.all)
-		add_usage(&list_entry(item, struct sad_child, link)->usage, out);
-}
-
-/* ---- the kernel's words ------------------------------------------------------------------------ */
-
-static void note_acquire(struct xfrm *x, const struct kernel_event *ev)
-{
-	x->acquires[x->next_acquire++ % ACQUIRES] =
-		(struct acquire){.daddr = ev->daddr, .seq = ev->seq};
-}
-
-/* The flow that has begun it, from the selector that the kernel made of it. */
-static struct flow flow_of(const struct xfrm_selector *sel)
-{
-	return (struct flow){.local = select_addr_read(&sel->saddr, sel->family),
-		.remote = select_addr_read(&sel->daddr, sel->family),
-		.proto = sel->proto,
-		.ports_known = sel->sport_mask != 0 || sel->dport_mask != 0,
-		.local_port = ntohs(sel->sport),
-		.remote_port = ntohs(sel->dport)};
-}
-
-static void on_acquire(struct xfrm *x, const struct kernel_event *ev)
-{
-	struct plane_report r = {.kind = PLANE_NOTICE};
-	uint16_t scope;
-	uint32_t rule;
-
-	if (!claims_find(x->claims, &ev->policy, ev->dir, &scope, &rule) ||
-		rule == CLAIM_NO_RULE)
-		return;
-	note_acquire(x, ev);
-	r.u.notice.kind = ESP_ACQUIRE;
-	r.u.notice.scope = scope;
-	r.u.notice.rule = rule;
-	r.u.notice.flow = flow_of(&ev->flow);
-	report(x, &r);
-}
-
-static void on_expire(struct xfrm *x, const struct kernel_event *ev)
-{
-	struct plane_report r = {.kind = PLANE_NOTICE};
-	struct sad_child *c = sad_by_spi_out(&x->sad, &ev->daddr, ev->spi);
-
-	if (!c)
-		return;
-	if (ev->hard)
-		c->out_there = false;
-	r.u.notice.kind = ev->hard ? ESP_SEQ_HARD : ESP_SEQ_SOFT;
-	r.u.notice.scope = c->sa.scope;
-	r.u.notice.rule = c->sa.rule;
-	r.u.notice.id = c->sa.id;
-	report(x, &r);
-}
-
-static void on_mapping(struct xfrm *x, const struct kernel_event *ev)
-{
-	struct plane_report r = {.kind = PLANE_NOTICE};
-	const struct sad_child *c = sad_by_spi(&x->sad, &ev->daddr, ev->spi);
-
-	if (!c)
-		return;
-	r.u.notice.kind = ESP_MAPPING;
-	r.u.notice.scope = c->sa.scope;
-	r.u.notice.rule = c->sa.rule;
-	r.u.notice.id = c->sa.id;
-	r.u.notice.spi = ev->spi;
-	r.u.notice.local = c->sa.local;
-	r.u.notice.remote = ev->remote;
-	report(x, &r);
-}
-
-static void on_event(const struct kernel_event *ev, void *ctx)
-{
-	struct xfrm *x = ctx;
-
-	switch (ev->kind) {
-	case EVENT_ACQUIRE:
-		on_acquire(x, ev);
-		break;
-	case EVENT_EXPIRE:
-		on_expire(x, ev);
-		break;
-	case EVENT_MAPPING:
-		on_mapping(x, ev);
-		break;
-	case EVENT_TOUCHED:
-	case EVENT_LOST:
-		x->touched = true;
-		raise_fd(x->touch);
-		break;
-	}
-}
-
-/* ---- reports ---------------------------------------------------------------------------------- */
-
-static void take_ready(struct xfrm *x)
-{
-	struct epoll_event ready[READY_AT_ONCE];
-	int n = epoll_wait(x->base.epoll, ready, READY_AT_ONCE, 0);
-
-	for (int i = 0; i < n; i++) {
-		void *what = ready[i].data.ptr;
-		if (what == &x->events)
-			events_read(x->events, request_port(x->line), on_event, x);
-		else if (what == &x->timer && timer_rang(x->timer))
-			look(x);
-		else if (what == &x->wake)
-			lower_fd(x->wake);
-		else if (what != &x->timer && what != &x->base.locals)
-			port4500_read(what, &x->reports);
-	}
-	locals_end_lingering(&x->base.locals);
-}
-
-static bool xfrm_next_report(struct plane *plane, struct plane_report *out)
-{
-	struct xfrm *x = xfrm_of(plane);
-
-	free(x->ike_bytes);
-	x->ike_bytes = NULL;
-	if (!reports_take(&x->reports, out) && !next_usage(x, out)) {
-		take_ready(x);
-		if (!reports_take(&x->reports, out) && !next_usage(x, out))
-			return false;
-	}
-	if (out->kind == PLANE_IKE)
-		x->ike_bytes = out->u.ike.bytes;
-	/* Whoever takes only some of what waits is to be called again. */
-	if (!reports_empty(&x->reports) || x->queries > 0)
-		wake(x);
-	return true;
 }
 
 /* ---- opening and closing ------------------------------------------------------------------------ */

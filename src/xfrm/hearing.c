@@ -1,0 +1,228 @@
+/* xfrm/hearing.c - the kernel's words become reports; what others have done to SAs and
+ * policies of ours is found and mended; and reports reach the loop.
+ */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "os/timer.h"
+#include "xfrm/events.h"
+#include "xfrm/inside.h"
+#include "xfrm/port4500.h"
+#include "xfrm/select.h"
+
+enum { READY_AT_ONCE = 16 };
+
+static void raise_fd(int fd)
+{
+	const uint64_t one = 1;
+
+	if (write(fd, &one, sizeof(one)) < 0)
+		return; /* it is readable already */
+}
+
+static void lower_fd(int fd)
+{
+	uint64_t times;
+
+	if (read(fd, &times, sizeof(times)) < 0)
+		return;
+}
+
+void xfrm_wake(struct xfrm *x)
+{
+	raise_fd(x->wake);
+}
+
+void xfrm_report(struct xfrm *x, const struct plane_report *r)
+{
+	reports_add(&x->reports, r);
+	xfrm_wake(x);
+}
+
+void xfrm_notice(struct xfrm *x, enum esp_notice_kind kind, const struct sad_child *c)
+{
+	struct plane_report r = {.kind = PLANE_NOTICE};
+
+	r.u.notice.kind = kind;
+	r.u.notice.scope = c->sa.scope;
+	r.u.notice.rule = c->sa.rule;
+	r.u.notice.id = c->sa.id;
+	r.u.notice.spi = c->sa.spi_in;
+	xfrm_report(x, &r);
+}
+
+/* ---- the kernel's words ------------------------------------------------------------------------ */
+
+static void note_acquire(struct xfrm *x, const struct kernel_event *ev)
+{
+	x->acquires[x->next_acquire++ % XFRM_ACQUIRES] =
+		(struct xfrm_acquire){.daddr = ev->daddr, .seq = ev->seq};
+}
+
+/* The flow that has begun it, from the selector that the kernel made of it. */
+static struct flow flow_of(const struct xfrm_selector *sel)
+{
+	return (struct flow){.local = select_addr_read(&sel->saddr, sel->family),
+		.remote = select_addr_read(&sel->daddr, sel->family),
+		.proto = sel->proto,
+		.ports_known = sel->sport_mask != 0 || sel->dport_mask != 0,
+		.local_port = ntohs(sel->sport),
+		.remote_port = ntohs(sel->dport)};
+}
+
+static void on_acquire(struct xfrm *x, const struct kernel_event *ev)
+{
+	struct plane_report r = {.kind = PLANE_NOTICE};
+	uint16_t scope;
+	uint32_t rule;
+
+	if (!claims_find(x->claims, &ev->policy, ev->dir, &scope, &rule) ||
+		rule == CLAIM_NO_RULE)
+		return;
+	note_acquire(x, ev);
+	r.u.notice.kind = ESP_ACQUIRE;
+	r.u.notice.scope = scope;
+	r.u.notice.rule = rule;
+	r.u.notice.flow = flow_of(&ev->flow);
+	xfrm_report(x, &r);
+}
+
+static void on_expire(struct xfrm *x, const struct kernel_event *ev)
+{
+	struct sad_child *c = sad_by_spi_out(&x->sad, &ev->daddr, ev->spi);
+
+	if (!c)
+		return;
+	if (ev->hard)
+		c->out_there = false;
+	xfrm_notice(x, ev->hard ? ESP_SEQ_HARD : ESP_SEQ_SOFT, c);
+}
+
+static void on_mapping(struct xfrm *x, const struct kernel_event *ev)
+{
+	struct plane_report r = {.kind = PLANE_NOTICE};
+	const struct sad_child *c = sad_by_spi(&x->sad, &ev->daddr, ev->spi);
+
+	if (!c)
+		return;
+	r.u.notice.kind = ESP_MAPPING;
+	r.u.notice.scope = c->sa.scope;
+	r.u.notice.rule = c->sa.rule;
+	r.u.notice.id = c->sa.id;
+	r.u.notice.spi = ev->spi;
+	r.u.notice.local = c->sa.local;
+	r.u.notice.remote = ev->remote;
+	xfrm_report(x, &r);
+}
+
+static void on_event(const struct kernel_event *ev, void *ctx)
+{
+	struct xfrm *x = ctx;
+
+	switch (ev->kind) {
+	case EVENT_ACQUIRE:
+		on_acquire(x, ev);
+		break;
+	case EVENT_EXPIRE:
+		on_expire(x, ev);
+		break;
+	case EVENT_MAPPING:
+		on_mapping(x, ev);
+		break;
+	case EVENT_TOUCHED:
+	case EVENT_LOST:
+		x->touched = true;
+		raise_fd(x->touch);
+		break;
+	}
+}
+
+/* ---- what others have done ------------------------------------------------------------- */
+
+bool xfrm_touched(struct plane *plane)
+{
+	struct xfrm *x = xfrm_of(plane);
+	bool was = x->touched;
+
+	x->touched = false;
+	lower_fd(x->touch);
+	return was;
+}
+
+/* An SA that somebody has deleted cannot be put back: how far it had come is not known. It
+ * ends, and the peer is called. */
+static void look_for_missing(struct xfrm *x)
+{
+	struct request_counts counts;
+
+	list_each(item, &x->sad.all)
+	{
+		const struct sad_child *c = list_entry(item, struct sad_child, link);
+		bool in = request_sa_get(x->line, &c->sa.local.addr, c->sa.spi_in,
+				  &counts) != ESRCH;
+		bool out = !c->out_there || request_sa_get(x->line, &c->sa.remote.addr,
+						    c->sa.spi_out, &counts) != ESRCH;
+		if (!in || !out)
+			xfrm_notice(x, ESP_SEQ_HARD, c);
+	}
+}
+
+void xfrm_mend(struct plane *plane, struct steering_found *found)
+{
+	struct xfrm *x = xfrm_of(plane);
+	int error = 0;
+
+	found->scope = STEERING_NO_SCOPE;
+	found->rules = claims_mend(x->claims, &error) > 0;
+	if (error != 0)
+		snprintf(found->why, sizeof(found->why), "the kernel's policies: %s",
+			strerror(error));
+	look_for_missing(x);
+}
+
+/* ---- reports ---------------------------------------------------------------------------------- */
+
+static void take_ready(struct xfrm *x)
+{
+	struct epoll_event ready[READY_AT_ONCE];
+	int n = epoll_wait(x->base.epoll, ready, READY_AT_ONCE, 0);
+
+	for (int i = 0; i < n; i++) {
+		void *what = ready[i].data.ptr;
+		if (what == &x->events)
+			events_read(x->events, request_port(x->line), on_event, x);
+		else if (what == &x->timer && timer_rang(x->timer))
+			xfrm_look(x);
+		else if (what == &x->wake)
+			lower_fd(x->wake);
+		else if (what != &x->timer && what != &x->base.locals)
+			port4500_read(what, &x->reports);
+	}
+	locals_end_lingering(&x->base.locals);
+}
+
+bool xfrm_next_report(struct plane *plane, struct plane_report *out)
+{
+	struct xfrm *x = xfrm_of(plane);
+
+	free(x->ike_bytes);
+	x->ike_bytes = NULL;
+	if (!reports_take(&x->reports, out) && !xfrm_next_usage(x, out)) {
+		take_ready(x);
+		if (!reports_take(&x->reports, out) && !xfrm_next_usage(x, out))
+			return false;
+	}
+	if (out->kind == PLANE_IKE)
+		x->ike_bytes = out->u.ike.bytes;
+	/* Whoever takes only some of what waits is to be called again. */
+	if (!reports_empty(&x->reports) || x->queries > 0)
+		xfrm_wake(x);
+	return true;
+}

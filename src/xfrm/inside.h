@@ -1,0 +1,70 @@
+/* xfrm/inside.h - the kernel plane's own state, for the files that share it.
+ *
+ * xfrm.c carries out orders; hearing.c takes in what the kernel says, and hands reports to
+ * the loop; usage.c knows who has sent how much.
+ *
+ * Floor 8. Private to them.
+ */
+#ifndef VIPSEC_XFRM_INSIDE_H
+#define VIPSEC_XFRM_INSIDE_H
+
+#include "plane/ops.h"
+#include "xfrm/reports.h"
+#include "xfrm/sad.h"
+
+enum { XFRM_ADDRS_MAX = 8, XFRM_ACQUIRES = 64 };
+
+struct xfrm_scope {
+	struct spd *spd; /* NULL: none */
+	struct addr addrs[XFRM_ADDRS_MAX];
+	size_t n_addrs;
+	bool open;
+	uint32_t turn;
+	struct claimant rules;
+};
+
+/* A larval SA of the kernel's that waits to be replaced by the real one. */
+struct xfrm_acquire {
+	struct addr daddr;
+	uint32_t seq; /* 0: free */
+};
+
+struct xfrm {
+	struct plane base;
+	struct request_line *line;
+	struct claims *claims;
+	struct sad sad;
+	struct xfrm_scope scopes[SCOPE_MAX];
+	struct reports reports;
+	struct xfrm_acquire acquires[XFRM_ACQUIRES];
+	unsigned next_acquire;
+	int events, wake, timer;
+	int touch; /* readable: touched */
+	bool touched;
+	uint8_t *ike_bytes; /* of the report handed out last */
+	uint32_t *telling; /* ids whose usage is to be told; NULL: none */
+	size_t n_telling, told;
+	unsigned queries;
+};
+
+static inline struct xfrm *xfrm_of(struct plane *plane)
+{
+	return (struct xfrm *)plane;
+}
+
+/* hearing.c */
+void xfrm_wake(struct xfrm *x); /* plane_fd() is to be readable */
+void xfrm_report(struct xfrm *x, const struct plane_report *r);
+void xfrm_notice(struct xfrm *x, enum esp_notice_kind kind, const struct sad_child *c);
+bool xfrm_next_report(struct plane *plane, struct plane_report *out);
+bool xfrm_touched(struct plane *plane);
+void xfrm_mend(struct plane *plane, struct steering_found *found);
+
+/* usage.c */
+void xfrm_look(struct xfrm *x);
+void xfrm_look_later(struct xfrm *x);
+void xfrm_usage_query(struct plane *plane);
+bool xfrm_next_usage(struct xfrm *x, struct plane_report *out);
+void xfrm_totals(struct plane *plane, struct plane_totals *out);
+
+#endif

@@ -31,12 +31,14 @@ static struct shared {
 } s;
 
 /* What a packet is, before and after. */
-struct said {
-	uint8_t proto;
+struct said { /* without padding: it is sent, and compared, octet by octet */
+	uint16_t proto;
 	uint16_t local_port, remote_port; /* as talk_read() has them */
-	unsigned who;
 	uint16_t own_port; /* that the client used */
+	unsigned who;
 };
+_Static_assert(
+	sizeof(struct said) == 4 * sizeof(uint16_t) + sizeof(unsigned), "no padding");
 
 static inline struct ts any_port_of(const struct addr *a, uint16_t lo, uint16_t hi)
 {
@@ -212,7 +214,7 @@ static inline enum esp_verdict shared_ask_flags(unsigned who, uint8_t proto,
 	uint16_t port, uint16_t service, uint8_t flags, uint16_t *seen)
 {
 	struct client *c = &s.c[who];
-	const struct said text = {proto, service, port, who, port};
+	const struct said text = {proto, service, port, port, who};
 	struct esp_packet p = shared_packet(
 		&c->inner, &s.vip, proto, port, service, false, flags, &text);
 	struct said got;
@@ -273,7 +275,7 @@ static inline enum esp_verdict shared_answer(uint8_t proto, uint16_t service,
 static inline void shared_answered(
 	unsigned who, uint8_t proto, uint16_t port, uint16_t service, uint16_t seen)
 {
-	const struct said text = {proto, service, seen, who, port};
+	const struct said text = {proto, service, seen, port, who};
 	unsigned got = CLIENTS;
 	uint16_t got_port = 0;
 

@@ -68,7 +68,7 @@ static void answer(struct tally *t)
 		seat = seat_of(proto, service, ++port);
 	if (!seat->taken)
 		seat = seat_of(proto, service, port = (uint16_t)(3000 + roll(1000)));
-	const struct said text = {protos[proto], services[service], port, seat->who, 0};
+	const struct said text = {protos[proto], services[service], port, 0, seat->who};
 	unsigned who = CLIENTS;
 	uint16_t own = 0;
 	enum esp_verdict v =

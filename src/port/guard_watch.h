@@ -3,7 +3,7 @@
  * Whoever loads firewall rules tends to begin with `nft flush ruleset`, and with it goes
  * the guard; others delete a single rule by its handle. The kernel tells of every change.
  *
- * Floor 5. Loop-agnostic: poll the descriptor; when it is readable ask
+ * Floor 7. Loop-agnostic: poll the descriptor; when it is readable ask
  * guard_watch_changed().
  */
 #ifndef VIPSEC_PORT_GUARD_WATCH_H

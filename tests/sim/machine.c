@@ -55,15 +55,25 @@ bool machine_defers(struct sim *s, struct machine *m, struct action *a)
 	return true;
 }
 
+/* What waited comes before what happens in the same millisecond and is planned already:
+ * an address that goes just then was there before. */
 static void go_on(struct sim *s, struct machine *m)
 {
+	unsigned n = m->n_waiting;
+
 	if (!machine_serves(m))
 		return;
-	for (unsigned i = 0; i < m->n_waiting; i++)
-		world_at(s, s->world.now_ms, m->waiting[i]);
+	struct action *waiting = mem_new(n + 1, sizeof(*waiting));
+	memcpy(waiting, m->waiting, n * sizeof(*waiting));
 	m->n_waiting = 0;
 	m->due_ms = 0;
-	machine_tick_plan(s, m);
+	for (unsigned i = 0; i < n; i++) {
+		waiting[i].run(s, &waiting[i]);
+		free(waiting[i].own);
+	}
+	free(waiting);
+	if (machine_serves(m))
+		machine_tick_plan(s, m);
 }
 
 void machine_freeze(struct sim *s, struct machine *m, bool frozen)

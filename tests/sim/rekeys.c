@@ -284,12 +284,14 @@ void rekeys_begin(struct sim *s)
 	world_at(s, s->world.now_ms, (struct action){.run = on_look});
 }
 
+/* From the answer on: what was asked with it may have waited for the same, first SA, and more
+ * of it than are held (esp/hold.h). */
 void rekeys_answered(struct sim *s, unsigned peer, unsigned port, uint64_t sent_ms)
 {
 	uint64_t *whole = &s->rekeys.ties[peer].whole_ms[port];
 
 	if (s->rekeys.from_ms != 0 && sent_ms >= s->rekeys.from_ms && *whole == 0)
-		*whole = sent_ms;
+		*whole = s->world.now_ms;
 }
 
 void rekeys_judge(struct sim *s, const struct app *app)

@@ -52,6 +52,7 @@ struct child *ike_child_new(struct ike_engine *e, struct ike_sa *sa,
 		.local_ts = what->local_ts,
 		.remote_ts = what->remote_ts};
 	enter(c, CHILD_ASKED);
+	c->born_in = initiator ? NO_REQUEST : sa->next_in;
 	list_add(&sa->children, &c->link);
 	sa->n_children++;
 	sa->childless_ms = IKE_NEVER;
@@ -116,7 +117,8 @@ void ike_child_up(struct ike_engine *e, struct child *c)
 	enter(c, CHILD_UP);
 	c->known = c->sa->had_child = true;
 	c->born_ms = e->now_ms;
-	c->born_in = c->is.initiator ? NO_REQUEST : c->sa->next_in;
+	if (!c->is.initiator) /* it came with the last of its key exchanges */
+		c->born_in = c->sa->next_in;
 	c->sa->n_known++;
 	e->host.child_up(e->host.ctx, &c->is);
 	secret_wipe(&c->is.key_in);

@@ -328,6 +328,33 @@ static void we_delete_what_we_rekey(void **state)
 }
 
 /*	A                       B
+ *	             <--  {}
+ *	{}           -->              B may not have A's answer to its only request
+ *	N(REKEY_SA)  -->
+ *	             <--  SA, Nr ...  A does not want it any more
+ *	D(old)       -->
+ *	D(new)       -->              of which B has told: there is nothing to wait for
+ */
+static void what_we_made_ourselves_is_given_back_at_once(void **state)
+{
+	struct lab *lab = lab_ready(63);
+
+	(void)state;
+	create_child(lab, A);
+	lab_run(lab, 10);
+	assert_int_equal(
+		ike_probe(engine(lab, B), lab->now_ms, lab_sa(lab, B)->id), IKE_OK);
+	lab_run(lab, 10);
+	rekey_child(lab, A);
+	delete_child(lab, A);
+	lab_run(lab, 10);
+	assert_int_equal(lab->side[B].n_up, 3);
+	assert_int_equal(lab->side[B].n_down, 2);
+	assert_one(lab);
+	lab_free(lab);
+}
+
+/*	A                       B
  *	SA, Ni, KE   --> <--  N(REKEY_SA), or SA, Ni, TSi, TSr, or D(ESP)
  *	                 <--  N(TEMPORARY_FAILURE)
  *	N(TEMPORARY_FAILURE), or D(ESP)  -->
@@ -609,6 +636,7 @@ int main(void)
 		cmocka_unit_test(rekeying_against_deleting_a_child),
 		cmocka_unit_test(both_delete_the_child),
 		cmocka_unit_test(we_delete_what_we_rekey),
+		cmocka_unit_test(what_we_made_ourselves_is_given_back_at_once),
 		cmocka_unit_test(rekeying_the_ike_sa_against_children),
 		cmocka_unit_test(both_rekey_the_ike_sa),
 		cmocka_unit_test(one_side_does_not_notice_the_other_ike_sa),

@@ -302,9 +302,12 @@ static void after_end(
 }
 
 /* What the peer may send on until it has the new one, or hears that this one goes: one that
- * is rekeyed, one of two in an IKE SA, and what is in an IKE SA that lost to another. After
- * INITIAL_CONTACT nothing comes any more. */
-static bool has_successor(const struct node *n, const struct child_sa *c)
+ * is rekeyed, one of two in an IKE SA, what is in an IKE SA that lost to another, and what
+ * the peer itself deletes while it has another: it may know that this one has lost before we
+ * do, and what it had sent before is still under way. After INITIAL_CONTACT nothing comes
+ * any more. */
+static bool has_successor(
+	const struct node *n, const struct child_sa *c, enum ike_close why)
 {
 	const struct child_sa *newest = peer_child(c->peer);
 	struct ike_info info;
@@ -318,7 +321,7 @@ static bool has_successor(const struct node *n, const struct child_sa *c)
 	if (c->sa.receive_only)
 		return true;
 	return newest &&
-	       (newest->session == c->session ||
+	       (why == IKE_CLOSE_DELETED_BY_PEER || newest->session == c->session ||
 		       (ike_view(n->ike, c->session->ike, &info) && info.replaced));
 }
 
@@ -339,7 +342,7 @@ void child_down(struct node *n, uint32_t id, enum ike_close why)
 		return;
 	}
 	bool wanes = (why == IKE_CLOSE_REPLACED || why == IKE_CLOSE_DELETED_BY_PEER) &&
-		     has_successor(n, c);
+		     has_successor(n, c, why);
 	unlink_child(c);
 	if (wanes) {
 		c->activate_ms = n->now_ms + GRACE_MS;

@@ -154,6 +154,14 @@ static void the_other_side_may_begin_it(void **state)
 	lab_free(l);
 }
 
+static void assert_received_on(struct lab *l, unsigned i, unsigned children)
+{
+	uint64_t over = time_of(l, i, "event ike-down", 0) + GRACE_MS;
+
+	for (unsigned k = 0; k < children; k++)
+		assert_in_range(time_of(l, i, "sa-delete", k), over - 10, over + 10);
+}
+
 /*	client                            server
  *	IKE_SA_INIT, IKE_AUTH  -->
  *	                       <--  ...
@@ -167,12 +175,34 @@ static void what_goes_with_its_ike_sa_is_received_on_for_a_moment(void **state)
 
 	(void)state;
 	all_send_for(l, 3, 600000);
-	for (unsigned i = SERVER; i <= CLIENT; i++) {
-		uint64_t over = time_of(l, i, "event ike-down", 0) + GRACE_MS;
-		for (unsigned k = 0; k < 3; k++)
-			assert_in_range(
-				time_of(l, i, "sa-delete", k), over - 10, over + 10);
-	}
+	assert_received_on(l, SERVER, 3);
+	assert_received_on(l, CLIENT, 3);
+	lab_free(l);
+}
+
+/*	client                            server
+ *	IKE_SA_INIT, IKE_AUTH  -->
+ *	                       <--  ...
+ *	                 lost  <--  {}               are you there? Until it knows, the
+ *	D(the old IKE SA)      -->  {...}            server has not replaced the old one
+ *	                       <--  {}
+ */
+static void what_the_peer_deletes_is_received_on_for_a_moment(void **state)
+{
+	struct lab *l = two(SERVER3(TRANSPORT),
+		CLIENT3(ACTION("reauth 10m; lifetime child 30d;", "")));
+	struct lost o[2] = {{SERVER, INFORMATIONAL, false, true}, {0}};
+
+	(void)state;
+	want(l, 143);
+	all_send_for(l, 1, 470000);
+	set_losses(l, o);
+	while (lab_count(l, SERVER, "event ike-down") == 0)
+		all_send_for(l, 1, 100);
+	assert_int_equal(lab_count(l, SERVER, "the peer deleted it"), 1);
+	o[0].on = false;
+	all_send_for(l, 1, 10000);
+	assert_received_on(l, SERVER, 1);
 	lab_free(l);
 }
 
@@ -457,6 +487,7 @@ int main(void)
 		cmocka_unit_test(reauthentication_takes_all_rules_along),
 		cmocka_unit_test(the_other_side_may_begin_it),
 		cmocka_unit_test(what_goes_with_its_ike_sa_is_received_on_for_a_moment),
+		cmocka_unit_test(what_the_peer_deletes_is_received_on_for_a_moment),
 		cmocka_unit_test(what_was_replaced_is_not_reauthenticated),
 		cmocka_unit_test(nor_are_its_children_renewed),
 		cmocka_unit_test(what_the_new_ike_sa_carries_is_not_asked_for_in_a_third),

@@ -185,6 +185,7 @@ void child_up(struct node *n, const struct ike_child *sa)
 
 	if (!p)
 		return;
+	session_has_child(n, s, p);
 	struct child_sa *old = child_by_id(n, sa->replaces);
 	bool waits = !sa->initiator && peer_child(p) != NULL;
 	if (old)

@@ -66,9 +66,7 @@ static bool hand_over(struct session *s)
 		struct peer *p = list_entry(item, struct child_sa, of_session)->peer;
 		if (p->ending || s->end != END_NONE)
 			continue;
-		s->peer = p;
-		list_del(&s->of_peer);
-		list_add(&p->sessions, &s->of_peer);
+		session_give(s, p);
 		return true;
 	}
 	return false;

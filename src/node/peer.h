@@ -90,10 +90,11 @@ enum session_end {
 struct session {
 	struct list link; /* node.sessions */
 	struct list of_peer;
-	struct peer *peer; /* that it was begun for */
+	struct peer *peer; /* that it was begun for, or is said to be */
 	uint32_t ike; /* another one after rekeying */
 	struct list children; /* child_sa.of_session, oldest first */
 	bool initiator, peer_nlbs;
+	bool guessed; /* for whom it was begun: the peer's first child will tell */
 	bool had_child; /* or none is missed */
 	bool told; /* to go to another gateway */
 	struct addr aimed; /* where a name led our call; not set: it came otherwise */
@@ -269,6 +270,10 @@ void session_closed(
 void session_moved(struct node *n, struct session *s, const struct endpoint *remote,
 	const struct ike_info *now);
 bool session_at(const struct session *s, uint16_t scope, const struct addr *local);
+/* p's first child is here. Of an IKE SA that the peer has begun without one it tells whose it
+ * is: by which rule it is to be called again. */
+void session_has_child(struct node *n, struct session *s, struct peer *p);
+void session_give(struct session *s, struct peer *p);
 /* What the SA says of its peer. */
 void session_adopt(struct node *n, struct peer *p, const struct ike_info *sa);
 const char *session_end_text(enum session_end end, enum ike_close close);

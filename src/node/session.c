@@ -85,12 +85,31 @@ static void begin_reauth(struct node *n, struct session *s)
 		age_renews(n, n->config->proposals[r->proposal].reauth_ms, s->initiator);
 }
 
+void session_give(struct session *s, struct peer *p)
+{
+	list_del(&s->of_peer);
+	list_add(&p->sessions, &s->of_peer);
+	s->peer = p;
+}
+
+void session_has_child(struct node *n, struct session *s, struct peer *p)
+{
+	if (!s->guessed)
+		return;
+	s->guessed = false;
+	if (p == s->peer)
+		return;
+	session_give(s, p);
+	begin_ages(n, s);
+	begin_reauth(n, s);
+}
+
 /* RFC 6023: the first child is on its way, or the peer, or traffic, will ask for it. */
 static void begin_childless(struct node *n, struct session *s, const struct ike_info *sa)
 {
 	if (sa->asks != 0)
 		dial_asks(n, s->peer, sa->id, sa->asks);
-	s->had_child = sa->asks == 0;
+	s->had_child = s->guessed = sa->asks == 0;
 	if (sa->nat_local && sa->encap)
 		idle_keep_alive(n, s);
 	idle_touch(n, s);

@@ -297,6 +297,31 @@ static void what_the_new_ike_sa_carries_is_not_asked_for_in_a_third(void **state
 	lab_free(l);
 }
 
+/*	client                            server
+ *	IKE_SA_INIT, IKE_AUTH  -->                   it guesses: for "web"
+ *	                       <--  ...
+ *	CREATE_CHILD_SA        -->                   no, for "mail"
+ *	                       <--  ...
+ *	                       <--  IKE_SA_INIT ...  and reauthenticates for that
+ */
+static void what_began_without_a_child_is_renewed_for_the_one_that_came(void **state)
+{
+	struct lab *l = two(
+		SERVER3(ACTION("reauth 100s; lifetime child 30d;", "childless force;")),
+		CLIENT3(ACTION("lifetime child 30d;", "childless force;")));
+
+	(void)state;
+	want(l, 143);
+	assert_int_equal(lab_count(l, SERVER, "rule web: an IKE SA without a child"), 1);
+	assert_int_equal(lab_count(l, SERVER, "rule mail: protected"), 1);
+	all_send_for(l, 1, 110000);
+	assert_int_equal(lab_count(l, SERVER, "without a child (we called)"), 1);
+	assert_int_equal(lab_count(l, SERVER, "rule mail: protected"), 2);
+	assert_int_equal(lab_count(l, SERVER, "rule web: protected"), 0);
+	assert_int_equal(l->node[SERVER].n_child, 1);
+	lab_free(l);
+}
+
 /* ---- what the peer may not have is not sent on ----------------------------------------------- */
 
 /*	client                            server
@@ -491,6 +516,8 @@ int main(void)
 		cmocka_unit_test(what_was_replaced_is_not_reauthenticated),
 		cmocka_unit_test(nor_are_its_children_renewed),
 		cmocka_unit_test(what_the_new_ike_sa_carries_is_not_asked_for_in_a_third),
+		cmocka_unit_test(
+			what_began_without_a_child_is_renewed_for_the_one_that_came),
 		cmocka_unit_test(an_answer_that_may_be_lost_is_waited_for),
 		cmocka_unit_test(after_a_delete_what_was_rekeyed_is_sent_on),
 		cmocka_unit_test(what_loses_is_not_sent_on_while_it_wanes),

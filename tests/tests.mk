@@ -32,6 +32,8 @@ SECONDS = 20
 CHECK_SEEDS = 2000
 SAN_SEEDS = 200
 TEST_JOBS = 2
+# Laboratories wait more than they work, and share nothing.
+LAB_JOBS = 2
 
 RUN = $(PYTHON3) $(srcdir)/tests/run
 SUB_BUILD = $(SHELL) $(abs_top_srcdir)/tools/sub-build $(abs_top_srcdir)
@@ -72,7 +74,7 @@ check-san: check-programs
 		$(SIM:%='% --seeds $(SAN_SEEDS) --from 1 $(sim_args)') \
 		--as tsan --in san-tsan --wrap "$(no_aslr)" --require clang \
 		--env TSAN_OPTIONS=halt_on_error=1 $(THREAD_TESTS) \
-		--as asan-lab --in san-asan --jobs 1 --wrap "$(no_aslr)" --require 'clang root' \
+		--as asan-lab --in san-asan --jobs $(LAB_JOBS) --wrap "$(no_aslr)" --require 'clang root' \
 		$(san_lab_tests) \
 		--as tsan-lab --in san-tsan --wrap "$(no_aslr)" --require 'clang root' \
 		$(tsan_lab_tests) \
@@ -83,13 +85,13 @@ check-san: check-programs
 # Real daemons in network namespaces, without a cluster.
 check-lab: all check-programs
 	+$(AM_V_at)$(SUB_BUILD) key-log all --enable-key-log
-	$(AM_V_at)$(RUN) check-lab --timeout 300 --as lab --require root \
+	$(AM_V_at)$(RUN) check-lab --timeout 300 --as lab --jobs $(LAB_JOBS) --require root \
 		--env VIPSEC_KEYLOG_BUILDDIR=$(abs_top_builddir)/key-log \
 		`cd $(srcdir) && ls tests/lab/t-*.py tests/lab/t-*.sh 2>/dev/null`
 
 # Real Corosync and Pacemaker nodes, each in its own namespaces.
 check-cluster: all check-programs
-	$(AM_V_at)$(RUN) check-cluster --timeout 600 --as cluster \
+	$(AM_V_at)$(RUN) check-cluster --timeout 600 --as cluster --jobs $(LAB_JOBS) \
 		--require 'root corosync pacemakerd' \
 		`cd $(srcdir) && ls tests/cluster/t-*.py tests/cluster/t-*.sh 2>/dev/null`
 
@@ -104,7 +106,7 @@ sim: $(SIM)
 fuzz:
 	+$(AM_V_at)$(SUB_BUILD) fuzz '$(FUZZ_TARGETS)' CC=clang CFLAGS='-O1 -g' \
 		--enable-fuzz --enable-sanitizers=address,undefined
-	$(AM_V_at)$(SHELL) $(srcdir)/tools/fuzz-all $(abs_top_srcdir) fuzz $(SECONDS) \
+	$(AM_V_at)$(SHELL) $(srcdir)/tools/fuzz-all $(abs_top_srcdir) fuzz $(SECONDS) $(TEST_JOBS) \
 		$(FUZZ_TARGETS)
 
 # Against other makes; writes docs/INTEROP.md.

@@ -81,7 +81,7 @@ struct child *ike_child_by_spi_out(const struct ike_sa *sa, uint32_t spi)
 	{
 		struct child *c = child_of(item);
 
-		if (c->is.spi_out == spi && c->known)
+		if (c->is.spi_out == spi && c->state != CHILD_ASKED)
 			return c;
 	}
 	return NULL;

@@ -327,6 +327,53 @@ static void we_delete_what_we_rekey(void **state)
 	lab_free(lab);
 }
 
+static struct lab_fate lose_deletes_of_a(struct lab *lab, const struct lab_datagram *d)
+{
+	const bool *on = lab->filter_ctx;
+
+	return (struct lab_fate){
+		.copies = !(*on && d->from == A && d->bytes[18] == INFORMATIONAL),
+		.ms = 1};
+}
+
+/*	A                               B
+ *	N(REKEY_SA), SA, ..     -->          the old one is deleted here meanwhile
+ *	                             <--  SA, ..
+ *	D(new)             lost -->
+ *	                             <--  N(REKEY_SA) of the new one
+ *	N(TEMPORARY_FAILURE)    -->
+ *	D(new)                  -->          RFC 7296 2.25.1: B asks for none in its place
+ */
+static void what_is_given_back_is_there_until_its_delete(void **state)
+{
+	struct lab *lab = lab_ready(63);
+	bool lost = true;
+
+	(void)state;
+	create_child(lab, A);
+	/* the one request of B's that A has answered */
+	assert_int_equal(
+		ike_probe(engine(lab, B), lab->now_ms, lab_sa(lab, B)->id), IKE_OK);
+	lab_run(lab, 10);
+	lab->filter = lose_deletes_of_a;
+	lab->filter_ctx = &lost;
+	rekey_child(lab, A);
+	delete_child(lab, A);
+	lab_run(lab, 1);
+	uint32_t made = last_up(lab, B)->id;
+	assert_int_equal(ike_rekey_child(engine(lab, B), lab->now_ms, made), IKE_OK);
+	for (unsigned i = 0; i < 60 && !lab_counters(lab, A).said_temporary_failure; i++)
+		lab_run(lab, 200);
+	assert_int_equal(lab->side[A].n_up, 2); /* not shown */
+	assert_true(lab_counters(lab, A).said_temporary_failure >= 1);
+	assert_int_equal(lab_counters(lab, A).said_child_not_found, 0);
+	lost = false;
+	lab_run(lab, 10000);
+	assert_int_equal(lab->side[B].n_up - lab->side[B].n_down, 1);
+	assert_one(lab);
+	lab_free(lab);
+}
+
 /*	A                       B
  *	             <--  {}
  *	{}           -->              B may not have A's answer to its only request
@@ -637,6 +684,7 @@ int main(void)
 		cmocka_unit_test(both_delete_the_child),
 		cmocka_unit_test(we_delete_what_we_rekey),
 		cmocka_unit_test(what_we_made_ourselves_is_given_back_at_once),
+		cmocka_unit_test(what_is_given_back_is_there_until_its_delete),
 		cmocka_unit_test(rekeying_the_ike_sa_against_children),
 		cmocka_unit_test(both_rekey_the_ike_sa),
 		cmocka_unit_test(one_side_does_not_notice_the_other_ike_sa),

@@ -295,7 +295,6 @@ void ike_dispatch_answer(struct exchange *x, const struct ike_rule *rule)
 			sa->confirmed = true;
 			announce(e, sa, false);
 		}
-		settle(e, sa);
 		break;
 	case VERDICT_LATER:
 	case VERDICT_STAY:
@@ -307,6 +306,7 @@ void ike_dispatch_answer(struct exchange *x, const struct ike_rule *rule)
 		tell_and_delete(e, sa);
 		return;
 	}
+	settle(e, sa); /* a child may have come that is no next state */
 	ike_ids_watch(e, sa);
 	ike_task_next(e, sa);
 }

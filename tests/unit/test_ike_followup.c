@@ -555,6 +555,42 @@ static void both_want_the_same_child(void **state)
 			}
 }
 
+static unsigned in_use(const struct lab *lab, enum lab_side_name s)
+{
+	unsigned n = 0;
+
+	list_each(item, &lab->side[s].engine->sas)
+	{
+		const struct ike_sa *sa = list_entry(item, struct ike_sa, all);
+
+		n += sa->state == STATE_UP && !sa->replaced;
+	}
+	return n;
+}
+
+/* Both call without a child (RFC 6023), one of them so much later. When the last child of
+ * the two has come, both sides know which of the IKE SAs is used. */
+static void of_two_begun_without_a_child_one_is_used(void **state)
+{
+	(void)state;
+	for (uint64_t after = 0; after < 12; after++) {
+		struct lab *lab = lab_new(after + 1);
+
+		for (enum lab_side_name s = A; s <= B; s++) {
+			give(&lab->side[s], &two);
+			lab->side[s].conn.childless = IKE_CHILDLESS_FORCE;
+			lab->side[s].conn.nlbs = true;
+		}
+		lab_call(lab, A);
+		lab_run(lab, after);
+		lab_call(lab, B);
+		lab_run(lab, 40);
+		assert_int_equal(in_use(lab, A), 1);
+		assert_int_equal(in_use(lab, B), 1);
+		lab_free(lab);
+	}
+}
+
 /* What the peer has begun may never come: then it is asked for all the same. */
 static void the_child_that_is_waited_for_does_not_come(void **state)
 {
@@ -652,6 +688,7 @@ int main(void)
 		cmocka_unit_test(another_request_takes_its_place),
 		cmocka_unit_test(either_side_deletes_the_ike_sa_meanwhile),
 		cmocka_unit_test(either_side_deletes_the_child_meanwhile),
+		cmocka_unit_test(of_two_begun_without_a_child_one_is_used),
 		cmocka_unit_test(both_rekey_the_child),
 		cmocka_unit_test(both_rekey_the_ike_sa),
 		cmocka_unit_test(one_side_has_gone_on),

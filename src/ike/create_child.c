@@ -495,6 +495,23 @@ enum ike_verdict ike_child_follow_answered(struct exchange *x)
 	return VERDICT_STAY;
 }
 
+/* RFC 6023: which of the rules that its proof is good for an IKE SA is for, is not known
+ * before its first child has been asked for. */
+static void take_rule(struct ike_sa *sa, const struct ike_conn *of)
+{
+	struct ike_conn *c = sa->conn;
+
+	if (!sa->childless || sa->initiator || sa->had_child || sa->n_children > 1)
+		return;
+	c->rule = of->rule;
+	c->auth = of->auth;
+	c->mode = of->mode;
+	c->childless = of->childless;
+	c->proposals = of->proposals;
+	c->local_ts = of->local_ts;
+	c->remote_ts = of->remote_ts;
+}
+
 static void make(struct exchange *x, const struct child_message *q, struct ike_conn *conn)
 {
 	enum ike_why why = ike_selectors_choose(x, conn, &q->tsi, &q->tsr, q->transport);
@@ -512,8 +529,10 @@ static void make(struct exchange *x, const struct child_message *q, struct ike_c
 	}
 	struct child *c = ike_child_new(x->e, x->sa, conn, false);
 	enum child_answered made = ike_child_answer(x, q, c, &lower);
-	if (made != CHILD_REFUSED)
-		note_same(x, c, &lower);
+	if (made == CHILD_REFUSED)
+		return;
+	take_rule(x->sa, conn);
+	note_same(x, c, &lower);
 	if (made != CHILD_MADE)
 		return;
 	ike_child_up(x->e, c);

@@ -139,6 +139,12 @@ void peer_drop_moved(struct node *n, struct peer *p)
 		peer_drop(n, p);
 }
 
+void peer_drop_guessed(struct node *n, struct peer *p)
+{
+	if (p->guessed && is_idle(p))
+		peer_drop(n, p);
+}
+
 void peer_rename(struct node *n, struct peer *p, const struct endpoint *remote,
 	const struct identity *remote_id)
 {

@@ -58,6 +58,7 @@ struct peer {
 	bool astray; /* and nobody answers here: the next address is called */
 	uint64_t roamed_ms; /* when it went to another address by itself; 0: never */
 	bool moved; /* it is another peer now: dropped with its last session */
+	bool guessed; /* made for a session that is, and nothing else is known of it */
 	bool alone; /* a further child was refused it: it needs an IKE SA of its own */
 	uint64_t called_ms, next_try_ms;
 	uint64_t record; /* its key in the directory; 0: none */
@@ -139,6 +140,8 @@ struct peer *peer_add(struct node *n, const struct peer *like);
 void peer_drop(struct node *n, struct peer *p); /* has no session and no call */
 /* Once nothing is left of it; else later. */
 void peer_drop_moved(struct node *n, struct peer *p);
+/* A session that it was made for is another's: unless there is a reason to keep it. */
+void peer_drop_guessed(struct node *n, struct peer *p);
 /* Changes what the indices go by. Empty identity: it stays. */
 void peer_rename(struct node *n, struct peer *p, const struct endpoint *remote,
 	const struct identity *remote_id);

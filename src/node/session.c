@@ -43,6 +43,7 @@ struct peer *session_peer_of_rule(
 	struct peer fresh;
 	peer_from_rule(n, &n->scopes[sa->path.scope], rule, &sa->path.local.addr,
 		&sa->path.remote, &fresh);
+	fresh.guessed = sa->childless;
 	return peer_add(n, &fresh);
 }
 
@@ -94,14 +95,18 @@ void session_give(struct session *s, struct peer *p)
 
 void session_has_child(struct node *n, struct session *s, struct peer *p)
 {
+	struct peer *guess = s->peer;
+
+	p->guessed = false;
 	if (!s->guessed)
 		return;
 	s->guessed = false;
-	if (p == s->peer)
+	if (p == guess)
 		return;
 	session_give(s, p);
 	begin_ages(n, s);
 	begin_reauth(n, s);
+	peer_drop_guessed(n, guess);
 }
 
 /* RFC 6023: the first child is on its way, or the peer, or traffic, will ask for it. */

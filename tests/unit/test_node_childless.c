@@ -162,6 +162,55 @@ static void one_rule_that_forbids_it_is_enough(void **state)
 	lab_free(l);
 }
 
+#define SERVER_RULE(name, port)                                                        \
+	"filter-list \"" name "\" { from vip \"mail\" port " port " to any proto tcp " \
+	"mirrored; }\n"
+#define SERVER_TWO                                                                   \
+	ALONE "vip \"mail\" { address 192.0.2.10; }\n" SECRET TRANSPORT SERVER_RULE( \
+		"pop", "110")                                                        \
+		SERVER_RULE("mail", "143") "policy \"p\" { rule \"pop\" { "          \
+					   "match \"pop\"; action \"esp\"; "         \
+					   "auth psk \"lab\"; } rule "               \
+					   "\"mail\" { match \"mail\"; "             \
+					   "action \"esp\"; auth psk "               \
+					   "\"lab\"; } }\nassign policy \"p\" "      \
+					   "to vip \"mail\";\n"
+
+static bool keep_rule(const struct ike_info *sa, void *ctx)
+{
+	*(uint32_t *)ctx = sa->rule;
+	return true;
+}
+
+/* Two rules believe the caller, and it is counted to the first: its child says that it is
+ * the other one's. Nobody is left who could be called for the first. */
+static void the_first_child_says_whose_it_is(void **state)
+{
+	struct lab *l = lab_new();
+	uint32_t rule = 0;
+
+	(void)state;
+	lab_start(l, SERVER, SERVER_TWO);
+	lab_start(l, CLIENT, CLIENT_TO("143", FORCE));
+	lab_address(l, SERVER, VIP, NODE_ADDR_PRESENT);
+	lab_address(l, CLIENT, CLIENT_ADDR, NODE_ADDR_PRESENT);
+	want(l, 143);
+	lab_run(l, 100);
+	assert_int_equal(lab_count(l, SERVER, "rule pop: an IKE SA without a child"), 1);
+	assert_int_equal(lab_up(l, SERVER), 1);
+	assert_string_equal(lab_peer(l, SERVER).rule_name, "mail");
+	node_each_ike(l->node[SERVER].node, keep_rule, &rule);
+	assert_int_equal(rule, 1);
+	lab_command(l, SERVER, NODE_UP, "mail");
+	lab_run(l, 3000);
+	assert_string_equal(l->node[SERVER].reply, "calling 0, up already 1");
+	assert_int_equal(lab_count(l, SERVER, "event peer-failed"), 0);
+	lab_command(l, SERVER, NODE_DOWN, "mail"); /* its session is with that peer */
+	lab_run(l, 100);
+	assert_int_equal(lab_up(l, CLIENT), 0);
+	lab_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +220,7 @@ int main(void)
 		cmocka_unit_test(a_child_that_does_not_come_is_given_up),
 		cmocka_unit_test(a_refused_child_is_a_failed_call),
 		cmocka_unit_test(one_rule_that_forbids_it_is_enough),
+		cmocka_unit_test(the_first_child_says_whose_it_is),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -451,6 +451,9 @@ void dial_failed(struct node *n, struct peer *p, const struct ike_failure *why)
 		forget(n, p);
 		return;
 	}
+	/* What was once agreed on may not be what the peer has now. */
+	if (is_refusal(why) && why->why == IKE_WHY_SELECTORS)
+		(void)peer_reset_selectors(n, p);
 	drop_stale_reasons(n, p);
 	uint64_t ms = pause_of(n, p, is_refusal(why));
 	p->tries++;

@@ -169,6 +169,7 @@ bool peer_has_selectors(const struct peer *p);
 /* Where they do not fit any more (the peer moved, the rule changed since the record was
  * made) the rule's take their place. False: the rule has none for this peer. */
 bool peer_renew_selectors(struct node *n, struct peer *p);
+bool peer_reset_selectors(struct node *n, struct peer *p); /* in any case */
 void peers_fixed(struct node *n, struct scope *s, const struct place *place);
 void peers_fixed_host(struct node *n, struct scope *s);
 void peers_drop_place(struct node *n, const struct scope *s, const struct addr *addr);

@@ -77,17 +77,20 @@ bool peer_has_selectors(const struct peer *p)
 	return p->local_ts.n > 0 && p->remote_ts.n > 0;
 }
 
-bool peer_renew_selectors(struct node *n, struct peer *p)
+bool peer_reset_selectors(struct node *n, struct peer *p)
 {
 	struct peer fresh;
 
-	if (peer_has_selectors(p))
-		return true;
 	peer_from_rule(n, &n->scopes[p->scope], p->rule, &p->local, &p->remote, &fresh);
 	p->mode = fresh.mode;
 	p->local_ts = fresh.local_ts;
 	p->remote_ts = fresh.remote_ts;
 	return peer_has_selectors(p);
+}
+
+bool peer_renew_selectors(struct node *n, struct peer *p)
+{
+	return peer_has_selectors(p) || peer_reset_selectors(n, p);
 }
 
 /* The one address that the entry names for its peer. */

@@ -122,6 +122,39 @@ static void client_that_loses_its_policy_deletes(void **state)
 	lab_free(l);
 }
 
+#define POP                                                                           \
+	ALONE "vip \"mail\" { address 192.0.2.10; }\n" SECRET                         \
+	      "filter-list \"mail\" { from vip \"mail\" port 110 to 198.51.100.0/24 " \
+	      "proto tcp mirrored; }\n" TRANSPORT POLICY("vip \"mail\"")
+#define ALL_PORTS                                                              \
+	ALONE SECRET "filter-list \"mail\" { from me to 192.0.2.10 proto tcp " \
+		     "mirrored; }\n" TRANSPORT POLICY("host")
+
+/* The client's rule has all ports, and the server's narrows them to another one than when
+ * they agreed last: what it refuses is not asked for for ever. */
+static void what_the_peer_has_no_more_is_not_insisted_on(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	lab_start(l, SERVER, SERVER_CONF);
+	lab_start(l, CLIENT, ALL_PORTS);
+	lab_address(l, SERVER, VIP, NODE_ADDR_PRESENT);
+	lab_address(l, CLIENT, CLIENT_ADDR, NODE_ADDR_PRESENT);
+	lab_acquire(l, CLIENT, 0, CLIENT_ADDR, VIP, 143);
+	lab_run(l, 20);
+	assert_int_equal(lab_up(l, CLIENT), 1);
+	lab_reload(l, SERVER, POP);
+	lab_run(l, 1000);
+	assert_int_equal(lab_up(l, CLIENT), 0);
+	lab_acquire(l, CLIENT, 0, CLIENT_ADDR, VIP, 110);
+	lab_run(l, 4000);
+	assert_int_equal(lab_up(l, CLIENT), 1);
+	assert_int_equal(lab_up(l, SERVER), 1);
+	assert_int_equal(lab_count(l, CLIENT, "no matching selectors"), 1);
+	lab_free(l);
+}
+
 static void fifty_reloads_keep_nothing(void **state)
 {
 	struct lab *l = working();
@@ -150,6 +183,7 @@ int main(void)
 		cmocka_unit_test(renamed_vip_starts_a_new_life),
 		cmocka_unit_test(removed_address_is_left_at_once),
 		cmocka_unit_test(client_that_loses_its_policy_deletes),
+		cmocka_unit_test(what_the_peer_has_no_more_is_not_insisted_on),
 		cmocka_unit_test(fifty_reloads_keep_nothing),
 	};
 

@@ -261,6 +261,23 @@ static void unlink_child(struct child_sa *c)
 	list_del(&c->of_peer);
 }
 
+static void drop_waning(struct node *n, struct child_sa *c)
+{
+	delete_from_plane(n, c);
+	unlink_child(c);
+	free(c);
+}
+
+/* What wanes is there to be received on. With nothing else to send on the plane would take
+ * it, and the packets would go nowhere instead of having the peer called. */
+static void end_waning(struct node *n, struct peer *p)
+{
+	if (peer_child(p))
+		return;
+	list_each_safe(item, &p->waning)
+		drop_waning(n, list_entry(item, struct child_sa, of_peer));
+}
+
 /* Another SA with the same name at the other end has this traffic now. */
 static bool is_served_elsewhere(const struct peer *p)
 {
@@ -340,6 +357,7 @@ void child_down(struct node *n, uint32_t id, enum ike_close why)
 	activate_heir(n, p, id);
 	if (ending) { /* closed() will say what follows from it */
 		delete_from_plane(n, c);
+		end_waning(n, p);
 		return;
 	}
 	bool wanes = (why == IKE_CLOSE_REPLACED || why == IKE_CLOSE_DELETED_BY_PEER) &&
@@ -350,10 +368,12 @@ void child_down(struct node *n, uint32_t id, enum ike_close why)
 		c->session = NULL;
 		c->peer = NULL;
 		list_add(&n->waning, &c->of_session);
+		list_add(&p->waning, &c->of_peer);
 	} else {
 		delete_from_plane(n, c);
 		free(c);
 	}
+	end_waning(n, p);
 	after_end(n, p, end, why);
 	peer_drop_moved(n, p);
 }
@@ -369,19 +389,13 @@ void child_ended(
 	}
 	unlink_child(c);
 	free(c);
+	end_waning(n, p);
 	after_end(n, p, end, why);
 	if (p != owner) /* of whom its session still speaks */
 		peer_drop_moved(n, p);
 }
 
 /* ---- what was replaced --------------------------------------------------------------------- */
-
-static void drop_waning(struct node *n, struct child_sa *c)
-{
-	delete_from_plane(n, c);
-	list_del(&c->of_session);
-	free(c);
-}
 
 void children_settle(struct node *n)
 {

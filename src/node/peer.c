@@ -114,6 +114,7 @@ struct peer *peer_add(struct node *n, const struct peer *like)
 	list_init(&p->sent_on);
 	list_init(&p->sessions);
 	list_init(&p->children);
+	list_init(&p->waning);
 	list_add(&n->peers, &p->link);
 	index_peer(n, p);
 	rate_init(&p->tell, TELL_BURST, TELL_PER_SECOND, n->now_ms);
@@ -129,6 +130,7 @@ void peer_drop(struct node *n, struct peer *p)
 	dues_remove(&n->backoff, &p->due);
 	unindex_peer(n, p);
 	list_del(&p->link);
+	list_del(&p->waning); /* they wane on without it */
 	n->n_peers--;
 	free(p);
 }

@@ -44,6 +44,7 @@ struct peer {
 	struct ts_list local_ts, remote_ts; /* empty: as the rule says */
 	struct list sessions; /* that were begun for this rule */
 	struct list children; /* child_sa.of_peer, oldest first, in whatever session */
+	struct list waning; /* child_sa.of_peer, too: those that are in node.waning */
 	unsigned want;
 	uint64_t lost_ms, traffic_ms; /* since when, last */
 	bool urgent;

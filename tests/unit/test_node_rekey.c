@@ -118,6 +118,33 @@ static void a_packet_before_the_answer_repeats_the_request(void **state)
 	lab_free(l);
 }
 
+/* What was replaced is received on for two seconds, and the server goes meanwhile. Its
+ * packets have no SA then, and not the one that nobody has any more.
+ *
+ *	client                                   server
+ *	CREATE_CHILD_SA, D  -->                  the old child wanes on both sides
+ *	                     <--  D              the IKE SA
+ */
+static void what_wanes_is_not_sent_on_when_the_rest_goes(void **state)
+{
+	struct lab *l = one_rule(ACTION("lifetime child 100s;", ""));
+
+	(void)state;
+	for (unsigned i = 0; i < 900 && lab_count(l, CLIENT, "event child-rekeyed") == 0;
+		i++)
+		send_for(l, 100, 100);
+	lab_run(l, 10);
+	assert_int_equal(l->node[CLIENT].n_child, 2);
+	lab_command(l, SERVER, NODE_DOWN, "mail");
+	lab_run(l, 10);
+	assert_int_equal(lab_count(l, CLIENT, "event ike-down"), 1);
+	assert_null(lab_sender(l, CLIENT, 0));
+	assert_null(lab_sender(l, SERVER, 0));
+	want(l, 143);
+	assert_int_equal(lab_up(l, CLIENT), 1);
+	lab_free(l);
+}
+
 static void the_ike_sa_is_rekeyed_and_the_child_stays(void **state)
 {
 	struct lab *l = one_rule(ACTION("lifetime ike 100s child 30d;", ""));
@@ -359,6 +386,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_child_is_rekeyed_before_its_time),
 		cmocka_unit_test(a_packet_before_the_answer_repeats_the_request),
+		cmocka_unit_test(what_wanes_is_not_sent_on_when_the_rest_goes),
 		cmocka_unit_test(the_ike_sa_is_rekeyed_and_the_child_stays),
 		cmocka_unit_test(both_kinds_for_a_day),
 		cmocka_unit_test(what_nobody_uses_is_not_rekeyed),

@@ -177,6 +177,7 @@ static bool ask(struct node *n, struct peer *p, const struct ike_conn *c)
 		ike_create_child(n->ike, n->now_ms, s->ike, c, &child) != IKE_OK)
 		return false;
 	dial_asks(n, p, s->ike, child);
+	idle_touch(n, s); /* an IKE SA without a child is not looked at by itself */
 	return true;
 }
 

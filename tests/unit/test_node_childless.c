@@ -118,6 +118,26 @@ static void a_child_that_does_not_come_is_given_up(void **state)
 	lab_free(l);
 }
 
+/* The same in an IKE SA that has stood for a while, with nobody at its other end. */
+static void one_that_is_asked_for_later_is_given_up_too(void **state)
+{
+	struct lab *l = silent_after_auth();
+
+	(void)state;
+	lab_kill(l, CLIENT);
+	lab_run(l, 10000);
+	lab_command(l, SERVER, NODE_UP, "mail");
+	lab_run(l, 7000);
+	assert_int_not_equal(lab_count(l, SERVER, "exchange 36"), 0);
+	assert_int_equal(lab_count(l, SERVER, "event ike-down"), 0);
+	lab_run(l, 1500);
+	assert_int_equal(lab_count(l, SERVER, "event ike-down"), 1);
+	assert_int_equal(lab_count(l, SERVER, "event peer-failed"), 1);
+	lab_run(l, 1000); /* and it is called anew */
+	assert_int_not_equal(lab_count(l, SERVER, "exchange 34"), 1);
+	lab_free(l);
+}
+
 /* The server's rule has another port. Told once a try, and no IKE SA is left. */
 static void a_refused_child_is_a_failed_call(void **state)
 {
@@ -218,6 +238,7 @@ int main(void)
 		cmocka_unit_test(idle_without_a_child_it_goes),
 		cmocka_unit_test(up_asks_for_a_child_in_it),
 		cmocka_unit_test(a_child_that_does_not_come_is_given_up),
+		cmocka_unit_test(one_that_is_asked_for_later_is_given_up_too),
 		cmocka_unit_test(a_refused_child_is_a_failed_call),
 		cmocka_unit_test(one_rule_that_forbids_it_is_enough),
 		cmocka_unit_test(the_first_child_says_whose_it_is),

@@ -292,15 +292,39 @@ bool redirect_is_guest(const struct node *n, const struct peer *p)
 
 /* ---- and back ---------------------------------------------------------------------------- */
 
+/* In tunnel mode, and if it is known. */
+static struct peer *own_gateway(struct node *n, struct peer *p)
+{
+	const struct config_rule *r = &n->config->rules[p->rule];
+
+	if (r->tunnel_name[0])
+		return aim_peer(n, &n->scopes[p->scope], p->rule);
+	return addr_is_set(&r->tunnel_to) ? counterpart_made(n, p, &r->tunnel_to) : NULL;
+}
+
+/* Whom to call instead of p. Who has sent us there may have been given up itself since then,
+ * and know no way back any more: it would be called for ever. */
+static struct peer *way_back(struct node *n, struct peer *p)
+{
+	struct peer *from = counterpart(n, p, &p->sent_from);
+
+	if (from && (peer_child(from) || addr_is_set(&from->sent_from) ||
+			    !redirect_is_guest(n, from)))
+		return from;
+	struct peer *own = own_gateway(n, p);
+	return own ? own : counterpart_made(n, p, &p->sent_from);
+}
+
 void redirect_failed(struct node *n, struct peer *p)
 {
-	struct addr from = p->sent_from;
 	unsigned want = p->want;
 
-	if (!addr_is_set(&from))
+	if (!addr_is_set(&p->sent_from))
 		return;
-	struct peer *home = counterpart_made(n, p, &from);
-	if (!home)
+	struct peer *home = way_back(n, p);
+	if (home == p)
+		p->sent_from = (struct addr){0};
+	if (!home || home == p)
 		return;
 	home->serve_until_ms = n->now_ms + SERVE_MS;
 	if (!p->arrived) {
@@ -309,7 +333,7 @@ void redirect_failed(struct node *n, struct peer *p)
 		dial_rest(n, p);
 		directory_forget(n, p);
 	}
-	if (!peer_child(home))
+	if (want != 0 && !peer_child(home))
 		dial_want(n, home, want);
 }
 

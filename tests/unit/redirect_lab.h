@@ -18,14 +18,16 @@ enum { MANY = 64 };
 #define ADDR_A VIP
 #define ADDR_B "192.0.2.20"
 #define ADDR_C "192.0.2.30"
-#define RULE(more)                                                               \
+#define RULE_OF(id, more)                                                        \
 	"policy \"p\" { rule \"net\" { match \"net\"; action \"esp\"; auth psk " \
-	"\"lab\"; " more " } }\n"
-#define GATEWAY_IN(cluster, addr)                                                   \
-	cluster "vip \"gw\" { address " addr "; }\n" SECRET                         \
-		"filter-list \"net\" { from 10.1.0.0/16 to any mirrored; }\n"       \
-		"filter-action \"esp\" { negotiate require; mode tunnel; }\n" RULE( \
-			"") "assign policy \"p\" to vip \"gw\";\n"
+	"\"lab\"" id "; " more " } }\n"
+#define RULE(more) RULE_OF("", more)
+#define GATEWAY_OF(cluster, addr, id)                                                  \
+	cluster "vip \"gw\" { address " addr "; }\n" SECRET                            \
+		"filter-list \"net\" { from 10.1.0.0/16 to any mirrored; }\n"          \
+		"filter-action \"esp\" { negotiate require; mode tunnel; }\n" RULE_OF( \
+			id, "") "assign policy \"p\" to vip \"gw\";\n"
+#define GATEWAY_IN(cluster, addr) GATEWAY_OF(cluster, addr, "")
 #define GATEWAY(addr) GATEWAY_IN(ALONE, addr)
 #define TUNNEL(tuning, redirect)                                                    \
 	ALONE tuning SECRET                                                         \

@@ -278,6 +278,46 @@ static void a_round_of_three_ends(void **state)
 	lab_free(l);
 }
 
+/* B does not know the client, and C is not there. B is given up while C is still called; when
+ * C is given up, too, A is who serves, and neither is called for ever:
+ *
+ *	client                  A          B          C (dead)
+ *	  IKE_SA_INIT -------->
+ *	       <-- REDIRECT to B
+ *	  IKE_SA_INIT --------------------->
+ *	       <---------------- REDIRECT to C
+ *	  IKE_SA_INIT -------------------------------->	for 8 s
+ *	  (traffic: the same again, until five redirects are enough)
+ *	  IKE_SA_INIT, IKE_AUTH ----------->
+ *	       <-- AUTHENTICATION_FAILED
+ *	  IKE_SA_INIT, IKE_AUTH ->
+ *	  (up)
+ */
+static void a_gateway_that_was_given_up_is_not_gone_back_to(void **state)
+{
+	struct lab *l = lab_with(TUNNEL("", ACCEPT));
+
+	(void)state;
+	lab_kill(l, B);
+	lab_start(l, B, GATEWAY_OF(ALONE, ADDR_B, " remote-id \"other.example\""));
+	lab_address(l, B, ADDR_B, NODE_ADDR_PRESENT);
+	drain(l, A, ADDR_B);
+	drain(l, B, ADDR_C);
+	for (unsigned i = 0; i < 60 && lab_up(l, CLIENT) == 0; i++) {
+		traffic(l);
+		lab_run(l, 100);
+	}
+	assert_only_with(l, ADDR_A);
+	lab_run(l, 9000);
+	assert_true(lab_count(l, CLIENT, "to " ADDR_C ":500") > 0);
+	lab_forget_log(l, CLIENT);
+	lab_run(l, 60000);
+	assert_int_equal(lab_count(l, CLIENT, "to " ADDR_B), 0);
+	assert_int_equal(lab_count(l, CLIENT, "to " ADDR_C), 0);
+	assert_only_with(l, ADDR_A);
+	lab_free(l);
+}
+
 /* ---- transport mode ------------------------------------------------------------------------ */
 
 #define SERVER_AT(addr) SERVER_WITH(ALONE, "address " addr ";")
@@ -501,6 +541,7 @@ int main(void)
 		cmocka_unit_test(back_when_the_new_gateway_is_lost),
 		cmocka_unit_test(two_that_are_drained_to_each_other),
 		cmocka_unit_test(a_round_of_three_ends),
+		cmocka_unit_test(a_gateway_that_was_given_up_is_not_gone_back_to),
 		cmocka_unit_test(in_transport_mode_the_filter_must_cover_it),
 		cmocka_unit_test(in_transport_mode_packets_to_the_old_address_are_served),
 		cmocka_unit_test(undrained_it_serves_again),

@@ -506,6 +506,45 @@ static void of_two_that_crossed_one_is_received_on_for_a_moment(void **state)
 	lab_free(l);
 }
 
+/*	client                          server
+ *	IKE_SA_INIT  -->  <--  ...              in the place of the IKE SA that stands
+ *	SA, Ni, TSi, TSr  -->                   in that one, for "pop"
+ *	            lost  <--  ...
+ *	IKE_AUTH     -->  <--  ...              the new one carries "mail", and wins
+ *	SA, Ni, TSi, TSr  -->                   again
+ *	                  <--  ...              what loses now carries "pop" alone
+ *	SA, Ni, TSi, TSr  -->                   in the new one
+ *	                  <--  ...
+ *	D(the old IKE SA) -->
+ */
+static void what_comes_late_in_the_loser_is_asked_for_in_the_winner(void **state)
+{
+	struct lab *l = two(SERVER3(TRANSPORT),
+		CLIENT3(ACTION("reauth 100s; lifetime child 30d;", "")));
+	struct lost o[2] = {{SERVER, CREATE_CHILD_SA, true, true}, {0}};
+
+	(void)state;
+	want(l, 143);
+	all_send_for(l, 1, 79000);
+	while (lab_count(l, CLIENT, "exchange 34") == 1)
+		lab_run(l, 1);
+	set_losses(l, o);
+	acquire_pop(l, CLIENT);
+	all_send_for(l, 1, 300);
+	assert_int_equal(l->node[SERVER].n_child, 3);
+	assert_int_equal(l->node[CLIENT].n_child, 2);
+	o[0].on = false;
+	while (l->node[CLIENT].n_child == 2)
+		lab_run(l, 10);
+	all_send_for(l, 2, 20000);
+	for (unsigned i = SERVER; i <= CLIENT; i++) {
+		assert_int_equal(lab_count(l, i, "event ike-down"), 1);
+		assert_int_equal(l->node[i].n_child, 2);
+	}
+	assert_int_equal(lab_count(l, CLIENT, "exchange 34"), 2);
+	lab_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -523,6 +562,7 @@ int main(void)
 		cmocka_unit_test(what_loses_is_not_sent_on_while_it_wanes),
 		cmocka_unit_test(what_the_peer_has_made_is_not_asked_for),
 		cmocka_unit_test(of_two_that_crossed_one_is_received_on_for_a_moment),
+		cmocka_unit_test(what_comes_late_in_the_loser_is_asked_for_in_the_winner),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -224,25 +224,27 @@ void child_activate(struct node *n, struct child_sa *c)
 
 /* With the SA that carried the peer's traffic gone (its Delete has come, or the peer has
  * restarted, or INITIAL_CONTACT says that it holds no other) there is nothing to wait for.
- * Who deletes one that it has rekeyed has the new one; it may not have another yet. */
+ * Who deletes one that it has rekeyed has the new one; it may not have another yet, or any
+ * more: an older one may be all that is left of an IKE SA that the peer has forgotten. */
 static void activate_heir(struct node *n, const struct peer *p, uint32_t gone)
 {
-	struct child_sa *heir = NULL, *active = NULL;
+	struct child_sa *newest = NULL, *ready = NULL;
 
 	list_each(item, &p->children)
 	{
 		struct child_sa *c = list_entry(item, struct child_sa, of_peer);
 		if (!child_lives(c) || c->sa.receive_only)
 			continue;
-		if (c->active)
-			active = c;
-		if (!heir || heir->sa.replaces != gone)
-			heir = c;
+		newest = c;
+		if (c->active || c->sa.replaces == gone)
+			ready = c;
 	}
-	if (active)
-		send_on(n, active);
-	else if (heir)
-		child_activate(n, heir);
+	if (!ready)
+		ready = newest;
+	if (ready && ready->active)
+		send_on(n, ready);
+	else if (ready)
+		child_activate(n, ready);
 }
 
 /* ---- down --------------------------------------------------------------------------------- */

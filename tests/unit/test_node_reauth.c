@@ -351,6 +351,40 @@ static void an_answer_that_may_be_lost_is_waited_for(void **state)
 }
 
 /*	client                            server
+ *	IKE_SA_INIT, IKE_AUTH  -->                   B, in the place of A's IKE SA
+ *	                       <--  ...
+ *	D(A's IKE SA)          --> lost              A is not received on any more
+ *	N(REKEY_SA), ...       -->                   B is rekeyed as C
+ *	                       <--  ...
+ *	D(B)                   -->                   the client has C, perhaps not A
+ */
+static void after_a_delete_what_is_older_is_not_sent_on(void **state)
+{
+	struct lab *l = two(SERVER3(TRANSPORT),
+		CLIENT3(ACTION("reauth 100s; lifetime child 30d;", "")));
+	struct lost o[2] = {{CLIENT, INFORMATIONAL, false, true}, {0}};
+
+	(void)state;
+	want(l, 143);
+	uint32_t a = lab_sender(l, SERVER, 0)->c.id;
+	all_send_for(l, 1, 79000);
+	set_losses(l, o);
+	while (l->node[CLIENT].n_child == 1)
+		all_send_for(l, 1, 100);
+	while (l->node[CLIENT].n_child == 2)
+		all_send_for(l, 1, 100);
+	assert_true(is_held(l, SERVER, a));
+	o[0].on = false;
+	rekey(l, CLIENT, "mail");
+	all_send_for(l, 1, 1000);
+	assert_true(is_held(l, SERVER, a));
+	assert_int_equal(lab_count(l, SERVER, "event child-rekeyed"), 1);
+	all_send_for(l, 1, 20000);
+	assert_int_equal(l->node[SERVER].n_child, 1);
+	lab_free(l);
+}
+
+/*	client                            server
  *	N(REKEY_SA), ...       -->                   A is rekeyed as B
  *	                       <--  ...
  *	D(A)                   --> lost
@@ -559,6 +593,7 @@ int main(void)
 			what_began_without_a_child_is_renewed_for_the_one_that_came),
 		cmocka_unit_test(an_answer_that_may_be_lost_is_waited_for),
 		cmocka_unit_test(after_a_delete_what_was_rekeyed_is_sent_on),
+		cmocka_unit_test(after_a_delete_what_is_older_is_not_sent_on),
 		cmocka_unit_test(what_loses_is_not_sent_on_while_it_wanes),
 		cmocka_unit_test(what_the_peer_has_made_is_not_asked_for),
 		cmocka_unit_test(of_two_that_crossed_one_is_received_on_for_a_moment),

@@ -264,7 +264,8 @@ static void on_peers(struct node *n, uint8_t from, struct span journal)
 	if (from == n->params.member || !claims_is_member(&n->claims, from))
 		return;
 	n->told[from] = n->told[from] || journal.len == 0;
-	enum replica_err err = replica_peers_apply(n->directory, journal, admit, &a);
+	enum replica_err err =
+		replica_peers_apply(n->directory, journal, from, admit, &a);
 	if (err == REPLICA_OK)
 		directory_store(n, false);
 	else if (rate_allow(&n->strangers, n->now_ms))

@@ -282,7 +282,7 @@ void on_restore(struct node *n, const char *name, struct span bytes)
 		drain_restore(n, bytes);
 	} else if (strcmp(name, "peers") == 0) {
 		enum replica_err err =
-			replica_peers_apply(n->directory, bytes, NULL, NULL);
+			replica_peers_apply(n->directory, bytes, 0, NULL, NULL);
 		if (err != REPLICA_OK)
 			node_tell(n, EVENT_WARNING, "peers-refused", NULL, NULL, 0,
 				"the stored list of peers is damaged: peers must call");

@@ -239,7 +239,9 @@ void directory_forget(struct node *n, struct peer *p);
 void directory_snapshot(struct node *n, const struct claims *before);
 /* Others have come: what we know of their addresses may be old. */
 void directory_doubt(struct node *n, const struct claims *before);
-/* A member has said HELLO, and told all that it knows before. */
+/* We serve there now: what was said of its peers is for us to say. */
+void directory_take(struct node *n, const struct scope *s, const struct place *at);
+/* A member has said HELLO, and told all that it knows before; or we have. */
 void directory_believe(struct node *n, uint8_t from);
 void directory_store(struct node *n, bool at_once);
 void directory_settle(struct node *n);

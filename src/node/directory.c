@@ -4,7 +4,8 @@
  * may be next; those that follow within 20 ms, or until there is much of them, go
  * together. A newcomer gets everything, and an empty journal at the end of it: what it has
  * on its disk, or knew before it was cut off, of an address whose owner has not named it
- * now, it forgets. Otherwise peers that have moved would be called at both places.
+ * now, it forgets, and so does whoever has heard it say so. Otherwise peers that have moved
+ * would be called at both places.
  *
  * On disk lies one snapshot of all, rewritten at most five times a second, and less often
  * when it is large. With `takeover wait` nothing is shared and nothing is kept.
@@ -82,7 +83,7 @@ void directory_note(struct node *n, struct peer *p)
 	if (p->record != 0 && p->record != key)
 		directory_forget(n, p);
 	p->record = key;
-	if (!replica_peers_put(n->directory, &r))
+	if (!replica_peers_put(n->directory, &r, n->params.member))
 		return;
 	struct writer w = journal_open(n);
 	replica_write_put(&w, &r);
@@ -177,7 +178,7 @@ void directory_doubt(struct node *n, const struct claims *before)
 }
 
 struct belief {
-	const struct node *n;
+	struct node *n;
 	uint8_t from;
 };
 
@@ -189,13 +190,45 @@ static bool is_judged(const struct replica_peer *p, void *ctx)
 	       claims_owner(&b->n->claims, &p->local) == b->from;
 }
 
+static bool is_judged_here(const struct replica_peer *p, void *ctx)
+{
+	const struct belief *b = ctx;
+	const struct scope *s = scope_by_name(b->n, p->vip);
+	const struct place *at = s ? scope_place(s, &p->local) : NULL;
+
+	return at && at->state == VIP_BOUND && is_judged(p, ctx);
+}
+
+/* Before its HELLO has come a member's addresses have no owner, and others may have spoken
+ * for them. Of what we serve ourselves nobody knows more than we do. */
 void directory_believe(struct node *n, uint8_t from)
 {
 	struct belief b = {.n = n, .from = from};
+	bool ours = from == n->params.member;
 
-	if (n->told[from] && keeps(n) &&
-		replica_peers_forget(n->directory, is_judged, &b) > 0)
+	if ((ours || n->told[from]) && keeps(n) &&
+		replica_peers_forget(
+			n->directory, from, ours ? is_judged_here : is_judged, &b) > 0)
 		directory_store(n, false);
+}
+
+struct serving {
+	const struct scope *s;
+	const struct place *at;
+};
+
+static bool is_served(const struct replica_peer *p, void *ctx)
+{
+	const struct serving *v = ctx;
+
+	return strcmp(p->vip, v->s->name) == 0 && addr_equal(&p->local, &v->at->addr);
+}
+
+void directory_take(struct node *n, const struct scope *s, const struct place *at)
+{
+	struct serving v = {s, at};
+
+	replica_peers_say(n->directory, n->params.member, is_served, &v);
 }
 
 /* ---- the disk ---------------------------------------------------------------------------- */

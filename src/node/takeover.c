@@ -120,6 +120,7 @@ void takeover_begin(struct node *n, struct scope *s, struct place *p)
 	roll.cap = replica_peers_count(n->directory);
 	if (roll.cap == 0)
 		return;
+	directory_take(n, s, p);
 	roll.at = mem_new(roll.cap, sizeof(struct peer *));
 	replica_peers_each(n->directory, enroll, &roll);
 	if (roll.count > 0)

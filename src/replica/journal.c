@@ -58,7 +58,7 @@ static bool well_formed(struct span journal)
 }
 
 enum replica_err replica_peers_apply(struct replica_peers *d, struct span journal,
-	bool (*admit)(const struct replica_peer *p, void *ctx), void *ctx)
+	uint8_t by, bool (*admit)(const struct replica_peer *p, void *ctx), void *ctx)
 {
 	struct reader r = rd_over(journal);
 	enum replica_err err = REPLICA_OK;
@@ -71,7 +71,7 @@ enum replica_err replica_peers_apply(struct replica_peers *d, struct span journa
 			if (!admit || admit(&e.peer, ctx))
 				replica_peers_drop(d, e.key);
 		} else if (e.kind == ENTRY_PUT && (!admit || admit(&e.peer, ctx))) {
-			replica_peers_put(d, &e.peer);
+			replica_peers_put(d, &e.peer, by);
 			uint64_t key = replica_peer_key(&e.peer);
 			if (!replica_peers_get(d, key, &e.peer))
 				err = REPLICA_FULL;

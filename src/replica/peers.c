@@ -14,7 +14,7 @@
 
 struct kept {
 	uint64_t key;
-	bool doubted;
+	uint8_t said[32]; /* by which members: a bit each */
 	size_t len;
 	uint8_t bytes[];
 };
@@ -79,7 +79,18 @@ static bool reads_back(struct span bytes)
 	return record_read(&r, &p);
 }
 
-bool replica_peers_put(struct replica_peers *d, const struct replica_peer *p)
+static bool has_said(const struct kept *k, uint8_t member)
+{
+	return k->said[member / 8] >> (member % 8) & 1;
+}
+
+static void say(struct kept *k, uint8_t member)
+{
+	if (member != 0)
+		k->said[member / 8] |= (uint8_t)(1u << (member % 8));
+}
+
+bool replica_peers_put(struct replica_peers *d, const struct replica_peer *p, uint8_t by)
 {
 	uint8_t bytes[REPLICA_RECORD_MAX];
 	struct writer w = wr_over(bytes, sizeof(bytes));
@@ -90,12 +101,16 @@ bool replica_peers_put(struct replica_peers *d, const struct replica_peer *p)
 	if (!wr_ok(&w) || !reads_back(wr_span(&w)))
 		return false;
 	if (was && span_equal(span_of(was->bytes, was->len), wr_span(&w))) {
-		was->doubted = false;
+		say(was, by);
 		return false;
 	}
 	if (!was && map_count(d->records) >= REPLICA_PEERS_MAX)
 		return false;
-	map_put(d->records, key_span(&key), kept_new(key, wr_span(&w)));
+	struct kept *k = kept_new(key, wr_span(&w));
+	if (was)
+		memcpy(k->said, was->said, sizeof(k->said));
+	say(k, by);
+	map_put(d->records, key_span(&key), k);
 	free(was);
 	return true;
 }
@@ -145,52 +160,72 @@ void replica_peers_each(const struct replica_peers *d,
 	map_each(d->records, visit_each, &v);
 }
 
-/* ---- doubts: who comes back to the group may know too much --------------------------- */
+/* ---- who says so: who comes back to the group may know too much ------------------------ */
 
-struct doubts {
+struct sayings {
+	uint8_t by;
 	bool (*wanted)(const struct replica_peer *p, void *ctx);
 	void *ctx;
 	uint64_t *keys; /* of those that go */
 	size_t n;
 };
 
-static bool doubt_each(void *value, void *ctx)
+static bool is_wanted(const struct sayings *q, const struct kept *k)
 {
-	const struct doubts *q = ctx;
-	struct kept *k = value;
 	struct replica_peer p;
 
 	kept_read(k, &p);
-	k->doubted = k->doubted || q->wanted(&p, q->ctx);
+	return q->wanted(&p, q->ctx);
+}
+
+static bool doubt_each(void *value, void *ctx)
+{
+	struct kept *k = value;
+
+	if (is_wanted(ctx, k))
+		memset(k->said, 0, sizeof(k->said));
 	return true;
 }
 
 void replica_peers_doubt(struct replica_peers *d,
 	bool (*wanted)(const struct replica_peer *p, void *ctx), void *ctx)
 {
-	struct doubts q = {.wanted = wanted, .ctx = ctx};
+	struct sayings q = {.wanted = wanted, .ctx = ctx};
 
 	map_each(d->records, doubt_each, &q);
+}
+
+static bool say_each(void *value, void *ctx)
+{
+	const struct sayings *q = ctx;
+
+	if (is_wanted(q, value))
+		say(value, q->by);
+	return true;
+}
+
+void replica_peers_say(struct replica_peers *d, uint8_t by,
+	bool (*wanted)(const struct replica_peer *p, void *ctx), void *ctx)
+{
+	struct sayings q = {.by = by, .wanted = wanted, .ctx = ctx};
+
+	map_each(d->records, say_each, &q);
 }
 
 static bool collect_each(void *value, void *ctx)
 {
 	const struct kept *k = value;
-	struct doubts *q = ctx;
-	struct replica_peer p;
+	struct sayings *q = ctx;
 
-	if (!k->doubted)
-		return true;
-	kept_read(k, &p);
-	if (q->wanted(&p, q->ctx))
+	if (!has_said(k, q->by) && is_wanted(q, k))
 		q->keys[q->n++] = k->key;
 	return true;
 }
 
-size_t replica_peers_forget(struct replica_peers *d,
+size_t replica_peers_forget(struct replica_peers *d, uint8_t by,
 	bool (*wanted)(const struct replica_peer *p, void *ctx), void *ctx)
 {
-	struct doubts q = {.wanted = wanted, .ctx = ctx};
+	struct sayings q = {.by = by, .wanted = wanted, .ctx = ctx};
 
 	q.keys = mem_new(map_count(d->records) + 1, sizeof(uint64_t));
 	map_each(d->records, collect_each, &q);

@@ -59,19 +59,23 @@ struct replica_peers;
 struct replica_peers *replica_peers_new(const struct entropy *e);
 void replica_peers_free(struct replica_peers *d);
 
-/* True when something is different now. A record that makes no sense is not taken. */
-bool replica_peers_put(struct replica_peers *d, const struct replica_peer *p);
+/* True when something is different now. A record that makes no sense is not taken. by: the
+ * member who says so; 0: nobody, it was on the disk. */
+bool replica_peers_put(struct replica_peers *d, const struct replica_peer *p, uint8_t by);
 bool replica_peers_drop(struct replica_peers *d, uint64_t key);
 /* False: not there. */
 bool replica_peers_get(
 	const struct replica_peers *d, uint64_t key, struct replica_peer *out);
 size_t replica_peers_count(const struct replica_peers *d);
-/* Marks the records that `wanted` names as old: the next forget() of them drops those that
- * no PUT has confirmed since. */
+/* Of the records that `wanted` names nobody has said anything yet. */
 void replica_peers_doubt(struct replica_peers *d,
 	bool (*wanted)(const struct replica_peer *p, void *ctx), void *ctx);
-/* Returns how many went. */
-size_t replica_peers_forget(struct replica_peers *d,
+/* by says the records that `wanted` names, as if it had PUT them. */
+void replica_peers_say(struct replica_peers *d, uint8_t by,
+	bool (*wanted)(const struct replica_peer *p, void *ctx), void *ctx);
+/* Drops the records that `wanted` names, and that by has not said, whoever else has. Returns
+ * how many went. */
+size_t replica_peers_forget(struct replica_peers *d, uint8_t by,
 	bool (*wanted)(const struct replica_peer *p, void *ctx), void *ctx);
 /* In the order in which they came. each may not change the directory. */
 void replica_peers_each(const struct replica_peers *d,
@@ -81,7 +85,7 @@ void replica_peers_each(const struct replica_peers *d,
  * was taken. May admit be asked whether an entry is to be believed (NULL: all are): it
  * sees the record that a PUT brings or a DROP takes away. */
 enum replica_err replica_peers_apply(struct replica_peers *d, struct span journal,
-	bool (*admit)(const struct replica_peer *p, void *ctx),
+	uint8_t by, bool (*admit)(const struct replica_peer *p, void *ctx),
 	void *ctx) REPLICA_CHECKED;
 
 /* The records that `wanted` names (NULL: all), as journals of PUTs of at most cap octets

@@ -69,7 +69,7 @@ static void feed_directory(struct span journal)
 	struct entropy e = entropy_seeded(&seed, 1);
 	struct replica_peers *d = replica_peers_new(&e);
 
-	if (replica_peers_apply(d, journal, NULL, NULL) == REPLICA_MALFORMED)
+	if (replica_peers_apply(d, journal, 0, NULL, NULL) == REPLICA_MALFORMED)
 		assert(replica_peers_count(d) == 0);
 	replica_peers_each(d, read_back, d);
 	replica_peers_free(d);

@@ -402,6 +402,70 @@ static void killed_daemon_comes_back(void **state)
 	lab_free(l);
 }
 
+/* It has not heard that a peer is gone, and speaks before it hears who owns the address: the
+ * others know better, the owner and who only listens. */
+static void what_a_disk_still_has_is_not_learnt_again(void **state)
+{
+	struct lab *l = members(MEMBER_CONF, 3);
+	size_t kept[2];
+
+	(void)state;
+	lab_start(l, CLIENT, CLIENT_CONF);
+	lab_address(l, CLIENT, CLIENT_ADDR, NODE_ADDR_PRESENT);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 10);
+	lab_acquire(l, CLIENT, 0, CLIENT_ADDR, VIP, 143);
+	lab_run(l, 1000);
+	assert_int_equal(lab_up(l, M2), 1);
+	lab_kill(l, M1);
+	lab_group(l, TWO | THREE);
+	lab_run(l, 100);
+	lab_command(l, M2, NODE_DOWN, "mail");
+	lab_run(l, 1000);
+	kept[0] = node_count_kept(l->node[M2].node);
+	kept[1] = node_count_kept(l->node[M3].node);
+	lab_restart(l, M1, MEMBER_CONF);
+	lab_group(l, ONE);
+	lab_run(l, 10);
+	lab_group(l, ONE | TWO | THREE);
+	lab_run(l, 100);
+	assert_int_equal(node_count_kept(l->node[M2].node), kept[0]);
+	assert_int_equal(node_count_kept(l->node[M3].node), kept[1]);
+	lab_address(l, M2, VIP, NODE_ADDR_GONE);
+	lab_address(l, M3, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 100);
+	assert_int_equal(lab_vip(l, M3, 0), VIP_BOUND);
+	assert_int_equal(lab_count(l, M3, "takeover"), 0);
+	lab_free(l);
+}
+
+/* Taken over, called and not there yet: still known when the next member joins, and to it. */
+static void who_does_not_answer_yet_is_not_forgotten(void **state)
+{
+	struct lab *l = serving(MEMBER_CONF, 2);
+
+	(void)state;
+	l->cut = true;
+	lab_kill(l, M1);
+	lab_group(l, TWO);
+	lab_address(l, M2, VIP, NODE_ADDR_PRESENT);
+	lab_run(l, 1000);
+	assert_int_equal(lab_count(l, M2, "calling 1 known peer"), 1);
+	size_t kept = node_count_kept(l->node[M2].node);
+	lab_start(l, M3, MEMBER_CONF);
+	lab_group(l, TWO | THREE);
+	lab_run(l, 100);
+	assert_int_equal(node_count_kept(l->node[M2].node), kept);
+	lab_kill(l, M2);
+	lab_group(l, THREE);
+	lab_address(l, M3, VIP, NODE_ADDR_PRESENT);
+	l->cut = false;
+	lab_run(l, 1000);
+	assert_int_equal(lab_count(l, M3, "calling 1 known peer"), 1);
+	assert_int_equal(lab_up(l, M3), 1);
+	lab_free(l);
+}
+
 /* Both halves thought they were alone and bound. When the group is one again exactly one
  * goes on, and it is the one whose HELLO came first. */
 static void healed_partition_has_one_owner(void **state)
@@ -798,6 +862,8 @@ int main(void)
 		cmocka_unit_test(a_stray_is_none_when_its_owner_is_back_without_it),
 		cmocka_unit_test(a_started_address_is_no_stray),
 		cmocka_unit_test(killed_daemon_comes_back),
+		cmocka_unit_test(what_a_disk_still_has_is_not_learnt_again),
+		cmocka_unit_test(who_does_not_answer_yet_is_not_forgotten),
 		cmocka_unit_test(healed_partition_has_one_owner),
 		cmocka_unit_test(a_hung_member_does_not_hold_up_a_takeover),
 		cmocka_unit_test(what_a_hung_member_owns_stays_its_own),

@@ -41,7 +41,7 @@ static void what_is_put_comes_back(void **state)
 	struct replica_peer p = sample(3), q;
 
 	(void)state;
-	assert_true(replica_peers_put(d, &p));
+	assert_true(replica_peers_put(d, &p, 0));
 	assert_true(replica_peers_get(d, replica_peer_key(&p), &q));
 	assert_string_equal(q.vip, "mail");
 	assert_string_equal(q.rule, "rule");
@@ -64,13 +64,13 @@ static void only_a_change_is_a_change(void **state)
 	struct replica_peer p = sample(3);
 
 	(void)state;
-	assert_true(replica_peers_put(d, &p));
-	assert_false(replica_peers_put(d, &p));
+	assert_true(replica_peers_put(d, &p, 0));
+	assert_false(replica_peers_put(d, &p, 0));
 	p.rank = 9;
-	assert_true(replica_peers_put(d, &p));
+	assert_true(replica_peers_put(d, &p, 0));
 	assert_int_equal(replica_peers_count(d), 1);
 	p.remote.port = 1234; /* another peer behind the same NAT */
-	assert_true(replica_peers_put(d, &p));
+	assert_true(replica_peers_put(d, &p, 0));
 	assert_int_equal(replica_peers_count(d), 2);
 	assert_true(replica_peers_drop(d, replica_peer_key(&p)));
 	assert_false(replica_peers_drop(d, replica_peer_key(&p)));
@@ -99,7 +99,7 @@ static void the_largest_record_fits(void **state)
 		assert_true(ts_list_add(&p.local_ts, &t));
 		assert_true(ts_list_add(&p.remote_ts, &t));
 	}
-	assert_true(replica_peers_put(d, &p));
+	assert_true(replica_peers_put(d, &p, 0));
 	assert_true(replica_peers_get(d, replica_peer_key(&p), &q));
 	assert_true(ts_list_equal(&p.remote_ts, &q.remote_ts));
 	replica_peers_free(d);
@@ -113,10 +113,10 @@ static void nonsense_is_not_taken(void **state)
 
 	(void)state;
 	p.rule[0] = '\0';
-	assert_false(replica_peers_put(d, &p));
+	assert_false(replica_peers_put(d, &p, 0));
 	p = sample(1);
 	p.remote_ts.at[0].port_lo = 7; /* ports without a protocol */
-	assert_false(replica_peers_put(d, &p));
+	assert_false(replica_peers_put(d, &p, 0));
 	assert_int_equal(replica_peers_count(d), 0);
 	replica_peers_free(d);
 }
@@ -133,7 +133,7 @@ static void a_journal_changes_another_directory(void **state)
 	replica_write_put(&w, &p);
 	replica_write_put(&w, &q);
 	replica_write_drop(&w, replica_peer_key(&p));
-	assert_int_equal(replica_peers_apply(d, wr_span(&w), NULL, NULL), REPLICA_OK);
+	assert_int_equal(replica_peers_apply(d, wr_span(&w), 0, NULL, NULL), REPLICA_OK);
 	assert_int_equal(replica_peers_count(d), 1);
 	assert_true(replica_peers_get(d, replica_peer_key(&q), &p));
 	replica_peers_free(d);
@@ -155,7 +155,8 @@ static void a_journal_cut_short_changes_nothing(void **state)
 	for (size_t len = 1; len < wr_len(&w); len++) {
 		if (len == first)
 			continue;
-		assert_int_equal(replica_peers_apply(d, span_of(bytes, len), NULL, NULL),
+		assert_int_equal(
+			replica_peers_apply(d, span_of(bytes, len), 0, NULL, NULL),
 			REPLICA_MALFORMED);
 		assert_int_equal(replica_peers_count(d), 0);
 	}
@@ -178,12 +179,14 @@ static void admission_is_asked_for_puts_and_drops(void **state)
 	(void)state;
 	replica_write_put(&w, &p);
 	replica_write_put(&w, &q);
-	assert_int_equal(replica_peers_apply(d, wr_span(&w), refuse_one, &p.remote.addr),
+	assert_int_equal(
+		replica_peers_apply(d, wr_span(&w), 0, refuse_one, &p.remote.addr),
 		REPLICA_OK);
 	assert_int_equal(replica_peers_count(d), 1);
 	w = wr_over(bytes, sizeof(bytes));
 	replica_write_drop(&w, replica_peer_key(&q));
-	assert_int_equal(replica_peers_apply(d, wr_span(&w), refuse_one, &q.remote.addr),
+	assert_int_equal(
+		replica_peers_apply(d, wr_span(&w), 0, refuse_one, &q.remote.addr),
 		REPLICA_OK);
 	assert_int_equal(replica_peers_count(d), 1);
 	replica_peers_free(d);
@@ -200,7 +203,7 @@ static void an_unknown_kind_of_entry_is_skipped(void **state)
 	(void)state;
 	replica_write_put(&w, &p);
 	assert_int_equal(
-		replica_peers_apply(d, span_of(bytes, 5 + wr_len(&w)), NULL, NULL),
+		replica_peers_apply(d, span_of(bytes, 5 + wr_len(&w)), 0, NULL, NULL),
 		REPLICA_OK);
 	assert_int_equal(replica_peers_count(d), 1);
 	replica_peers_free(d);
@@ -219,7 +222,7 @@ static void copy_chunk(struct span journal, void *ctx)
 	c->chunks++;
 	if (journal.len > c->largest)
 		c->largest = journal.len;
-	assert_int_equal(replica_peers_apply(c->to, journal, NULL, NULL), REPLICA_OK);
+	assert_int_equal(replica_peers_apply(c->to, journal, 0, NULL, NULL), REPLICA_OK);
 }
 
 static void a_snapshot_comes_in_bounded_chunks(void **state)
@@ -231,13 +234,42 @@ static void a_snapshot_comes_in_bounded_chunks(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 500; i++) {
 		struct replica_peer p = sample(i);
-		assert_true(replica_peers_put(d, &p));
+		assert_true(replica_peers_put(d, &p, 0));
 	}
 	assert_int_equal(replica_peers_snapshot(d, 4096, NULL, copy_chunk, &c), 500);
 	assert_int_equal(replica_peers_count(c.to), 500);
 	assert_true(c.chunks > 10 && c.largest <= 4096);
 	replica_peers_free(d);
 	replica_peers_free(c.to);
+}
+
+static bool every(const struct replica_peer *p, void *ctx)
+{
+	(void)p;
+	(void)ctx;
+	return true;
+}
+
+/* Whoever has said it, too, and whatever was said last: it counts who has not. */
+static void what_somebody_has_not_said_is_forgotten(void **state)
+{
+	struct seeded_entropy store;
+	struct replica_peers *d = directory(&store);
+	struct replica_peer p = sample(1);
+
+	(void)state;
+	assert_true(replica_peers_put(d, &p, 3));
+	assert_false(replica_peers_put(d, &p, 200));
+	p.rank++;
+	assert_true(replica_peers_put(d, &p, 0));
+	assert_int_equal(replica_peers_forget(d, 200, every, NULL), 0);
+	assert_int_equal(replica_peers_forget(d, 3, every, NULL), 0);
+	replica_peers_doubt(d, every, NULL);
+	replica_peers_say(d, 3, every, NULL);
+	assert_int_equal(replica_peers_forget(d, 3, every, NULL), 0);
+	assert_int_equal(replica_peers_forget(d, 200, every, NULL), 1);
+	assert_int_equal(replica_peers_count(d), 0);
+	replica_peers_free(d);
 }
 
 static void the_directory_is_bounded(void **state)
@@ -252,12 +284,13 @@ static void the_directory_is_bounded(void **state)
 	for (unsigned i = 0; i < REPLICA_PEERS_MAX; i++) {
 		p.remote.addr =
 			addr_v4(10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i);
-		assert_true(replica_peers_put(d, &p));
+		assert_true(replica_peers_put(d, &p, 0));
 	}
 	p.remote.addr = addr_v4(11, 0, 0, 0);
-	assert_false(replica_peers_put(d, &p));
+	assert_false(replica_peers_put(d, &p, 0));
 	replica_write_put(&w, &p);
-	assert_int_equal(replica_peers_apply(d, wr_span(&w), NULL, NULL), REPLICA_FULL);
+	assert_int_equal(
+		replica_peers_apply(d, wr_span(&w), 0, NULL, NULL), REPLICA_FULL);
 	assert_int_equal(replica_peers_count(d), REPLICA_PEERS_MAX);
 	replica_peers_free(d);
 }
@@ -274,6 +307,7 @@ int main(void)
 		cmocka_unit_test(admission_is_asked_for_puts_and_drops),
 		cmocka_unit_test(an_unknown_kind_of_entry_is_skipped),
 		cmocka_unit_test(a_snapshot_comes_in_bounded_chunks),
+		cmocka_unit_test(what_somebody_has_not_said_is_forgotten),
 		cmocka_unit_test(the_directory_is_bounded),
 	};
 

@@ -5,7 +5,9 @@
  * peer sent NLBS_PRESENT. From t0 + T/2 on the peer is probed every T/8 (RFC 7296 2.4),
  * that is four times; at t0 + T it is dead: all its SAs go, and it is called again at
  * once. Of two SAs one may be dead alone (it was another node's): what has been heard from
- * since its t0 stays. Without three probes nobody dies, so a daemon that was stopped for a while first
+ * since its t0 stays; what is another rule's, between the same two addresses, and as silent, goes
+ * with it: the peer may still send in the one that is gone here, and only a call that says
+ * INITIAL_CONTACT ends that. Without three probes nobody dies, so a daemon that was stopped for a while first
  * asks. An SA without traffic either way is idle, not dead; after idle-lifetime it is
  * deleted politely.
  *
@@ -142,6 +144,48 @@ static bool lives_elsewhere(const struct node *n, const struct session *dead)
 	return false;
 }
 
+struct silence {
+	const struct node *n;
+	const struct session *dead;
+};
+
+/* Nothing has been heard in it either, and it goes the same way. */
+static bool is_as_silent(const struct session *s, void *ctx)
+{
+	const struct silence *q = ctx;
+	struct ike_info info;
+
+	return s->end == END_NONE && ike_view(q->n->ike, s->ike, &info) &&
+	       info.established && heard_ms(s, &info) <= q->dead->t0_ms &&
+	       addr_equal(&s->peer->local, &q->dead->peer->local) &&
+	       endpoint_equal(&s->peer->remote, &q->dead->peer->remote);
+}
+
+static bool is_given_up(const struct session *s, void *ctx)
+{
+	(void)ctx;
+	return s->end == END_DEAD;
+}
+
+/* All are marked before the first goes: who has lost a child there is not to ask for it in
+ * the next of them. */
+static void forget_all(struct node *n, const struct session *dead)
+{
+	struct peer *p = dead->peer;
+	struct silence q = {n, dead};
+	struct session *s;
+
+	while ((s = sibling_find(n, p, is_as_silent, &q)))
+		s->end = END_DEAD;
+	list_each(item, &p->sessions) list_entry(item, struct session, of_peer)->end =
+		END_DEAD;
+	while ((s = sibling_find(n, p, is_given_up, NULL)))
+		session_forget(n, s, END_DEAD);
+	while (!list_empty(&p->sessions))
+		session_forget(n, list_entry(p->sessions.next, struct session, of_peer),
+			END_DEAD);
+}
+
 static void die(struct node *n, struct session *s, uint64_t limit)
 {
 	struct peer *p = s->peer;
@@ -161,9 +205,7 @@ static void die(struct node *n, struct session *s, uint64_t limit)
 		n->tuning.nlbs_flags,
 		s->peer_nlbs ? ", the peer asked for the shorter" : "", s->probes);
 	p->urgent = false;
-	while (!list_empty(&p->sessions))
-		session_forget(n, list_entry(p->sessions.next, struct session, of_peer),
-			END_DEAD);
+	forget_all(n, s);
 }
 
 static uint64_t probe(struct node *n, struct session *s, uint64_t step)

@@ -251,6 +251,9 @@ struct identity sibling_remote_id(const struct node *n, const struct peer *p);
 uint64_t sibling_wait_ms(const struct node *n, const struct peer *p);
 /* An IKE SA of the same identity pair, in which p's child can be asked for. NULL: none. */
 struct session *sibling_session(const struct node *n, const struct peer *p);
+/* Of p's siblings, not of p itself; NULL: none. */
+struct session *sibling_find(const struct node *n, const struct peer *p,
+	bool (*wanted)(const struct session *s, void *ctx), void *ctx);
 bool sibling_has_child_in(const struct peer *p, const struct session *s);
 /* c is the first child of an IKE SA that replaces another, which we have called: what the
  * other still carries is asked for here. */

@@ -74,6 +74,33 @@ static void siblings_each(const struct node *n, const struct peer *p,
 	}
 }
 
+struct find {
+	bool (*wanted)(const struct session *s, void *ctx);
+	void *ctx;
+	struct session *found;
+};
+
+static void find_in(struct peer *q, void *ctx)
+{
+	struct find *f = ctx;
+
+	list_each(item, &q->sessions)
+	{
+		struct session *s = list_entry(item, struct session, of_peer);
+		if (!f->found && f->wanted(s, f->ctx))
+			f->found = s;
+	}
+}
+
+struct session *sibling_find(const struct node *n, const struct peer *p,
+	bool (*wanted)(const struct session *s, void *ctx), void *ctx)
+{
+	struct find f = {.wanted = wanted, .ctx = ctx};
+
+	siblings_each(n, p, find_in, &f);
+	return f.found;
+}
+
 /* ---- further children, instead of further IKE SAs ---------------------------------------- */
 
 struct host_search {

@@ -383,6 +383,10 @@ UNIT_TESTS += tests/unit/test_node_reauth
 tests_unit_test_node_reauth_SOURCES = tests/unit/test_node_reauth.c $(node_lab)
 tests_unit_test_node_reauth_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_node_silence
+tests_unit_test_node_silence_SOURCES = tests/unit/test_node_silence.c $(node_lab)
+tests_unit_test_node_silence_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_node_lapse
 tests_unit_test_node_lapse_SOURCES = tests/unit/test_node_lapse.c tests/unit/pki_lab.c \
 	$(node_lab)

@@ -270,24 +270,29 @@ static inline struct esp_packet lab_craft_for(
 {
 	struct esp_child c = lab_child(l, true);
 	struct aead *a = aead_new(c.alg, secret_span(&c.key_out));
+	struct aead_shape shape = aead_shape(c.alg);
+	size_t before = 8 + (size_t)shape.iv_len;
 	struct esp_packet p = {.at = lab_buffer(i),
-		.len = 16 + plain.len + AEAD_TAG_LEN,
+		.len = before + plain.len + shape.tag_len,
 		.encap = l->o.encap,
 		.local = c.remote,
 		.remote = c.local};
-	uint8_t aad[12];
-	size_t aad_len = l->o.esn ? 12 : 8;
+	bool behind = aead_mac_key_len(c.alg) != 0; /* the number's upper half */
+	uint8_t aad[12], tail[4];
+	size_t aad_len = l->o.esn && !behind ? 12 : 8;
 	enum crypto_err err;
 
 	for (unsigned k = 0; k < 4; k++) {
 		p.at[k] = aad[k] = (uint8_t)(spi >> (24 - 8 * k));
+		tail[k] = (uint8_t)(seq >> (56 - 8 * k));
+		if (aad_len == 12)
+			aad[4 + k] = tail[k];
 		p.at[4 + k] = aad[aad_len - 4 + k] = (uint8_t)(seq >> (24 - 8 * k));
-		if (l->o.esn)
-			aad[4 + k] = (uint8_t)(seq >> (56 - 8 * k));
 	}
-	for (unsigned k = 0; k < 8; k++)
-		p.at[8 + k] = (uint8_t)(seq >> (56 - 8 * k));
-	err = aead_seal(a, seq, span_of(aad, aad_len), plain, p.at + 16);
+	memmove(p.at + before, plain.at, plain.len);
+	err = aead_seal_packet(a, seq, span_of(aad, aad_len),
+		span_of(tail, l->o.esn && behind ? 4 : 0), p.at + 8, p.at + before,
+		plain.len);
 	assert(err == CRYPTO_OK);
 	(void)err;
 	aead_free(a);

@@ -62,7 +62,13 @@ enum transform_type {
 	TRANSFORM_ADDKE7 = 12
 };
 
-enum encr_id { ENCR_AES_CBC = 12, ENCR_AES_GCM_16 = 20, ENCR_CHACHA20_POLY1305 = 28 };
+enum encr_id {
+	ENCR_NULL = 11,
+	ENCR_AES_CBC = 12,
+	ENCR_AES_GCM_16 = 20,
+	ENCR_NULL_AUTH_AES_GMAC = 21,
+	ENCR_CHACHA20_POLY1305 = 28
+};
 enum prf_id { PRF_HMAC_SHA2_256 = 5, PRF_HMAC_SHA2_384 = 6, PRF_HMAC_SHA2_512 = 7 };
 enum integ_id { /* RFC 4868 */
 	INTEG_NONE = 0,

@@ -4,6 +4,9 @@
  * the reason; what is widely known and just not here is refused as such, so that nobody looks
  * for a spelling mistake.
  *
+ * Integrity without encryption is for ESP alone (RFC 8221 5, RFC 8247 2.1), and only where it
+ * is asked for by name: nothing that is built in has it.
+ *
  *   CIPHER-PRF-KEYEXCHANGE                  a cipher with integrity of its own
  *   CIPHER-INTEGRITY[-PRF]-KEYEXCHANGE      AES-CBC; the PRF, unless said, of the same hash
  *   ...-ke1_KEYEXCHANGE[-ke2_KEYEXCHANGE]   and additional key exchanges (RFC 9370 2.2.1)
@@ -17,14 +20,22 @@
 
 #include <string.h>
 
-/* AES-CBC stands for the first of its combinations, to which the hash's place is added. */
+/* AES-CBC and NULL stand for the first of their combinations, to which the hash's place is
+ * added. */
 static const struct algorithm ciphers[] = {
 	{"aes256gcm16", AEAD_AES256_GCM16},
 	{"aes128gcm16", AEAD_AES128_GCM16},
 	{"chacha20poly1305", AEAD_CHACHA20_POLY1305},
 	{"aes256", AEAD_AES256_SHA256},
 	{"aes128", AEAD_AES128_SHA256},
+	/* of ESP alone */
+	{"null", AEAD_NULL_SHA256},
+	{"aes256gmac", AEAD_AES256_GMAC},
+	{"aes128gmac", AEAD_AES128_GMAC},
 };
+enum { IKE_CIPHERS = 5 };
+#define ALWAYS_ENCRYPTED \
+	"an IKE SA is always encrypted (RFC 7296 5, RFC 8247 2.1: MUST NOT)"
 static const struct refused other_ciphers[] = {
 	{"des", "its keys of 56 bits can be tried out (RFC 8247 2.1, RFC 8221 5)"},
 	{"3des", "its blocks of 64 bits leak (RFC 8221 5: SHOULD NOT)"},
@@ -43,11 +54,12 @@ static const struct refused other_ciphers[] = {
 	{"aes256gcm12", "a tag of 12 octets is not used (RFC 8247 2.1)"},
 	{"aes128ccm16", NULL},
 	{"aes256ccm16", NULL},
-	{"aes128gmac", NULL},
-	{"aes256gmac", NULL},
+	{"aes128gmac", ALWAYS_ENCRYPTED},
+	{"aes192gmac", NULL},
+	{"aes256gmac", ALWAYS_ENCRYPTED},
 	{"camellia128", NULL},
 	{"camellia256", NULL},
-	{"null", NULL},
+	{"null", ALWAYS_ENCRYPTED},
 };
 
 #define BROKEN_HASH "MD5 is broken (RFC 8247 2.2, 2.3: MUST NOT)"
@@ -89,7 +101,9 @@ static const struct algorithm integrities[] = {
 	{"sha512", 2},
 };
 
-static const struct part cipher_part = PART("cipher", ciphers, other_ciphers);
+static const struct part ike_cipher_part = {
+	"cipher", ciphers, IKE_CIPHERS, other_ciphers, COUNT_OF(other_ciphers)};
+static const struct part esp_cipher_part = PART("cipher", ciphers, other_ciphers);
 static const struct part prf_part = PART("PRF", prfs, other_prfs);
 static const struct part named_prf_part = PART("PRF", named_prfs, other_prfs);
 static const struct part integrity_part =
@@ -172,7 +186,7 @@ bool algorithms_ike(struct draft *d, const struct word *w, struct config_ike_sui
 			w->text);
 		return false;
 	}
-	if (!part_find(d, w->at, &cipher_part, parts.at[0], &encr))
+	if (!part_find(d, w->at, &ike_cipher_part, parts.at[0], &encr))
 		return false;
 	if (parts.n == 4 && !needs_integrity(encr)) {
 		errors_add(d->errors, w->at,
@@ -205,7 +219,7 @@ bool algorithms_esp(struct draft *d, const struct word *w, struct config_esp_sui
 			"\"%s\": expected CIPHER, such as aes256gcm16", w->text);
 		return false;
 	}
-	if (!part_find(d, w->at, &cipher_part, parts.at[0], &encr))
+	if (!part_find(d, w->at, &esp_cipher_part, parts.at[0], &encr))
 		return false;
 	bool composed = needs_integrity(encr);
 	if (parts.n > (composed ? 2u : 1u)) {
@@ -217,7 +231,8 @@ bool algorithms_esp(struct draft *d, const struct word *w, struct config_esp_sui
 	}
 	if (composed && parts.n < 2) {
 		errors_add(d->errors, w->at,
-			"cipher \"%s\" needs an integrity algorithm (RFC 8221 4), such "
+			"cipher \"%s\" needs an integrity algorithm (RFC 8221 4, 6), "
+			"such "
 			"as "
 			"%s-sha256",
 			w->text, w->text);

@@ -3,6 +3,7 @@
  *   ike aes256gcm16-sha384-x25519, ...;    cipher - PRF - key exchange
  *       aes256gcm16-sha384-x25519-ke1_ecp384   and additional ones (RFC 9370 2.2.1)
  *   esp aes256gcm16, aes256-sha256, ...;   cipher, with integrity if it has none
+ *   esp null-sha256, aes256gmac;           or integrity only
  *   lifetime ike 4h child 1h;
  *   rekey bytes 100g packets 1g;           of a child SA, both ways together
  *   reauth 24h;
@@ -38,6 +39,20 @@ static void read_ike(struct draft *d, const struct stmt *s, struct args *a, void
 	(void)arg_end(a);
 }
 
+/* The peer has a say in which of them it will be. */
+static void warn_of_mixture(struct draft *d, const struct word *w,
+	const struct config_proposal *p, enum aead_alg next)
+{
+	if (p->n_esp == 0 ||
+		aead_encrypts(p->esp[p->n_esp - 1].encr) == aead_encrypts(next))
+		return;
+	errors_warn(d->errors, w->at,
+		"\"%s\" %s, and what stands before it does%s: the peer's choice decides "
+		"whether anything is encrypted",
+		w->text, aead_encrypts(next) ? "encrypts" : "does not encrypt",
+		aead_encrypts(next) ? " not" : "");
+}
+
 static void read_esp(struct draft *d, const struct stmt *s, struct args *a, void *into)
 {
 	struct config_proposal *p = into;
@@ -56,6 +71,7 @@ static void read_esp(struct draft *d, const struct stmt *s, struct args *a, void
 				d->errors, w->at, "more than %d ciphers", CONFIG_SUITES);
 			return;
 		}
+		warn_of_mixture(d, w, p, suite.encr);
 		p->esp[p->n_esp++] = suite;
 	} while (arg_more(a));
 	(void)arg_end(a);

@@ -1,5 +1,6 @@
 /* crypto/aead.h - authenticated encryption for ESP and for the SK payload: AES-GCM,
- * ChaCha20-Poly1305, and AES-CBC with HMAC-SHA2, for peers that have nothing better.
+ * ChaCha20-Poly1305, and AES-CBC with HMAC-SHA2, for peers that have nothing better; and, for
+ * ESP alone, integrity without encryption (RFC 2410, RFC 4543).
  *
  * One context per key and direction, reused for every packet: only the IV changes. The
  * IV on the wire is 8 octets, chosen by the caller, who answers for never using one
@@ -26,6 +27,12 @@ enum aead_alg {
 	AEAD_AES256_SHA256,
 	AEAD_AES256_SHA384,
 	AEAD_AES256_SHA512,
+	/* integrity only: what they seal everybody can read. The first three composed, too */
+	AEAD_NULL_SHA256,
+	AEAD_NULL_SHA384,
+	AEAD_NULL_SHA512,
+	AEAD_AES128_GMAC,
+	AEAD_AES256_GMAC,
 	AEAD_ALGS
 };
 
@@ -48,6 +55,7 @@ size_t aead_keymat_len(enum aead_alg alg);
 /* Of these the ones at the end that are an integrity key; 0: not composed. */
 size_t aead_mac_key_len(enum aead_alg alg);
 const char *aead_name(enum aead_alg alg); /* "aes128gcm16", "aes256-sha256", ... */
+bool aead_encrypts(enum aead_alg alg); /* false: integrity only */
 
 /* Aborts on a wrong length (our fault); NULL when OpenSSL refuses (the world's). */
 struct aead *aead_new(enum aead_alg alg, struct span keymat);
@@ -62,7 +70,7 @@ enum crypto_err aead_seal_packet(struct aead *a, uint64_t n, struct span clear,
 enum crypto_err aead_open_packet(struct aead *a, struct span clear, struct span tail,
 	const uint8_t *iv, struct span sealed, uint8_t *out) CRYPTO_CHECKED;
 
-/* Not for composed ones. Writes text.len octets of ciphertext and the 16 of the tag to out. out may be
+/* Not for composed ones, nor without encryption. Writes text.len octets of ciphertext and the 16 of the tag to out. out may be
  * text.at (in place); otherwise they may not overlap. */
 enum crypto_err aead_seal(struct aead *a, uint64_t iv, struct span aad, struct span text,
 	uint8_t *out) CRYPTO_CHECKED;

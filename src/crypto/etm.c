@@ -1,10 +1,11 @@
-/* crypto/etm.c - AES-CBC and HMAC-SHA2 over OpenSSL EVP.
+/* crypto/etm.c - AES-CBC, or nothing, and HMAC-SHA2 over OpenSSL EVP.
  *
  * Obeys RFC 3602 2.3 and 3 (CBC; an IV that cannot be predicted), RFC 4868 2.1 (key lengths,
  * truncation), RFC 4303 3.4.4.1 (integrity is judged first). The IV is the
  * caller's number, encrypted with the cipher's own key: the first of the two ways of
  * NIST SP 800-38A appendix C. So no random source is needed, and two numbers never make one
- * IV. Padding, and that a number is never used twice, is the caller's matter.
+ * IV. Padding, and that a number is never used twice, is the caller's matter. NULL (RFC 2410
+ * 2) is the identity: no key, no IV, blocks of one octet.
  */
 #include "crypto/etm.h"
 
@@ -22,7 +23,7 @@ enum { DIGEST_MAX = 64, KEY_MAX = 32 };
 
 struct etm {
 	const struct etm_alg *alg;
-	EVP_CIPHER_CTX *cbc;
+	EVP_CIPHER_CTX *cbc; /* NULL: no cipher */
 	EVP_MAC_CTX *hmac;
 	int direction; /* 1: keyed for encryption, 0: for decryption, -1: not yet */
 	uint8_t key[KEY_MAX];
@@ -70,13 +71,19 @@ struct etm *etm_new(const struct etm_alg *alg, const uint8_t *keymat)
 	e->alg = alg;
 	e->direction = -1;
 	memcpy(e->key, keymat, alg->key_len);
-	e->cbc = cbc_new(alg);
+	if (alg->cipher != NULL)
+		e->cbc = cbc_new(alg);
 	e->hmac = hmac_new(alg, keymat + alg->key_len);
-	if (e->cbc == NULL || e->hmac == NULL) {
+	if ((e->cbc == NULL && alg->cipher != NULL) || e->hmac == NULL) {
 		etm_free(e);
 		return NULL;
 	}
 	return e;
+}
+
+size_t etm_block_len(const struct etm_alg *alg)
+{
+	return alg->cipher != NULL ? ETM_BLOCK_LEN : 0;
 }
 
 void etm_free(struct etm *e)
@@ -97,6 +104,10 @@ static bool crypt(
 	int n = 0;
 
 	assert(in.len <= INT_MAX);
+	if (e->cbc == NULL) {
+		memmove(out, in.at, in.len);
+		return true;
+	}
 	if (EVP_CipherInit_ex(e->cbc, NULL, NULL, key, iv, direction) != 1)
 		return false;
 	e->direction = direction;
@@ -111,6 +122,8 @@ static bool make_iv(struct etm *e, uint64_t n, uint8_t *iv)
 	static const uint8_t zero[ETM_BLOCK_LEN];
 	uint8_t block[ETM_BLOCK_LEN] = {0};
 
+	if (e->cbc == NULL)
+		return true;
 	for (size_t i = ETM_BLOCK_LEN; n != 0; n >>= 8)
 		block[--i] = (uint8_t)n;
 	return crypt(e, 1, zero, span_of(block, sizeof block), iv);
@@ -128,9 +141,14 @@ static bool authenticate(struct etm *e, struct span clear, const uint8_t *iv,
 
 	/* Without a key: the one of last time. */
 	return EVP_MAC_init(e->hmac, NULL, 0, NULL) == 1 && add(e, clear) &&
-	       add(e, span_of(iv, ETM_BLOCK_LEN)) && add(e, ciphertext) && add(e, tail) &&
-	       EVP_MAC_final(e->hmac, digest, &got, DIGEST_MAX) == 1 &&
+	       add(e, span_of(iv, etm_block_len(e->alg))) && add(e, ciphertext) &&
+	       add(e, tail) && EVP_MAC_final(e->hmac, digest, &got, DIGEST_MAX) == 1 &&
 	       got == e->alg->mac_key_len;
+}
+
+static bool is_whole(const struct etm *e, size_t len)
+{
+	return e->cbc == NULL || len % ETM_BLOCK_LEN == 0;
 }
 
 enum crypto_err etm_seal(struct etm *e, uint64_t n, struct span clear, struct span tail,
@@ -139,7 +157,7 @@ enum crypto_err etm_seal(struct etm *e, uint64_t n, struct span clear, struct sp
 	struct span in_place = span_of(text, len);
 	uint8_t digest[DIGEST_MAX];
 
-	assert(len % ETM_BLOCK_LEN == 0);
+	assert(is_whole(e, len));
 	if (!make_iv(e, n, iv) || !crypt(e, 1, iv, in_place, text) ||
 		!authenticate(e, clear, iv, in_place, tail, digest)) {
 		/* What is not wholly sealed must not leave by mistake. */
@@ -154,9 +172,9 @@ enum crypto_err etm_open(struct etm *e, struct span clear, struct span tail,
 	const uint8_t *iv, struct span sealed, uint8_t *out)
 {
 	size_t tag_len = e->alg->tag_len;
-	uint8_t digest[DIGEST_MAX], iv_copy[ETM_BLOCK_LEN];
+	uint8_t digest[DIGEST_MAX], iv_copy[ETM_BLOCK_LEN] = {0};
 
-	if (sealed.len < tag_len || (sealed.len - tag_len) % ETM_BLOCK_LEN != 0)
+	if (sealed.len < tag_len || !is_whole(e, sealed.len - tag_len))
 		return CRYPTO_FORGED;
 	struct span ciphertext = span_of(sealed.at, sealed.len - tag_len);
 	if (!authenticate(e, clear, iv, ciphertext, tail, digest))
@@ -167,6 +185,6 @@ enum crypto_err etm_open(struct etm *e, struct span clear, struct span tail,
 	wipe(digest, sizeof digest);
 	if (!authentic)
 		return CRYPTO_FORGED;
-	memcpy(iv_copy, iv, sizeof iv_copy);
+	memcpy(iv_copy, iv, etm_block_len(e->alg));
 	return crypt(e, 0, iv_copy, ciphertext, out) ? CRYPTO_OK : CRYPTO_REFUSED;
 }

@@ -66,6 +66,8 @@ json_int_t number_of(const json_t *object, const char *name);
 /* "never", "12s", "3m10s" in rotating storage (8 at once). */
 const char *age_of(const json_t *object, const char *name);
 const char *bytes_text(json_int_t bytes); /* "1.4 MB", same storage */
+/* Of a peer or a child SA: " (integrity only, not encrypted)", or nothing. */
+const char *plain_of(const json_t *object);
 void print_vip(const json_t *vip);
 void print_vips(const json_t *vips);
 void print_peers(const json_t *peers);

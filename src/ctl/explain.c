@@ -48,6 +48,19 @@ static bool ports_of(const struct ctl *ctl, int proto, int *src, int *dst)
 	return true;
 }
 
+/* Whether the rule's algorithms encrypt. */
+static void print_encryption(const json_t *verdict)
+{
+	const char *encryption = text_of(verdict, "encryption");
+
+	if (strcmp(encryption, "never") == 0)
+		puts("    integrity only, not encrypted: whoever is on the way can read "
+		     "it");
+	if (strcmp(encryption, "sometimes") == 0)
+		puts("    encrypted or not, as the peer chooses: `vipsec show child` "
+		     "tells");
+}
+
 int verb_explain(const struct ctl *ctl)
 {
 	int n = ctl->argc, proto = n >= 3 ? proto_of(ctl->argv[2]) : -1;
@@ -69,6 +82,7 @@ int verb_explain(const struct ctl *ctl)
 	json_array_foreach(data, i, one)
 	{
 		printf("vip %s: %s\n", text_of(one, "vip"), text_of(one, "why"));
+		print_encryption(one);
 		if (number_of(one, "sharing") > 1)
 			printf("    %d SAs share the other address, behind a NAT: an "
 			       "answer goes to the peer that asked, what none of them "

@@ -137,8 +137,13 @@ static bool add_algorithm(const struct child_view *v, void *ctx)
 
 	snprintf(key, sizeof(key), "%u", v->child.ike);
 	json_t *sa = json_object_get(l->sas, key);
-	if (sa)
-		json_object_set_new(sa, "esp", json_string(aead_name(v->child.alg)));
+	if (!sa)
+		return true;
+	json_object_set_new(sa, "esp", json_string(aead_name(v->child.alg)));
+	/* of several children: each of them */
+	if (!json_is_false(json_object_get(sa, "encrypted")))
+		json_object_set_new(
+			sa, "encrypted", json_boolean(aead_encrypts(v->child.alg)));
 	return true;
 }
 
@@ -192,6 +197,7 @@ static bool add_child(const struct child_view *v, void *ctx)
 		value_endpoint(&c->path.remote), "local_ts", value_ts_list(&c->local_ts),
 		"remote_ts", value_ts_list(&c->remote_ts));
 
+	json_object_set_new(out, "encrypted", json_boolean(aead_encrypts(c->alg)));
 	json_object_set_new(out, "age_ms", value_age(l->now_ms, v->since_ms));
 	json_object_set_new(out, "pfs", pfs_json(c));
 	json_object_set_new(out, "sends", json_boolean(v->active));

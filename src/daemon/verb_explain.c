@@ -30,6 +30,19 @@ static unsigned sharing(const struct daemon *d, uint16_t scope, const struct flo
 	return s.n;
 }
 
+/* What the rule's algorithms, of which the peer chooses, do; null where nothing is agreed. */
+static json_t *encryption(const struct config *c, const struct policy_explanation *e)
+{
+	if (e->reason != REASON_ENTRY || e->action != POLICY_NEGOTIATE)
+		return json_null();
+	const struct config_proposal *p =
+		&c->proposals[c->rules[e->entry->rule].proposal];
+	unsigned n = 0;
+	for (unsigned i = 0; i < p->n_esp; i++)
+		n += aead_encrypts(p->esp[i].encr);
+	return json_string(n == p->n_esp ? "always" : n == 0 ? "never" : "sometimes");
+}
+
 static json_t *explain_scope(struct daemon *d, uint16_t scope, const struct addr *src,
 	const struct addr *dst, const unsigned numbers[3])
 {
@@ -46,11 +59,12 @@ static json_t *explain_scope(struct daemon *d, uint16_t scope, const struct addr
 			   host ? 0 : c->vips[scope].n_addrs, src, (uint16_t)numbers[1],
 			   dst, (uint16_t)numbers[2], (uint8_t)numbers[0], &dir, &f)) {
 		policy_explain(spd, dir, &f, &e);
-		out = json_pack("{s:s,s:s,s:s,s:s,s:i}", "vip",
+		out = json_pack("{s:s,s:s,s:s,s:s,s:i,s:o}", "vip",
 			host ? "host" : c->vips[scope].name, "action",
 			policy_action_name(e.action), "rule",
 			e.entry ? e.entry->rule_name : "", "why", policy_why(&e, why),
-			"sharing", (int)sharing(d, scope, &f));
+			"sharing", (int)sharing(d, scope, &f), "encryption",
+			encryption(c, &e));
 	}
 	spd_free(spd);
 	return out;

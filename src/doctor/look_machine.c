@@ -123,8 +123,8 @@ void look_crypto(const struct patient *p, struct facts_crypto *x)
 		.in_kernel = p->in_kernel, .cpu_without_aes = cpu_without_aes()};
 	for (size_t i = 0; i < p->esp.n; i++) {
 		const struct algorithm *a = algorithm_of(p->esp.at[i].alg);
-		const char *name = a && a->aead ? a->aead : a ? a->cipher : NULL;
-		bool known = name == NULL;
+		const char *name = a ? a->aead ? a->aead : a->cipher : NULL;
+		bool known = name == NULL || strcmp(name, ALGORITHM_NULL) == 0;
 
 		for (size_t k = 0; !known && k < x->n; k++)
 			known = strcmp(x->at[k].name, name) == 0;

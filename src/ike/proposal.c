@@ -1,5 +1,5 @@
 /* ike/proposal.c - one proposal: what stands in it, and what we put there (RFC 7296 3.3,
- * 3.3.3, 3.3.6; RFC 5282 8; RFC 7634 2; RFC 9370 2.2.1).
+ * 3.3.3, 3.3.6; RFC 5282 8; RFC 7634 2; RFC 4543 3; RFC 9370 2.2.1).
  *
  * With an AEAD cipher a proposal has no integrity transform, or NONE; with another it has one
  * (RFC 7296 3.3.3), so never NULL twice: RFC 4301 4.2, RFC 4303 5. Leaves the octets to
@@ -25,6 +25,12 @@ static const struct {
 	[AEAD_AES256_SHA256] = {ENCR_AES_CBC, 256, INTEG_HMAC_SHA2_256_128},
 	[AEAD_AES256_SHA384] = {ENCR_AES_CBC, 256, INTEG_HMAC_SHA2_384_192},
 	[AEAD_AES256_SHA512] = {ENCR_AES_CBC, 256, INTEG_HMAC_SHA2_512_256},
+	[AEAD_NULL_SHA256] = {ENCR_NULL, 0, INTEG_HMAC_SHA2_256_128},
+	[AEAD_NULL_SHA384] = {ENCR_NULL, 0, INTEG_HMAC_SHA2_384_192},
+	[AEAD_NULL_SHA512] = {ENCR_NULL, 0, INTEG_HMAC_SHA2_512_256},
+	/* RFC 4543 5.3: with the length of the key */
+	[AEAD_AES128_GMAC] = {ENCR_NULL_AUTH_AES_GMAC, 128, INTEG_NONE},
+	[AEAD_AES256_GMAC] = {ENCR_NULL_AUTH_AES_GMAC, 256, INTEG_NONE},
 };
 
 bool proposal_has(const struct wire_proposal *p, uint8_t type, uint16_t id, uint16_t bits)

@@ -73,8 +73,11 @@ static struct offered what_is_offered(const struct wire_proposal *p, bool rekey)
 
 	if (p->protocol != PROTO_IKE || !spi_fits || !proposal_has_only(p, IKE_TYPES))
 		return o;
-	for (unsigned alg = 0; alg < AEAD_ALGS; alg++)
-		o.encr |= (unsigned)proposal_has_encr(p, (enum aead_alg)alg) << alg;
+	/* RFC 7296 5: an IKE SA is never without encryption. */
+	for (unsigned alg = AEAD_NONE + 1; alg < AEAD_ALGS; alg++)
+		if (aead_encrypts((enum aead_alg)alg) &&
+			proposal_has_encr(p, (enum aead_alg)alg))
+			o.encr |= 1u << alg;
 	for (unsigned prf = 0; prf < sizeof(prf_ids) / sizeof(prf_ids[0]); prf++)
 		o.prf |= (unsigned)proposal_has(p, TRANSFORM_PRF, prf_ids[prf], 0) << prf;
 	for (unsigned i = 0; i < p->n; i++)

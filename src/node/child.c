@@ -172,7 +172,9 @@ static void tell_up(struct node *n, const struct child_sa *c)
 			c->sa.initiator ? "we asked" : "the peer asked");
 	else
 		node_tell(n, EVENT_NOTICE, "child-up", scope, &c->peer->remote, c->sa.ike,
-			"rule %s: protected (%s, SPI in %08x out %08x, %s)", rule,
+			"rule %s: %s (%s, SPI in %08x out %08x, %s)", rule,
+			aead_encrypts(c->sa.alg) ? "protected"
+						 : "authenticated, not encrypted",
 			c->sa.mode == POLICY_TUNNEL ? "tunnel" : "transport",
 			c->sa.spi_in, c->sa.spi_out,
 			c->sa.initiator ? "we called" : "the peer called");

@@ -7,6 +7,8 @@
 
 #include "crypto/aead.h"
 
+#define ALGORITHM_NULL "ecb(cipher_null)" /* a cipher that costs nothing: RFC 2410 */
+
 struct algorithm {
 	const char *aead; /* NULL: composed of the two below */
 	const char *cipher, *mac;

@@ -1,6 +1,6 @@
 /* fuzz_esp_inbound.c - the inbound path with the keys in the fuzzer's hands.
  *
- * Input: options (1 octet), then records of kind (1), length (2) and octets:
+ * Input: options (1 octet; tunnel mode and 0x80: integrity only), then records of kind (1), length (2) and octets:
  *   0  a datagram as a stranger sends it, from the SPI on
  *   1  a plaintext, trailer included, sealed as the peer would with the next number
  *   2  the same with a number of its own in the first 8 octets
@@ -28,8 +28,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct lab_options options_of(uint8_t bits)
 {
+	/* in tunnel mode the last bit is free: integrity only */
+	static const enum aead_alg algs[] = {AEAD_AES128_GCM16, AEAD_CHACHA20_POLY1305,
+		AEAD_AES128_GMAC, AEAD_NULL_SHA256};
+	bool plain = (bits & 0x81) == 0x81;
+
 	return (struct lab_options){
-		.alg = bits & 0x20 ? AEAD_CHACHA20_POLY1305 : AEAD_AES128_GCM16,
+		.alg = algs[(bits >> 5 & 1) | plain << 1],
 		.mode = bits & 1 ? POLICY_TUNNEL : POLICY_TRANSPORT,
 		.v6 = (bits & 2) != 0,
 		.inner_v6 = (bits & 4) != 0,

@@ -18,7 +18,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct lab_options options_of(uint8_t bits)
 {
+	static const enum aead_alg algs[] = {AEAD_AES128_GCM16, AEAD_AES256_SHA256,
+		AEAD_NULL_SHA512, AEAD_AES256_GMAC};
+
 	return (struct lab_options){
+		.alg = algs[bits >> 6],
 		.mode = bits & 1 ? POLICY_TUNNEL : POLICY_TRANSPORT,
 		.v6 = (bits & 2) != 0,
 		.inner_v6 = (bits & 4) != 0,

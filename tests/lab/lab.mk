@@ -42,6 +42,7 @@ EXTRA_DIST += \
 	tests/lab/memcheck.supp \
 	tests/lab/t-decrypt.py \
 	tests/lab/t-hung-thread.py \
+	tests/lab/t-integrity-only.py \
 	tests/lab/t-steering.py \
 	tests/lab/t-doctor.py \
 	tests/lab/t-documents.py \

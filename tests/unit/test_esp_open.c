@@ -55,6 +55,47 @@ static void the_packet_of_rfc_7634(void **state)
 			want, sizeof want));
 }
 
+/* What scapy 2.5 made of UDP with "readable" in transport mode, without encryption (RFC
+ * 2410), number 5: everybody could, and only the SA accepts it. */
+static void packets_of_another_hand_without_encryption(void **state)
+{
+	static const struct {
+		enum aead_alg alg;
+		const char *tag;
+	} v[] = {{AEAD_NULL_SHA256, "31d24a8726fc38a7c1296d0b1c14e6d4"},
+		{AEAD_NULL_SHA384, "060f4369c8b26a2ff2e34459670ee540ed86164ac843beab"},
+		{AEAD_NULL_SHA512, "c8bcea42a65a9de908aa9b8be8e2e780"
+				   "99eb3b5d1e1b51872599e9038c714ee5"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
+		open_lab((struct lab_options){.alg = v[i].alg});
+		struct esp_child c = another(9);
+		struct esp_packet p = {.at = lab_buffer(0),
+			.local = {l.b.outer, 0},
+			.remote = {l.a.outer, 0}};
+		char packet[256];
+
+		c.spi_in = 0x01020304;
+		c.local.addr = l.b.outer;
+		c.remote.addr = l.a.outer;
+		c.local_ts.at[0] = ts_host(&l.b.outer);
+		c.remote_ts.at[0] = ts_host(&l.a.outer);
+		for (size_t k = 0; k < c.key_in.len; k++)
+			c.key_in.b[k] = (uint8_t)(0x40 + k);
+		lab_add(&l.b, &c);
+		snprintf(packet, sizeof packet, "%s%s",
+			"0102030400000005"
+			"1388008f0010c6217265616461626c6501020211",
+			v[i].tag);
+		p.len = unit_hex(packet, p.at, sizeof packet).len;
+		assert_int_equal(into_b(p), ESP_INJECT);
+		assert_memory_equal(p.at + 8 + 8, "readable", 8);
+		if (i + 1 < sizeof v / sizeof v[0])
+			lab_free(&l);
+	}
+}
+
 /* ---- replay and forgery ------------------------------------------------------------- */
 
 static void a_packet_is_delivered_once(void **state)
@@ -226,6 +267,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_packet_of_rfc_7634),
+		TEST(packets_of_another_hand_without_encryption),
 		TEST(a_packet_is_delivered_once),
 		TEST(order_does_not_matter_within_the_window),
 		TEST(a_forgery_moves_nothing),

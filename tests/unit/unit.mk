@@ -65,6 +65,10 @@ UNIT_TESTS += tests/unit/test_crypto_etm
 tests_unit_test_crypto_etm_SOURCES = tests/unit/test_crypto_etm.c
 tests_unit_test_crypto_etm_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_crypto_plain
+tests_unit_test_crypto_plain_SOURCES = tests/unit/test_crypto_plain.c
+tests_unit_test_crypto_plain_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_crypto_kex
 tests_unit_test_crypto_kex_SOURCES = tests/unit/test_crypto_kex.c
 tests_unit_test_crypto_kex_LDADD = $(unit_ldadd)
@@ -155,6 +159,10 @@ tests_unit_test_ike_letter_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_ike_offer
 tests_unit_test_ike_offer_SOURCES = tests/unit/test_ike_offer.c tests/unit/ike_lab.c
 tests_unit_test_ike_offer_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_ike_plain
+tests_unit_test_ike_plain_SOURCES = tests/unit/test_ike_plain.c tests/unit/ike_lab.c
+tests_unit_test_ike_plain_LDADD = $(unit_ldadd)
 
 UNIT_TESTS += tests/unit/test_ike_misfit
 tests_unit_test_ike_misfit_SOURCES = tests/unit/test_ike_misfit.c tests/unit/ike_lab.c

@@ -76,9 +76,9 @@ daemon_state() {
 # The daemon's own resource notes here that it knows of its daemon's failure.
 failure_noted=$OCF_RESKEY_rundir/failed
 
-# Kills the recorded daemon for good and waits until it is gone. Its SAs live in its
-# memory and go with it; the guard and the TUN's closed routes stay. Fails when it is still
-# there after five seconds: stuck in the kernel, it may yet send.
+# Kills the recorded daemon for good and waits until it is gone. SAs of the userspace plane
+# live in its memory and go with it; the guard and the TUN's closed routes stay. Fails when it
+# is still there after five seconds: stuck in the kernel, it may yet send.
 kill_daemon() {
 	daemon_alive || return 0
 	say "killing vipsecd (pid $daemon_pid): $1"
@@ -92,6 +92,15 @@ kill_daemon() {
 		sleep 0.02
 		kill_tries=$((kill_tries + 1))
 	done
+}
+
+# SAs of the kernel's plane outlive a daemon that did not end by itself, and would go on
+# sending. The guard stands meanwhile. Fails when one of them is still there.
+flush_kernel() {
+	said=$("$OCF_RESKEY_ctl" flush 2>&1) || {
+		fail "${said#vipsec: }"
+		return 1
+	}
 }
 
 # A daemon that was killed left its record behind: clean that up, so that the next monitor

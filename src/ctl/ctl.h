@@ -91,6 +91,7 @@ int verb_reload(const struct ctl *ctl);
 int verb_doctor(const struct ctl *ctl);
 int verb_check(const struct ctl *ctl);
 int verb_explain(const struct ctl *ctl);
+int verb_flush(const struct ctl *ctl);
 int verb_log(const struct ctl *ctl);
 int verb_ping(const struct ctl *ctl);
 

@@ -30,6 +30,8 @@ static const struct verb {
 		"what is wrong on this machine, and what to do"},
 	{"explain", verb_explain, "SRC DST PROTO [SPORT] DPORT",
 		"which rule decides, and why"},
+	{"flush", verb_flush, "[open]",
+		"delete what a dead daemon left in the kernel's IPsec"},
 	{"ping", verb_ping, "", "do the daemon and its data path answer?"},
 	{"log", verb_log, "level LEVEL", "error, warning, notice, info or debug"},
 };

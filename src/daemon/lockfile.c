@@ -34,7 +34,6 @@ int lockfile_take(const char *dir, char *why, size_t why_cap)
 		close(fd);
 		return -1;
 	}
-	lockfile_clear(fd); /* of one that was killed: it has been seen to */
 	return fd;
 }
 

@@ -105,7 +105,7 @@ static bool know_cluster(struct daemon *d, const struct config *c, char *why, si
 static bool open_plane(struct daemon *d, char *why, size_t cap)
 {
 	if (!d->in_kernel && !xfrm_clear(why, cap))
-		journal_say(EVENT_DEBUG, "%s", why);
+		journal_say(EVENT_WARNING, "%s", why);
 	d->plane = planes_open(d, why, cap);
 	return d->plane != NULL;
 }

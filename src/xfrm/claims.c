@@ -278,6 +278,14 @@ static void note_stray(struct list *strays, const struct request_policy *p)
 	list_add(strays, &x->link);
 }
 
+static size_t count(const struct list *strays)
+{
+	size_t n = 0;
+
+	list_each(item, strays) n++;
+	return n;
+}
+
 static void delete_strays(struct request_line *line, struct list *strays, int *error)
 {
 	list_each_safe(item, strays)
@@ -321,11 +329,6 @@ static bool mend_slot(void *value, void *ctx)
 	return true;
 }
 
-static void count_strays(struct comparison *k)
-{
-	list_each(item, &k->strays) k->wrong++;
-}
-
 size_t claims_mend(struct claims *c, int *error)
 {
 	struct comparison k = {.claims = c};
@@ -334,7 +337,7 @@ size_t claims_mend(struct claims *c, int *error)
 	k.error = request_policy_each(c->line, compare_one, &k);
 	if (k.error == 0)
 		map_each(c->slots, mend_slot, &k);
-	count_strays(&k);
+	k.wrong += count(&k.strays);
 	delete_strays(c->line, &k.strays, &k.error);
 	*error = k.error;
 	return k.wrong;
@@ -346,13 +349,25 @@ static void sweep_one(const struct request_policy *p, void *ctx)
 		note_stray(ctx, p);
 }
 
-int claims_sweep(struct request_line *line)
+int claims_sweep(struct request_line *line, size_t *n)
 {
 	struct list strays;
 	int error;
 
 	list_init(&strays);
 	error = request_policy_each(line, sweep_one, &strays);
+	*n = count(&strays);
 	delete_strays(line, &strays, &error);
 	return error;
+}
+
+static void count_one(const struct request_policy *p, void *ctx)
+{
+	*(size_t *)ctx += is_marked(p);
+}
+
+int claims_left(struct request_line *line, size_t *n)
+{
+	*n = 0;
+	return request_policy_each(line, count_one, n);
 }

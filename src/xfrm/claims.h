@@ -46,7 +46,9 @@ size_t claims_count(const struct claims *c); /* policies that ought to be there 
  * marked as ours and nobody wants is deleted. Returns how many were not as they should be;
  * *error is the last that could not be mended. */
 size_t claims_mend(struct claims *c, int *error);
-/* Deletes each policy that is marked as ours. */
-int claims_sweep(struct request_line *line);
+/* Deletes each policy that is marked as ours. *n: how many there were. */
+int claims_sweep(struct request_line *line, size_t *n);
+/* Only counts them. */
+int claims_left(struct request_line *line, size_t *n);
 
 #endif

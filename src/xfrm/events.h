@@ -32,7 +32,11 @@ struct kernel_event {
 	struct endpoint remote; /* MAPPING: where it is now */
 };
 
-/* A descriptor to poll. -1: errno; EADDRINUSE: another kernel plane is at work here. */
+/* One in each network namespace has the kernel's IPsec to itself: a second one would delete
+ * the first one's SAs. Its end gives it back. -1: errno; EADDRINUSE: another has it, and
+ * has not given it back for half a second. */
+int events_claim(void);
+/* The same, as a descriptor to poll. */
 int events_open(void);
 void events_close(int fd);
 /* Hands out what waits. own: what we caused ourselves comes from this port, and is not

@@ -4,6 +4,7 @@ src_xfrm_libvipsec_xfrm_a_SOURCES = \
 	src/xfrm/sad.c src/xfrm/sad.h \
 	src/xfrm/claims.c src/xfrm/claims.h \
 	src/xfrm/events.c src/xfrm/events.h \
+	src/xfrm/flush.c \
 	src/xfrm/hearing.c src/xfrm/inside.h src/xfrm/usage.c \
 	src/xfrm/looking.c src/xfrm/looking.h \
 	src/xfrm/port4500.c src/xfrm/port4500.h \

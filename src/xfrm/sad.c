@@ -478,7 +478,8 @@ static void note_left(
 	const struct xfrm_usersa_info *sa, const struct request_counts *counts, void *ctx)
 {
 	(void)counts;
-	if (sa->reqid < REQID_FIRST || sa->reqid > REQID_ASK || sa->id.spi == 0)
+	if (sa->reqid < REQID_FIRST || sa->reqid > REQID_ASK ||
+		sa->sel.user != SELECT_USER || sa->id.spi == 0)
 		return;
 	struct left *l = mem_new(1, sizeof(*l));
 	l->daddr = select_addr_read(&sa->id.daddr, sa->family);
@@ -486,11 +487,12 @@ static void note_left(
 	list_add(ctx, &l->link);
 }
 
-int sad_sweep(struct request_line *line)
+int sad_sweep(struct request_line *line, size_t *n)
 {
 	struct list all;
 	int error;
 
+	*n = 0;
 	list_init(&all);
 	error = request_sa_each(line, note_left, &all);
 	list_each_safe(item, &all)
@@ -501,6 +503,7 @@ int sad_sweep(struct request_line *line)
 			error = err;
 		list_del(&l->link);
 		free(l);
+		++*n;
 	}
 	return error;
 }

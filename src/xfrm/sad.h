@@ -71,7 +71,8 @@ void sad_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s);
 void sad_rules(struct sad *cs, uint16_t scope, const struct sad_scope *s);
 void sad_drop_scope(struct sad *cs, uint16_t scope);
 
-/* Deletes each SA of ESP with a reqid of ours. */
-int sad_sweep(struct request_line *line);
+/* Deletes each SA that is marked as ours: by its reqid, and by its selector. *n: how many
+ * there were. */
+int sad_sweep(struct request_line *line, size_t *n);
 
 #endif

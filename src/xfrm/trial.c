@@ -1,4 +1,4 @@
-/* xfrm/trial.c - what this kernel can do, by trying; and what is left of another life.
+/* xfrm/trial.c - what this kernel can do, by trying.
  *
  * A trial SA is between documentation addresses and has a random key that is forgotten at
  * once, so nothing can use it; it is deleted right away.
@@ -38,6 +38,7 @@ static int try_sa(struct request_line *line, enum aead_alg alg)
 	sa.info.lft.hard_packet_limit = sa.info.lft.soft_packet_limit = XFRM_INF;
 	sa.info.lft.hard_byte_limit = sa.info.lft.soft_byte_limit = XFRM_INF;
 	sa.info.reqid = REQID_ASK;
+	sa.info.sel.user = SELECT_USER;
 	sa.info.family = AF_INET;
 	sa.info.mode = XFRM_MODE_TRANSPORT;
 	sa.alg = alg;
@@ -94,20 +95,4 @@ bool xfrm_hold_first_packets(void)
 	if (fd >= 0)
 		close(fd);
 	return done;
-}
-
-bool xfrm_clear(char *why, size_t why_cap)
-{
-	struct request_line *line = request_open();
-	int err = line ? sad_sweep(line) : errno;
-
-	if (err == 0)
-		err = claims_sweep(line);
-	if (err != 0)
-		snprintf(why, why_cap,
-			"SAs and policies of an earlier daemon cannot be "
-			"deleted: %s",
-			strerror(err));
-	request_close(line);
-	return err == 0;
 }

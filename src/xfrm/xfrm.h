@@ -20,7 +20,22 @@ bool xfrm_offers(enum aead_alg alg, char *why, size_t why_cap);
  * for each policy, as the userspace plane does; by default it drops them. False: it may not
  * be told so here (/proc/sys is read only). */
 bool xfrm_hold_first_packets(void);
-/* Deletes all SAs and policies of ours, without a daemon. */
+/* Deletes all SAs and policies of ours. False: why. */
 bool xfrm_clear(char *why, size_t why_cap);
+
+/* What a daemon that is dead has left, cleared without one: SAs, then policies, then it is
+ * looked whether all have gone. Other people's are not touched. */
+enum xfrm_flushing {
+	XFRM_FLUSHED,
+	XFRM_SERVES, /* a daemon is at work here: nothing was touched */
+	XFRM_NOT_FLUSHED /* why says */
+};
+struct xfrm_flushed {
+	size_t sas, policies; /* deleted */
+	size_t kept; /* policies of ours that are still there */
+};
+/* keep_policies: where nothing else (port/guard.h) keeps out of the clear what they protect. */
+enum xfrm_flushing xfrm_flush(
+	bool keep_policies, struct xfrm_flushed *out, char *why, size_t why_cap);
 
 #endif

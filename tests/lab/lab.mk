@@ -88,6 +88,7 @@ EXTRA_DIST += \
 	tests/lab/vlab/tap.py \
 	tests/lab/vlab/vipsec.py \
 	tests/lab/vlab/wire.py \
+	tests/lab/vlab/xfrm.py \
 	tests/cluster/t-agents.py \
 	tests/cluster/t-bare-vip.py \
 	tests/cluster/t-corosync.py \

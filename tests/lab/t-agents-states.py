@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The OCF agents in situations made by hand, without Pacemaker; what the tools say of them.
-test-timeout: 120
+test-timeout: 240
 """
 
 import os
@@ -11,7 +11,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from vlab import vipsec
+from vlab import vipsec, xfrm
 from vlab.cluster import OCF_AGENTS
 from vlab.core import SOURCE, Lab, now_ms, wait_until
 from vlab.pair import VIP6, Pair, server_conf
@@ -192,6 +192,60 @@ def deaths(tap, pair, daemon, vip):
         daemon("stop", OK)
 
 
+def die(pair, daemon):
+    """A daemon dies, and there is in the kernel what one of the kernel plane would leave."""
+    daemon("start", OK)
+    pair.s.signal("vipsecd", signal.SIGKILL)
+    wait_until(lambda: not pair.s.pidof("vipsecd"), 5, "its death")
+    for direction in xfrm.DIRS:
+        xfrm.add_policy(pair.s, "10.9.0.50", "10.9.0.1", direction)
+        xfrm.add_policy(pair.s, "10.9.0.50", "10.9.0.1", direction, user=0)
+    check(xfrm.policies(pair.s) == 3, "planted")
+
+
+def left_in_the_kernel(tap, pair, daemon, vip):
+    def others():
+        return xfrm.policies(pair.s, user=0)
+
+    for agent in (vip, daemon):
+        with tap.case(f"what a dead daemon left in the kernel goes with the stop of {agent.kind}"):
+            die(pair, daemon)
+            agent("stop", OK)
+            check(xfrm.policies(pair.s) == 0 and others() == 3, (xfrm.policies(pair.s), others()))
+            agent("stop", OK)
+            check(others() == 3, "once more")
+            daemon("stop", OK)
+            daemon("monitor", STOPPED)
+    with tap.case("a start that fails leaves it to the stop"):
+        die(pair, daemon)
+        pair.s.run("echo nonsense >/run/wrong.conf")
+        reason(daemon("start", ARGS, config="/run/wrong.conf"))
+        daemon("stop", OK)
+        check(xfrm.policies(pair.s) == 0 and others() == 3, "gone")
+    with tap.case("the next start clears it, too"):
+        die(pair, daemon)
+        daemon("start", OK)
+        check(xfrm.policies(pair.s) == 0 and others() == 3, "gone")
+        daemon("stop", OK)
+    with tap.case("with the guard taken away policies stay, and the stop succeeds"):
+        die(pair, daemon)
+        pair.s.run("nft delete table inet vipsec")
+        daemon("stop", OK)
+        check(xfrm.policies(pair.s) == 3, "kept")
+        check("kept: 3 policies" in pair.s.out(["vipsec", "flush"]), "and said")
+        pair.s.run(["vipsec", "flush", "open"])
+        check(xfrm.policies(pair.s) == 0 and others() == 3, "gone")
+    with tap.case("while a daemon serves nothing is cleared, and a stop that cannot clear fails"):
+        die(pair, daemon)
+        held = xfrm.hold(pair.s)
+        for agent in (vip, daemon):
+            check("stop it first" in reason(agent("stop", GENERIC)), agent.kind)
+        check(xfrm.policies(pair.s) == 3, "untouched")
+        held.close()
+        daemon("stop", OK)
+        check(xfrm.policies(pair.s) == 0, "gone")
+
+
 def body(tap):
     with Lab() as lab:
         pair = Pair(lab)
@@ -205,6 +259,7 @@ def body(tap):
         mute(tap, pair, daemon, vip)
         partial(tap, pair, daemon, vip)
         deaths(tap, pair, daemon, vip)
+        left_in_the_kernel(tap, pair, daemon, vip)
 
 
 if __name__ == "__main__":

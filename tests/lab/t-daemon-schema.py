@@ -63,6 +63,7 @@ def objects(ctl):
     yield "event", json.loads(ctl.ctl("--json", "events").stdout.splitlines()[0])
     yield "checked", ctl.json("check")["data"]
     yield "diagnosis", ctl.json("doctor")["data"]
+    yield "flushed", ctl.json("flush")["data"]
     yield "finding", ctl.json("doctor")["data"]["findings"][0]
     yield "messages", ctl.json("reload")["data"]
     yield "text", ctl.json("tune", "nlbs-flags", "0")["data"]

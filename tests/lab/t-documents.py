@@ -190,6 +190,8 @@ COMMANDS = {
     "vipsec --json": gives_json("vipsec --json status"),
     "vipsec check --json": given("vipsec check --json"),
     "vipsecd -k": given("vipsecd -k /run/keys -r /run/other", "--enable-key-log", status=78),
+    "vipsec flush --json": gives_json("vipsec --json flush"),
+    "vipsec flush": given("vipsec flush", "nothing of vipsec's"),
     "nft flush ruleset": guard_comes_back,
     "nft delete table inet vipsec": guard_goes_for_good,
 }
@@ -218,6 +220,7 @@ VERBS = {
     "explain src dst proto sport dport": [
         ["explain", CLIENT, VIP, "tcp", PORT], ["explain", CLIENT, VIP, "tcp", 40000, PORT]],
     "explain src dst icmp | icmpv6 type code": [["explain", CLIENT, VIP, "icmp", 8, 0]],
+    "flush open": [["flush"], ["--json", "flush"], ["flush", "open"]],
     "ping": [["ping"]],
     "log level level": [["log", "level", "debug"], ["log", "level", "info"]],
 }

@@ -16,10 +16,13 @@ import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+from vlab import xfrm
 from vlab.byhand import ByHand
-from vlab.core import Lab, now_ms, wait_until
+from vlab.cluster import find_program
+from vlab.core import Lab, build_dir, now_ms, wait_until
 from vlab.net import Switch
 from vlab.tap import check, main
+from vlab.vipsec import KERNEL
 from vlab.wire import Tap
 
 VIP4, VIP6, A4, A6 = "10.9.0.10", "fd09::10", "10.9.0.1", "fd09::1"
@@ -480,6 +483,56 @@ def drops(host, counter):
     return int(re.search(r"packets (\d+)", out).group(1))
 
 
+FOREIGN = "src 192.0.2.1 dst 192.0.2.2"
+FOREIGN_SA = f"{FOREIGN} proto esp spi 0x77 reqid 7 mode transport"
+
+
+def flushed(tap, a, b):
+    """The kernel carries on what a dead daemon had begun. After `vipsec flush` nobody does."""
+    flush = [find_program(build_dir(), "vipsec"), "flush"]
+    b.ip(f"xfrm policy add {FOREIGN} dir out priority 999999")
+    if KERNEL:
+        b.ip(f"xfrm state add {FOREIGN_SA} aead rfc4106(gcm(aes)) 0x{'42' * 20} 128")
+    pa, pb = pair(a, b, "transport")
+    bind(pa, pb)
+    open_gates(pa, pb, 9)
+    connect(pa, pb, "transport", "esp")
+    check(ask_udp(a, VIP4), (pa.totals(), pb.totals()))
+    with tap.case("vipsec flush: refused where a plane in the kernel serves"):
+        done = b.run(flush, check=False)
+        check(done.returncode == (1 if KERNEL else 0), done)
+        check(ask_udp(a, VIP4), "and traffic goes on")
+    pb.kill()
+    with tap.case("vipsec flush: SAs and policies of a dead daemon go, other people's stay"):
+        had = xfrm.sas(b), xfrm.policies(b)
+        check((had[0] == 4 and had[1] > 8) if KERNEL else had == (0, 0), had)
+        b.out(flush)
+        check((xfrm.sas(b), xfrm.policies(b)) == (0, 0), b.out("ip xfrm state; ip xfrm policy"))
+        check("reqid 7 " in b.out("ip xfrm state") or not KERNEL, "the other's SA")
+        check("priority 999999" in b.out("ip xfrm policy"), "the other's policy")
+        check("nothing of vipsec's" in b.out(flush), "once more")
+    with tap.case("vipsec flush: the guard stands, and nothing comes in or goes out in clear"):
+        check(not ask_udp(a, VIP4, timeout=0.3), "no answer")
+        before = drops(b, "clear_in_0"), drops(b, "clear_out_0")
+        pa.do("close drop")
+        pa.do("unguard")
+        pa.kill()
+        b.run("for i in all eth0; do echo 0 >/proc/sys/net/ipv4/conf/$i/rp_filter; done")
+        check(not ask_udp(a, VIP4, timeout=0.3), "a clear question is not answered")
+        check(drops(b, "clear_in_0") > before[0], "it was dropped, and counted")
+        with b.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.bind((VIP4, 7003))
+            try:
+                s.sendto(b"clear", (A4, 7001))
+            except OSError:
+                pass
+        check(drops(b, "clear_out_0") > before[1] or not KERNEL, "nor does anything leave")
+        harden(b)
+    b.ip(f"xfrm policy delete {FOREIGN} dir out")
+    if KERNEL:
+        b.ip("xfrm state delete src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x77")
+
+
 def restarted(tap, a, b):
     with tap.case("after the kill a new plane adopts device and rules, and works"):
         pa, pb = pair(a, b, "transport")
@@ -529,6 +582,7 @@ def body(tap):
         permits_and_gates(tap, switch, a, b, pa, pb)
         ike_sockets(tap, plain, a, b, pa, pb)
         daemon_killed(tap, switch, plain, a, b, pa, pb)
+        flushed(tap, a, b)
         restarted(tap, a, b)
         for s in held:
             s.close()

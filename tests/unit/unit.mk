@@ -435,6 +435,11 @@ UNIT_TESTS += tests/unit/test_xfrm_select
 tests_unit_test_xfrm_select_SOURCES = tests/unit/test_xfrm_select.c
 tests_unit_test_xfrm_select_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS)
 
+UNIT_TESTS += tests/unit/test_xfrm_flush
+tests_unit_test_xfrm_flush_SOURCES = tests/unit/test_xfrm_flush.c tests/unit/fake_kernel.c \
+	tests/unit/fake_kernel.h
+tests_unit_test_xfrm_flush_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS)
+
 # --- plane
 UNIT_TESTS += tests/unit/test_plane_gate
 THREAD_TESTS += tests/unit/test_plane_gate

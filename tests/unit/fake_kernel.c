@@ -1,0 +1,229 @@
+/* tests/unit/fake_kernel.c - tables, and the answers that Linux gives. */
+#include "fake_kernel.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "xfrm/events.h"
+#include "xfrm/select.h"
+
+struct fake_kernel fake;
+
+struct request_line {
+	char why[REQUEST_WHY_MAX];
+};
+
+static struct request_line the_line;
+
+void fake_reset(void)
+{
+	memset(&fake, 0, sizeof(fake));
+	fake.sa_room = fake.policy_room = FAKE_MAX;
+}
+
+static int say(struct request_line *l, int err)
+{
+	snprintf(l->why, sizeof(l->why), "%s",
+		err == 0     ? ""
+		: fake.words ? fake.words
+			     : strerror(err));
+	return err;
+}
+
+/* ---- the line ------------------------------------------------------------------------ */
+
+struct request_line *request_open(void)
+{
+	errno = fake.open_error;
+	return fake.open_error ? NULL : &the_line;
+}
+
+void request_close(struct request_line *l)
+{
+	(void)l;
+}
+
+uint32_t request_port(const struct request_line *l)
+{
+	(void)l;
+	return 1;
+}
+
+const char *request_why(const struct request_line *l)
+{
+	return l->why;
+}
+
+int events_claim(void)
+{
+	errno = fake.claim_error;
+	return fake.claim_error ? -1 : dup(STDERR_FILENO);
+}
+
+int events_open(void)
+{
+	return events_claim();
+}
+
+void events_close(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+void events_read(int fd, uint32_t own,
+	void (*each)(const struct kernel_event *ev, void *ctx), void *ctx)
+{
+	(void)fd, (void)own, (void)each, (void)ctx;
+}
+
+/* ---- SAs ------------------------------------------------------------------------------- */
+
+struct fake_sa *fake_find_sa(const struct addr *daddr, uint32_t spi)
+{
+	const xfrm_address_t at = select_addr(daddr);
+
+	for (size_t i = 0; i < fake.n_sas; i++) {
+		const struct xfrm_usersa_info *info = &fake.sas[i].sa.info;
+		if (info->id.spi == htonl(spi) && info->family == select_family(daddr) &&
+			memcmp(&info->id.daddr, &at, sizeof(at)) == 0)
+			return &fake.sas[i];
+	}
+	return NULL;
+}
+
+void fake_add_sa(const struct addr *daddr, uint32_t spi, uint32_t reqid, uint32_t user)
+{
+	struct xfrm_usersa_info *info = &fake.sas[fake.n_sas].sa.info;
+
+	memset(&fake.sas[fake.n_sas++], 0, sizeof(fake.sas[0]));
+	info->id.daddr = select_addr(daddr);
+	info->id.spi = htonl(spi);
+	info->id.proto = IPPROTO_ESP;
+	info->family = select_family(daddr);
+	info->reqid = reqid;
+	info->sel.user = user;
+}
+
+int request_sa_add(struct request_line *l, const struct request_sa *sa)
+{
+	struct addr daddr = select_addr_read(&sa->info.id.daddr, sa->info.family);
+
+	if (fake.sa_error != 0)
+		return say(l, fake.sa_error);
+	if (fake_find_sa(&daddr, ntohl(sa->info.id.spi)))
+		return say(l, EEXIST);
+	if (fake.n_sas == fake.sa_room)
+		return say(l, ENOMEM);
+	fake.requests++;
+	fake.sas[fake.n_sas] = (struct fake_sa){.sa = *sa};
+	fake.sas[fake.n_sas].sa.key = NULL;
+	fake.sas[fake.n_sas++].sa.replay = NULL;
+	return say(l, 0);
+}
+
+int request_sa_delete(struct request_line *l, const struct addr *daddr, uint32_t spi)
+{
+	struct fake_sa *sa = fake_find_sa(daddr, spi);
+
+	if (fake.delete_error != 0)
+		return say(l, fake.delete_error);
+	if (!sa)
+		return say(l, ESRCH);
+	memmove(sa, sa + 1, (size_t)(&fake.sas[fake.n_sas] - (sa + 1)) * sizeof(*sa));
+	fake.n_sas--;
+	fake.last_sa_gone = ++fake.requests;
+	if (fake.on_delete)
+		fake.on_delete();
+	return say(l, 0);
+}
+
+int request_sa_get(struct request_line *l, const struct addr *daddr, uint32_t spi,
+	struct request_counts *out)
+{
+	const struct fake_sa *sa = fake_find_sa(daddr, spi);
+
+	if (!sa)
+		return say(l, ESRCH);
+	*out = sa->counts;
+	return say(l, 0);
+}
+
+int request_sa_replay(struct request_line *l, const struct addr *daddr, uint32_t spi,
+	struct request_replay *out)
+{
+	memset(out, 0, sizeof(*out));
+	return say(l, fake_find_sa(daddr, spi) ? 0 : ESRCH);
+}
+
+int request_sa_each(struct request_line *l,
+	void (*each)(const struct xfrm_usersa_info *sa,
+		const struct request_counts *counts, void *ctx),
+	void *ctx)
+{
+	for (size_t i = 0; i < fake.n_sas; i++)
+		each(&fake.sas[i].sa.info, &fake.sas[i].counts, ctx);
+	return say(l, 0);
+}
+
+/* ---- policies ---------------------------------------------------------------------------- */
+
+/* As the kernel compares: the whole selector, octet by octet. */
+static struct request_policy *find_policy(const struct xfrm_selector *sel, uint8_t dir)
+{
+	for (size_t i = 0; i < fake.n_policies; i++)
+		if (fake.policies[i].dir == dir &&
+			memcmp(&fake.policies[i].sel, sel, sizeof(*sel)) == 0)
+			return &fake.policies[i];
+	return NULL;
+}
+
+void fake_add_policy(const struct request_policy *p)
+{
+	fake.policies[fake.n_policies++] = *p;
+}
+
+static void remove_policy(struct request_policy *p)
+{
+	memmove(p, p + 1,
+		(size_t)(&fake.policies[fake.n_policies] - (p + 1)) * sizeof(*p));
+	fake.n_policies--;
+}
+
+int request_policy_set(struct request_line *l, const struct request_policy *p)
+{
+	struct request_policy *old = find_policy(&p->sel, p->dir);
+
+	if (!old && fake.n_policies == fake.policy_room)
+		return say(l, ENOMEM);
+	if (old)
+		remove_policy(old);
+	fake.requests++;
+	fake_add_policy(p);
+	return say(l, 0);
+}
+
+int request_policy_delete(
+	struct request_line *l, const struct xfrm_selector *sel, uint8_t dir)
+{
+	struct request_policy *p = find_policy(sel, dir);
+
+	if (fake.delete_error != 0)
+		return say(l, fake.delete_error);
+	if (!p)
+		return say(l, ENOENT);
+	remove_policy(p);
+	fake.last_policy_gone = ++fake.requests;
+	return say(l, 0);
+}
+
+int request_policy_each(struct request_line *l,
+	void (*each)(const struct request_policy *p, void *ctx), void *ctx)
+{
+	for (size_t i = 0; i < fake.n_policies; i++)
+		each(&fake.policies[i], ctx);
+	return say(l, 0);
+}

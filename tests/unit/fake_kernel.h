@@ -1,0 +1,40 @@
+/* tests/unit/fake_kernel.h - a kernel's IPsec in memory, behind xfrm/request.h and
+ * xfrm/events.h: what the kernel plane does is looked at without root and without ESP.
+ *
+ * A test that links this has no request.c and no events.c.
+ */
+#ifndef VIPSEC_TESTS_FAKE_KERNEL_H
+#define VIPSEC_TESTS_FAKE_KERNEL_H
+
+#include "xfrm/request.h"
+
+enum { FAKE_MAX = 4096 };
+
+struct fake_sa {
+	struct request_sa sa; /* key, replay: NULL */
+	struct request_counts counts;
+};
+
+struct fake_kernel {
+	struct fake_sa sas[FAKE_MAX];
+	struct request_policy policies[FAKE_MAX]; /* oldest first */
+	size_t n_sas, n_policies;
+	size_t sa_room, policy_room; /* ENOMEM beyond */
+	int open_error; /* of request_open() */
+	int claim_error; /* of events_claim() */
+	int sa_error, delete_error; /* of each request; 0: none */
+	const char *words; /* of the kernel, to an error; NULL: none */
+	unsigned requests; /* that changed something */
+	unsigned last_sa_gone, last_policy_gone; /* their numbers among them */
+	void (*on_delete)(void); /* while an SA is being deleted */
+};
+
+extern struct fake_kernel fake;
+
+void fake_reset(void);
+struct fake_sa *fake_find_sa(const struct addr *daddr, uint32_t spi);
+/* Adds what somebody else has made. */
+void fake_add_sa(const struct addr *daddr, uint32_t spi, uint32_t reqid, uint32_t user);
+void fake_add_policy(const struct request_policy *p);
+
+#endif

@@ -381,8 +381,54 @@ static bool judge_childless(
 		session_delete(n, s, END_IDLE);
 		return true;
 	}
+	if (s->doubt_ms != 0 && s->doubt_ms <= n->now_ms) {
+		s->doubt_ms = 0;
+		probe(n, s, 0);
+		idle_touch(n, s); /* judged by what is unanswered now */
+	}
+	if (s->doubt_ms != 0)
+		idle_look_by(n, s, s->doubt_ms);
 	idle_look_by(n, s, ends);
 	return false;
+}
+
+struct doubt {
+	const struct node *n;
+	const struct session *newer;
+};
+
+static bool is_doubtful(const struct session *s, void *ctx)
+{
+	const struct doubt *d = ctx;
+	struct ike_info info;
+
+	return s != d->newer && s->end == END_NONE && s->doubt_ms == 0 &&
+	       ike_view(d->n->ike, s->ike, &info) && info.childless &&
+	       list_empty(&s->children);
+}
+
+/* Not at once: of two calls that cross one gives way by itself. */
+static void doubt(struct node *n, struct session *s)
+{
+	s->doubt_ms = n->now_ms + idle_timeout_of(n, s) / 2;
+	idle_look_by(n, s, s->doubt_ms);
+}
+
+/* The peer may have given up a call just when we had answered it, and called again. What had
+ * a child gives way to the new one; of what had none only the peer can say that it is gone. */
+void idle_doubt(struct node *n, const struct session *newer)
+{
+	struct doubt d = {n, newer};
+	struct session *s;
+
+	list_each(item, &newer->peer->sessions)
+	{
+		s = list_entry(item, struct session, of_peer);
+		if (is_doubtful(s, &d))
+			doubt(n, s);
+	}
+	while ((s = sibling_find(n, newer->peer, is_doubtful, &d)))
+		doubt(n, s);
 }
 
 /* True: the session is going. */

@@ -109,6 +109,7 @@ struct session {
 	uint32_t fetch; /* what is awaited about revocation; 0: nothing */
 	struct due due; /* in node.looks: when to judge it, and its children, again */
 	uint64_t keepalive_ms; /* 0: not needed */
+	uint64_t doubt_ms; /* without a child, and another has come: asked then; 0: no */
 	uint64_t t0_ms; /* who is dead, and when: idle.c */
 	uint64_t probed_ms;
 	unsigned probes;
@@ -322,6 +323,8 @@ void children_leave(struct node *n, uint16_t scope, const struct addr *local);
 /* We are behind a NAT: its mapping is kept. */
 void idle_keep_alive(struct node *n, struct session *s);
 void idle_touch(struct node *n, struct session *s); /* something changed: look again */
+/* s has come: those without a child that were there are asked whether they still are. */
+void idle_doubt(struct node *n, const struct session *s);
 void idle_report(struct node *n, struct session *s); /* usage is fresh; s may go */
 /* Of all its children. */
 uint64_t session_last_in_ms(const struct session *s);

@@ -149,6 +149,7 @@ void session_established(struct node *n, const struct ike_info *sa)
 	if (sa->childless)
 		begin_childless(n, s, sa);
 	lapse_begin(n, s, sa);
+	idle_doubt(n, s);
 	drain_look(n);
 	sibling_follow(n, p);
 }

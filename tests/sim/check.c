@@ -20,7 +20,7 @@ static uint64_t seen(struct sim *s, struct hashes *h, uint64_t key, uint64_t val
 }
 
 void check_sealed(struct sim *s, struct machine *m, uint16_t scope, struct span esp,
-	const struct addr *to)
+	const struct endpoint *to)
 {
 	struct reader r = rd_over(esp);
 	uint32_t spi = rd_u32(&r), seq = rd_u32(&r);

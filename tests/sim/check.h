@@ -32,7 +32,7 @@ void check_free(struct sim *s);
 /* On the wire, before the network may lose it. */
 void check_packet(struct sim *s, struct machine *m, const struct packet *p);
 void check_sealed(struct sim *s, struct machine *m, uint16_t scope, struct span esp,
-	const struct addr *to);
+	const struct endpoint *to);
 void check_gate(struct sim *s, const struct machine *m, uint16_t scope, bool open);
 void check_bound(struct sim *s, const struct machine *m, const struct addr *a);
 void check_daemon_new(struct sim *s, const struct machine *m);

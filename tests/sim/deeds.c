@@ -31,12 +31,17 @@ void machine_orders_drop(struct machine *m)
 	m->orders_ms = 0;
 }
 
-struct installed *machine_child_of(struct machine *m, uint32_t spi, const struct addr *to)
+struct installed *machine_child_of(
+	struct machine *m, uint32_t spi, const struct endpoint *to)
 {
-	for (unsigned i = m->n_installed; i-- > 0;)
+	for (unsigned i = m->n_installed; i-- > 0;) {
+		const struct endpoint *remote = &m->installed[i].remote;
+
 		if (m->installed[i].spi_out == spi &&
-			addr_equal(&m->installed[i].remote, to))
+			addr_equal(&remote->addr, &to->addr) &&
+			(to->port == 0 || to->port == remote->port))
 			return &m->installed[i];
+	}
 	return NULL;
 }
 
@@ -71,7 +76,7 @@ static void do_sa_add(struct sim *s, struct machine *m, struct order *o)
 		.id = c->id,
 		.spi_out = c->spi_out,
 		.scope = c->scope,
-		.remote = c->remote.addr,
+		.remote = c->remote,
 		.key_out = hash_bytes(1, secret_span(&c->key_out)),
 	};
 }
@@ -170,7 +175,7 @@ static void do_order(struct sim *s, struct machine *m, struct order *o)
 			m->dp, fx->u.move.id, &fx->u.move.remote, fx->u.move.encap);
 		for (unsigned i = 0; i < m->n_installed; i++)
 			if (m->installed[i].id == fx->u.move.id)
-				m->installed[i].remote = fx->u.move.remote.addr;
+				m->installed[i].remote = fx->u.move.remote;
 		break;
 	case FX_USAGE_QUERY:
 		do_usage(s, m);

@@ -40,7 +40,7 @@ struct order { /* to the data thread */
 struct installed { /* a child in the dataplane */
 	uint32_t id, spi_out;
 	uint16_t scope;
-	struct addr remote;
+	struct endpoint remote;
 	uint64_t key_out; /* a hash of it */
 	unsigned mtu; /* of its path, as it was told; 0: not yet */
 	uint64_t waning_ms; /* seen without a child of the node's; 0: with one */
@@ -107,8 +107,9 @@ void machine_carry(struct sim *s, struct machine *m);
 void machine_orders_drop(struct machine *m);
 void machine_orders_now(struct sim *s, struct machine *m);
 void machine_notices(struct sim *s, struct machine *m);
+/* Peers behind one NAT may have chosen the same SPI; port 0: whichever. */
 struct installed *machine_child_of(
-	struct machine *m, uint32_t spi, const struct addr *to);
+	struct machine *m, uint32_t spi, const struct endpoint *to);
 
 /* path.c */
 void machine_guard_up(struct machine *m, const struct config *c);

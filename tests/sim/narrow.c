@@ -54,7 +54,8 @@ static void on_too_big(struct sim *s, struct action *a)
 
 	if (!machine_serves(m) || m->lives != a->tag)
 		return;
-	struct installed *sa = machine_child_of(m, q->spi, &q->to);
+	struct installed *sa =
+		machine_child_of(m, q->spi, &(struct endpoint){.addr = q->to});
 	if (!sa || esp_dp_path_mtu(m->dp, sa->id, a->n) != ESP_OK)
 		return;
 	sa->mtu = a->n;

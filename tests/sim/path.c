@@ -112,8 +112,8 @@ static void send_sealed(struct sim *s, struct machine *m, const struct esp_packe
 	p->dst = e->remote;
 	s->counts.sealed++;
 	struct reader spi = rd_over(span_of(e->at, e->len));
-	narrow_check(s, m, e, machine_child_of(m, rd_u32(&spi), &e->remote.addr));
-	check_sealed(s, m, e->scope, span_of(e->at, e->len), &e->remote.addr);
+	narrow_check(s, m, e, machine_child_of(m, rd_u32(&spi), &e->remote));
+	check_sealed(s, m, e->scope, span_of(e->at, e->len), &e->remote);
 	net_send(s, m, p);
 }
 

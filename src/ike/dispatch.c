@@ -15,6 +15,7 @@ enum {
 	PROVING_MS = 15000,
 	LINGER_MS = 10000,
 	REKEYED_MS = 60000, /* the peer has to delete it */
+	ORPHANED_MS = 10000, /* the same, and what took its place is gone */
 	DELETE_WAIT_MS = 2000 /* of a Delete that we decided on ourselves */
 };
 
@@ -143,6 +144,19 @@ static void keep_for_repeats(struct ike_engine *e, struct ike_sa *sa)
 		ike_sa_free(e, list_entry(e->gone.next, struct ike_sa, half));
 }
 
+/* With what took its place nobody waits for it any more: its Delete may be lost, of a peer
+ * that has forgotten it. */
+static void orphan(struct ike_engine *e, const struct ike_sa *heir)
+{
+	struct ike_sa *old = heir->predecessor;
+
+	if (!old || old->heir != heir || old->state != STATE_REKEYED ||
+		old->expire_ms <= e->now_ms + ORPHANED_MS)
+		return;
+	old->expire_ms = e->now_ms + ORPHANED_MS;
+	ike_timer_update(e, old);
+}
+
 static void end(struct ike_engine *e, struct ike_sa *sa, bool linger)
 {
 	assert(sa->state != STATE_GONE);
@@ -160,6 +174,7 @@ static void end(struct ike_engine *e, struct ike_sa *sa, bool linger)
 	}
 	set_state(e, sa, STATE_GONE);
 	ike_crossing_gone(e, sa);
+	orphan(e, sa);
 	ike_sa_leave_kin(sa);
 	if (!linger) {
 		ike_sa_free(e, sa);

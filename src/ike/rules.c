@@ -200,8 +200,8 @@ static const struct {
 			    "believed is the node's to say"},
 	[STATE_REKEYED] = {"rekeyed",
 		"another IKE SA has its children and waits. After 60 s without the "
-		"peer's Delete (10 s if it is new and has lost to the other), and if "
-		"something has come over the other: deleted"},
+		"peer's Delete (10 s if it is new and has lost to the other, or the "
+		"other is gone), and if something has come over the other: deleted"},
 	[STATE_DELETING] = {"deleting", "our Delete is out. After the wait: closed"},
 	[STATE_GONE] = {"gone", "closed; for 10 s it repeats its last response to a peer "
 				"that did not get it"},

@@ -479,6 +479,41 @@ static void refused_for_now_what_the_peer_has_made_is_not_asked_for_again(void *
 	lab_free(lab);
 }
 
+/* ---- what has been replaced goes with what took its place ------------------------------- */
+
+/*	A                            B
+ *	SA, Ni, KEi            -->             new keys for the IKE SA
+ *	                       <--  SA, Nr, KEr
+ *	D(the old IKE SA)      -->  lost       and A forgets it
+ *	D(the new IKE SA)      -->
+ *	                       <--  {}
+ *	                ..           10 s
+ *	                       <--  D(the old IKE SA)
+ */
+static void a_rekeyed_ike_sa_does_not_outlive_its_heir_for_long(void **state)
+{
+	struct lab *lab = lab_new(31);
+
+	(void)state;
+	uint32_t old = lab_up(lab);
+	assert_int_equal(ike_rekey(engine(lab, A), lab->now_ms, old), IKE_OK);
+	while (lab->side[A].n_rekeyed == 0)
+		lab_run(lab, 1);
+	uint32_t heir = lab->side[A].rekeyed[0].sa.id;
+	lab->n_queue = 0;
+	assert_int_equal(ike_forget(engine(lab, A), lab->now_ms, old), IKE_OK);
+	/* B has heard something of the new one: it keeps the old for nobody's sake. */
+	assert_int_equal(ike_probe(engine(lab, A), lab->now_ms, heir), IKE_OK);
+	lab_run(lab, 1000);
+	assert_int_equal(lab_count(lab, B), 2);
+	assert_int_equal(ike_delete(engine(lab, A), lab->now_ms, heir, 2000, 1), IKE_OK);
+	lab_run(lab, 8000);
+	assert_int_equal(lab_count(lab, B), 1);
+	lab_run(lab, 8000);
+	assert_int_equal(lab_count(lab, B), 0);
+	lab_free(lab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -496,6 +531,7 @@ int main(void)
 		cmocka_unit_test(what_else_the_peer_has_made_changes_nothing),
 		cmocka_unit_test(
 			refused_for_now_what_the_peer_has_made_is_not_asked_for_again),
+		cmocka_unit_test(a_rekeyed_ike_sa_does_not_outlive_its_heir_for_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

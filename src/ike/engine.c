@@ -179,7 +179,8 @@ static void delete_kin(
 				   ? sa->predecessor
 				   : NULL};
 
-	sa->rival = NULL;
+	if (sa->rival)
+		ike_rival_gives_up(sa->rival); /* they may end in any order */
 	for (size_t i = 0; i < sizeof(kin) / sizeof(kin[0]); i++) {
 		if (!kin[i])
 			continue;

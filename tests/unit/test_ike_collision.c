@@ -659,6 +659,27 @@ static void deleting_while_both_rekey_the_ike_sa(void **state)
 		}
 }
 
+/* The peer's new one is there, ours not yet; both are deleted, and then forgotten one after
+ * the other, as when the address goes. Nothing of the first is looked for then. */
+static void what_is_deleted_together_is_forgotten_one_by_one(void **state)
+{
+	struct lab *lab = lab_ready(151);
+
+	(void)state;
+	uint32_t old = ike_of(lab, A);
+	rekey_ike(lab, A);
+	rekey_ike(lab, B);
+	while (!ike_sa_by_id(engine(lab, A), old)->rival)
+		lab_run(lab, 1);
+	uint32_t rival = ike_sa_by_id(engine(lab, A), old)->rival->id;
+	assert_int_equal(ike_delete(engine(lab, A), lab->now_ms, old, 2000, 1), IKE_OK);
+	assert_null(ike_sa_by_id(engine(lab, A), rival)->predecessor);
+	assert_int_equal(ike_forget(engine(lab, A), lab->now_ms, old), IKE_OK);
+	assert_int_equal(ike_forget(engine(lab, A), lab->now_ms, rival), IKE_OK);
+	assert_int_equal(lab_count(lab, A), 0);
+	lab_free(lab);
+}
+
 /* Two vipsec nodes want the same further child: one of the two stays. */
 static void both_make_the_same_further_child(void **state)
 {
@@ -692,6 +713,7 @@ int main(void)
 		cmocka_unit_test(a_request_for_an_ike_sa_that_is_rekeyed),
 		cmocka_unit_test(rekeying_against_deleting_the_ike_sa),
 		cmocka_unit_test(deleting_while_both_rekey_the_ike_sa),
+		cmocka_unit_test(what_is_deleted_together_is_forgotten_one_by_one),
 		cmocka_unit_test(both_make_the_same_further_child),
 	};
 

@@ -511,7 +511,7 @@ static bool may_call(const struct node *n, const struct peer *p)
 }
 
 /* Who has begun without a child is about to ask for it: both would make one. */
-static uint64_t first_child_wait_ms(const struct node *n, const struct peer *p)
+uint64_t dial_first_child_ms(const struct node *n, const struct peer *p)
 {
 	struct ike_info info;
 
@@ -553,7 +553,7 @@ void dial_settle(struct node *n)
 		}
 		uint64_t wait_ms = sibling_wait_ms(n, p);
 		if (wait_ms == 0)
-			wait_ms = first_child_wait_ms(n, p);
+			wait_ms = dial_first_child_ms(n, p);
 		if (wait_ms != 0) {
 			p->followed = true;
 			call_at(n, p, wait_ms);

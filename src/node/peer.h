@@ -215,6 +215,9 @@ bool contact_elsewhere(const struct node *n, const struct scope *s);
 uint64_t dial_due_ms(const struct node *n);
 /* After a call that nobody answered, with so many in vain before it. */
 uint64_t dial_longest_pause_ms(unsigned tries);
+/* Until then the peer is expected to ask for a child, in the IKE SA that it has begun without
+ * one, and p is not called; 0: it is not expected. */
+uint64_t dial_first_child_ms(const struct node *n, const struct peer *p);
 
 /* ---- redirect.c: sent to another gateway ---------------------------------------- */
 

@@ -4,7 +4,9 @@
  *
  * Noticing: in a cluster that calls its peers, the failover time (the node dies); where
  * only a timer finds out, T. Waiting: the rest of a call under way and the pause after it,
- * or the rest of a pause; nothing while all is well. One call: a second, which covers one
+ * or the rest of a pause; nothing while all is well. Where an IKE SA stands the child is asked
+ * for in it, and not by a call; if its other end is dead only that finds it out: T once more,
+ * or the time of a call that is given up, and a pause. One call: a second, which covers one
  * lost datagram, and the calls that go before it (others at most 64 a second if all of them
  * are silent, a sibling half a second). Where the rule accepts redirects it may be sent to a
  * gateway that does not answer, and come back when that call has given up; before that it may
@@ -45,16 +47,44 @@ static uint64_t one_call(
 	return CALL_MS + ahead / IN_FLIGHT_MAX * ROUND_MS + sibling + astray;
 }
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* After so many tries a child is asked for, in vain, in an IKE SA that still stands. */
+static uint64_t asked_in_vain(const struct node *n, const struct peer *p, unsigned tries)
+{
+	const struct session *s = p->alone ? NULL : sibling_session(n, p);
+
+	if (!s || s->ike == p->ask_ike)
+		return 0;
+	uint64_t ms = idle_timeout_of(n, s);
+	if (list_empty(&s->children))
+		ms = smaller(ms, CALL_GIVE_UP_MS);
+	return ms + dial_longest_pause_ms(tries);
+}
+
+static uint64_t rest_of(const struct node *n, uint64_t until_ms)
+{
+	return until_ms > n->now_ms ? until_ms - n->now_ms : 0;
+}
+
 static uint64_t until_called(const struct node *n, const struct peer *p)
 {
-	uint64_t end_ms = p->called_ms + CALL_GIVE_UP_MS;
+	bool under_way = p->call != 0 || p->ask != 0;
+	uint64_t in_vain = asked_in_vain(n, p, p->tries + under_way);
+	uint64_t expected = rest_of(n, dial_first_child_ms(n, p));
 
-	if (p->call != 0 || p->ask != 0)
-		return (end_ms > n->now_ms ? end_ms - n->now_ms : 0) +
-		       dial_longest_pause_ms(p->tries);
+	if (under_way)
+		return larger(rest_of(n, p->called_ms + CALL_GIVE_UP_MS) +
+				       dial_longest_pause_ms(p->tries),
+			       expected) +
+		       in_vain;
 	if (p->next_try_ms > n->now_ms)
-		return p->next_try_ms - n->now_ms;
-	return !peer_is_tied(p) ? 0 : n->tuning.delete_wait_ms;
+		return larger(p->next_try_ms - n->now_ms, expected) + in_vain;
+	return larger(
+		expected + in_vain, !peer_is_tied(p) ? 0 : n->tuning.delete_wait_ms);
 }
 
 /* Packets go one way only, and probes are answered: t0 is then as old as a report may be. */

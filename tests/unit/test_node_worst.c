@@ -3,6 +3,7 @@
 #include "node_conf.h"
 #include "node_lab.h"
 
+#include "base/iana.h"
 #include "replica/peers.h"
 
 #define MANY_CONF                                                               \
@@ -10,17 +11,32 @@
 	    "filter-list \"mail\" { from vip \"mail\" to 10.0.0.0/8 mirrored; " \
 	    "}\n" TRANSPORT POLICY("vip \"mail\"")
 
+#define FORCE "filter-action \"esp\" { negotiate require; childless force; pfs yes; }\n"
+#define SERVER_FORCE                                                            \
+	ALONE "vip \"mail\" { address 192.0.2.10; }\n" SECRET                   \
+	      "filter-list \"mail\" { from vip \"mail\" port 143 to any proto " \
+	      "tcp mirrored; }\n" FORCE POLICY("vip \"mail\"")
+#define CLIENT_FORCE(tuning)                                                         \
+	ALONE tuning SECRET "filter-list \"mail\" { from me to 192.0.2.10 port 143 " \
+			    "proto tcp mirrored; }\n" FORCE POLICY("host")
+
 enum { SERVER, CLIENT };
 enum { CALL_MS = 1000 };
+enum { EXCHANGE_AT = 18, FLAGS_AT = 19, FLAG_RESPONSE = 0x20 };
 
-static struct lab *two(const char *client_conf)
+static struct lab *pair(const char *server_conf, const char *client_conf)
 {
 	struct lab *l = lab_new();
 
-	lab_start(l, SERVER, SERVER_CONF);
+	lab_start(l, SERVER, server_conf);
 	lab_start(l, CLIENT, client_conf);
 	lab_address(l, CLIENT, CLIENT_ADDR, NODE_ADDR_PRESENT);
 	return l;
+}
+
+static struct lab *two(const char *client_conf)
+{
+	return pair(SERVER_CONF, client_conf);
 }
 
 static void traffic(struct lab *l)
@@ -95,6 +111,94 @@ static void a_pause_counts_as_what_is_left_of_it(void **state)
 	lab_free(l);
 }
 
+/* ---- an IKE SA without a child, whose other end is dead ------------------------------- */
+
+static bool lose_the_clients_auth(
+	struct lab *l, unsigned from, const struct ike_path *path)
+{
+	(void)path;
+	return from != CLIENT || l->leaving.at[EXCHANGE_AT] != IKE_AUTH ||
+	       (l->leaving.at[FLAGS_AT] & FLAG_RESPONSE);
+}
+
+/* The server calls, and dies when the client has its IKE SA; it comes back without it. */
+static void server_calls_and_dies(struct lab *l)
+{
+	const struct flow flow = {.local = unit_addr(VIP),
+		.remote = unit_addr(CLIENT_ADDR),
+		.proto = IP_TCP,
+		.ports_known = true,
+		.local_port = 143,
+		.remote_port = 40000};
+
+	lab_acquire_flow(l, SERVER, 0, &flow);
+	for (unsigned i = 0; i < 50 && !lab_count(l, CLIENT, "IKE SA without a child");
+		i++)
+		lab_run(l, 1);
+	assert_int_equal(lab_count(l, CLIENT, "IKE SA without a child (the peer"), 1);
+	lab_kill(l, SERVER);
+	l->filter = NULL;
+	lab_run(l, 2); /* what it has left on the way */
+	lab_start(l, SERVER, SERVER_FORCE);
+	lab_address(l, SERVER, VIP, NODE_ADDR_PRESENT);
+	assert_int_equal(lab_up(l, CLIENT), 0);
+}
+
+/* Whether it is found dead by the timer or by an ask that is given up. */
+static void back_in_time(struct lab *l)
+{
+	uint64_t said = lab_peer(l, CLIENT).worst_recovery_ms;
+	uint64_t from_ms = l->now_ms;
+
+	while (!lab_up(l, CLIENT) && l->now_ms < from_ms + 60000) {
+		traffic(l);
+		lab_run(l, 50);
+	}
+	assert_int_equal(lab_count(l, CLIENT, "exchange 36") > 0, 1);
+	assert_in_range(l->now_ms - from_ms, 0, said);
+	assert_in_range(said, CALL_MS, 2 * 8000 + 2 * 1200 + CALL_MS);
+	lab_free(l);
+}
+
+enum { N_TIMERS = 2, PAUSE_MS = 600, FIRST_CHILD_MS = 1000 };
+static const char *const timers[N_TIMERS] = {
+	CLIENT_FORCE("tuning { idle-timeout 4s; }\n"),
+	CLIENT_FORCE("tuning { idle-timeout 60s; }\n")};
+static const uint64_t in_vain_ms[N_TIMERS] = {4000, 8000};
+
+/* In its first second the server is expected to ask. */
+static void a_stale_ike_sa_is_asked_first(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < N_TIMERS; i++) {
+		struct lab *l = pair(SERVER_FORCE, timers[i]);
+
+		lab_address(l, SERVER, VIP, NODE_ADDR_PRESENT);
+		server_calls_and_dies(l);
+		uint64_t most = FIRST_CHILD_MS + in_vain_ms[i] + PAUSE_MS + CALL_MS;
+		assert_in_range(lab_peer(l, CLIENT).worst_recovery_ms, most - 5, most);
+		back_in_time(l);
+	}
+}
+
+/* Its own call, which had been answered half, is given up before that. */
+static void it_is_asked_after_the_call_under_way(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < N_TIMERS; i++) {
+		struct lab *l = pair(SERVER_FORCE, timers[i]);
+
+		lab_address(l, SERVER, VIP, NODE_ADDR_PRESENT);
+		l->filter = lose_the_clients_auth;
+		traffic(l);
+		lab_run(l, 10);
+		assert_true(lab_count(l, CLIENT, "exchange 35") > 0);
+		server_calls_and_dies(l);
+		assert_int_equal(lab_peer(l, CLIENT).state, PEER_CALLING);
+		back_in_time(l);
+	}
+}
+
 /* ---- a cluster ------------------------------------------------------------------------ */
 
 struct extremes {
@@ -156,6 +260,8 @@ int main(void)
 		cmocka_unit_test(one_way_traffic_adds_a_report),
 		cmocka_unit_test(what_is_said_is_kept),
 		cmocka_unit_test(a_pause_counts_as_what_is_left_of_it),
+		cmocka_unit_test(a_stale_ike_sa_is_asked_first),
+		cmocka_unit_test(it_is_asked_after_the_call_under_way),
 		cmocka_unit_test(a_crowd_is_called_by_rank),
 	};
 

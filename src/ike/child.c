@@ -151,9 +151,9 @@ void ike_child_down(struct ike_engine *e, struct child *c, enum ike_close why)
 
 void ike_children_down(struct ike_engine *e, struct ike_sa *sa, enum ike_close why)
 {
-	list_each_safe(item, &sa->children)
-	{
-		struct child *c = child_of(item);
+	/* The newest first: with what it is to replace gone, it would be sent on for a moment. */
+	while (!list_empty(&sa->children)) {
+		struct child *c = child_of(sa->children.prev);
 
 		ike_child_down(e, c, c->state > CHILD_REKEYING ? c->why : why);
 	}

@@ -514,6 +514,25 @@ static void a_rekeyed_ike_sa_does_not_outlive_its_heir_for_long(void **state)
 	lab_free(lab);
 }
 
+/* ---- with the IKE SA ------------------------------------------------------------------------ */
+
+/* What waits for another one's end would be sent on for a moment if that went first. */
+static void the_newest_child_goes_first_with_the_ike_sa(void **state)
+{
+	uint32_t ike;
+	struct lab *lab = lab_with_two(32, &ike);
+
+	(void)state;
+	assert_int_equal(ike_delete(engine(lab, A), lab->now_ms, ike, 2000, 1), IKE_OK);
+	lab_run(lab, 5000);
+	for (int s = A; s <= B; s++) {
+		assert_int_equal(lab->side[s].n_down, 2);
+		assert_int_equal(lab->side[s].down[0].child, lab->side[s].up[1].id);
+		assert_int_equal(lab->side[s].down[1].child, lab->side[s].up[0].id);
+	}
+	lab_free(lab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -532,6 +551,7 @@ int main(void)
 		cmocka_unit_test(
 			refused_for_now_what_the_peer_has_made_is_not_asked_for_again),
 		cmocka_unit_test(a_rekeyed_ike_sa_does_not_outlive_its_heir_for_long),
+		cmocka_unit_test(the_newest_child_goes_first_with_the_ike_sa),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

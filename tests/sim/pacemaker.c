@@ -18,8 +18,7 @@ enum {
 	OFF_MIN_MS = 1500,
 	OFF_MAX_MS = 4000,
 	SLEEPS_IN_10000 = 3000, /* the controller, a whole second, after a loss */
-	QUIT_MS = 4000,
-	STRAY_LASTS_MS = 2000 /* what it has caused */
+	QUIT_MS = 4000
 };
 
 const char *pm_vip_name(unsigned vip)
@@ -263,26 +262,6 @@ void pm_pull(struct sim *s, unsigned vip)
 	s->counts.pulls++;
 	trace(s, "%s is pulled away from %s by hand", pm_vip_name(vip), m->name);
 	set_addrs(s, vip, m, false);
-}
-
-void pm_stray(struct sim *s, unsigned vip, unsigned node, bool there)
-{
-	struct resource *r = &s->pm.vips[vip];
-	const struct addr four = vip_addr(vip, false);
-
-	if (there && (r->stray != NOWHERE || r->home == (int)node ||
-			     !s->machines[node].powered || !s->machines[node].guard))
-		return;
-	if (!there && r->stray != (int)node)
-		return;
-	r->stray = there ? (int)node : NOWHERE;
-	r->strayed = (int)node;
-	r->strayed_ms = there ? UINT64_MAX : world_later(&s->world, STRAY_LASTS_MS);
-	if (there)
-		s->counts.strays++;
-	if (r->home != (int)node)
-		machine_addr_set(s, &s->machines[node], &four,
-			there ? NODE_ADDR_PRESENT : NODE_ADDR_GONE);
 }
 
 /* ---- who is gone -------------------------------------------------------------------------- */

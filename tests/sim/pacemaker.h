@@ -21,7 +21,7 @@ struct resource { /* the group of one VIP */
 	int next; /* where it shall be after the stop; NOWHERE: anywhere */
 	int stray; /* where its address is besides; NOWHERE: nowhere */
 	int strayed; /* where that was last */
-	uint64_t strayed_ms; /* and until when it counts */
+	uint64_t strayed_ms; /* and until when it counts; UINT64_MAX: no end yet */
 	unsigned turn; /* steps of an older turn do nothing */
 	uint64_t since_ms;
 };
@@ -40,7 +40,7 @@ void pm_on_ring(struct sim *s); /* rings or power have changed */
 void pm_move(struct sim *s, unsigned vip);
 /* On some node a VIP's address goes or comes by hand. */
 void pm_pull(struct sim *s, unsigned vip);
-void pm_stray(struct sim *s, unsigned vip, unsigned node, bool there);
+void pm_stray(struct sim *s, unsigned vip, unsigned node, bool there); /* stray.c */
 void pm_restart_daemon(struct sim *s, struct machine *m);
 void pm_quit(struct sim *s, struct machine *m); /* FX_EXIT was given */
 bool pm_all_started(const struct sim *s);

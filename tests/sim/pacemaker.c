@@ -275,8 +275,7 @@ static void forget_node(struct sim *s, unsigned node)
 {
 	for (unsigned v = 0; v < s->sc.n_vips; v++) {
 		struct resource *r = &s->pm.vips[v];
-		if (r->stray == (int)node)
-			r->stray = NOWHERE;
+		pm_stray_over(s, v, node);
 		if (r->home != (int)node)
 			continue;
 		give_up(r);

@@ -41,6 +41,7 @@ void pm_move(struct sim *s, unsigned vip);
 /* On some node a VIP's address goes or comes by hand. */
 void pm_pull(struct sim *s, unsigned vip);
 void pm_stray(struct sim *s, unsigned vip, unsigned node, bool there); /* stray.c */
+void pm_stray_over(struct sim *s, unsigned vip, unsigned node); /* by fencing */
 void pm_restart_daemon(struct sim *s, struct machine *m);
 void pm_quit(struct sim *s, struct machine *m); /* FX_EXIT was given */
 bool pm_all_started(const struct sim *s);

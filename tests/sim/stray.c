@@ -22,6 +22,17 @@ static void on_gone(struct sim *s, struct action *a)
 		r->strayed_ms = world_later(&s->world, LASTS_MS);
 }
 
+void pm_stray_over(struct sim *s, unsigned vip, unsigned node)
+{
+	struct resource *r = &s->pm.vips[vip];
+
+	if (r->stray != (int)node)
+		return;
+	r->stray = NOWHERE;
+	world_at(s, s->world.now_ms,
+		(struct action){.run = on_gone, .who = vip, .n = node});
+}
+
 static bool may_come(const struct resource *r, const struct machine *m)
 {
 	return r->stray == NOWHERE && r->home != (int)m->index && m->powered && m->guard;
@@ -35,14 +46,13 @@ void pm_stray(struct sim *s, unsigned vip, unsigned node, bool there)
 
 	if (there ? !may_come(r, m) : r->stray != (int)node)
 		return;
-	r->stray = there ? (int)node : NOWHERE;
-	r->strayed = (int)node;
-	r->strayed_ms = UINT64_MAX;
-	if (there)
+	if (!there) {
+		pm_stray_over(s, vip, node);
+	} else {
+		r->stray = r->strayed = (int)node;
+		r->strayed_ms = UINT64_MAX;
 		s->counts.strays++;
-	else
-		world_at(s, s->world.now_ms,
-			(struct action){.run = on_gone, .who = vip, .n = node});
+	}
 	if (r->home != (int)node)
 		machine_addr_set(s, m, &four, there ? NODE_ADDR_PRESENT : NODE_ADDR_GONE);
 }

@@ -57,7 +57,7 @@ check-local:
 		$(TOOL_TESTS) \
 		--as unit --jobs $(TEST_JOBS) $(UNIT_TESTS) \
 		--as corpus $(CORPUS_TESTS) \
-		--as sim --jobs 1 $(SIM:%='% --seeds $(CHECK_SEEDS) --from 1 $(sim_args)')
+		--as sim --jobs 1 --timeout 1200 $(SIM:%='% --seeds $(CHECK_SEEDS) --from 1 $(sim_args)')
 
 # The same programs where mistakes with memory, undefined behaviour and races are fatal.
 # A finding of any of them ends the program, so a test cannot pass over it. (valgrind runs
@@ -70,9 +70,9 @@ check-san: check-programs
 	$(AM_V_at)$(RUN) check-san --timeout 600 --jobs $(TEST_JOBS) \
 		--as asan --in san-asan --wrap "$(no_aslr)" --require clang \
 		$(UNIT_TESTS) $(CORPUS_TESTS) \
-		--as asan-sim --jobs 1 --wrap "$(no_aslr)" --require clang \
+		--as asan-sim --jobs 1 --timeout 1200 --wrap "$(no_aslr)" --require clang \
 		$(SIM:%='% --seeds $(SAN_SEEDS) --from 1 $(sim_args)') \
-		--as tsan --in san-tsan --wrap "$(no_aslr)" --require clang \
+		--as tsan --timeout 600 --in san-tsan --wrap "$(no_aslr)" --require clang \
 		--env TSAN_OPTIONS=halt_on_error=1 $(THREAD_TESTS) \
 		--as asan-lab --in san-asan --jobs $(LAB_JOBS) --wrap "$(no_aslr)" --require 'clang root' \
 		$(san_lab_tests) \

@@ -34,6 +34,7 @@ SAN_SEEDS = 200
 TEST_JOBS = 2
 # Laboratories wait more than they work, and share nothing.
 LAB_JOBS = 2
+KERNEL_TIMEOUT = 1800
 
 RUN = $(PYTHON3) $(srcdir)/tests/run
 SUB_BUILD = $(SHELL) $(abs_top_srcdir)/tools/sub-build $(abs_top_srcdir)
@@ -89,6 +90,14 @@ check-lab: all check-programs
 		--env VIPSEC_KEYLOG_BUILDDIR=$(abs_top_builddir)/key-log \
 		`cd $(srcdir) && ls tests/lab/t-*.py tests/lab/t-*.sh 2>/dev/null`
 
+# The kernel plane, on Debian's own kernel: one boot of a virtual machine for all. It is
+# emulated, and so slow.
+KERNEL_LAB = t-plane t-pair
+check-kernel: all check-programs
+	$(AM_V_at)$(PYTHON3) $(srcdir)/tests/lab/vm/suite --timeout $(KERNEL_TIMEOUT) \
+		check-kernel --as kernel --slow 5 --env VLAB_PLANE=kernel \
+		$(KERNEL_LAB:%=tests/lab/%.py)
+
 # Real Corosync and Pacemaker nodes, each in its own namespaces.
 check-cluster: all check-programs
 	$(AM_V_at)$(RUN) check-cluster --timeout 600 --as cluster --jobs $(LAB_JOBS) \
@@ -121,7 +130,7 @@ bench: all check-programs
 	for b in $(BENCH_LABS); do echo "== $$b"; \
 		VIPSEC_BUILDDIR=$(abs_top_builddir) $(PYTHON3) $(srcdir)/$$b || exit 1; done
 
-.PHONY: check-san check-lab check-cluster sim soak fuzz bench interop
+.PHONY: check-san check-lab check-kernel check-cluster sim soak fuzz bench interop
 
 clean-local:
 	rm -rf san-asan san-tsan fuzz key-log test-logs interop vm

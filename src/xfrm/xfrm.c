@@ -274,14 +274,16 @@ static bool watch(struct xfrm *x, int fd, void *tag)
 	return fd >= 0 && epoll_ctl(x->base.epoll, EPOLL_CTL_ADD, fd, &ev) == 0;
 }
 
+/* However far it comes, xfrm_close() ends it. */
 static bool open_all(struct xfrm *x)
 {
+	bool have_locals = locals_init(&x->base.locals, LOCAL_KERNEL);
+
 	x->line = request_open();
 	x->events = x->line ? events_open() : -1;
-	return x->events >= 0 && locals_init(&x->base.locals, LOCAL_KERNEL) &&
-	       watch(x, x->events, &x->events) && watch(x, x->timer, &x->timer) &&
-	       watch(x, x->wake, &x->wake) && x->touch >= 0 &&
-	       watch(x, x->base.locals.timer, &x->base.locals);
+	return have_locals && x->events >= 0 && watch(x, x->events, &x->events) &&
+	       watch(x, x->timer, &x->timer) && watch(x, x->wake, &x->wake) &&
+	       x->touch >= 0 && watch(x, x->base.locals.timer, &x->base.locals);
 }
 
 struct plane *plane_open_xfrm(const struct plane_params *params)

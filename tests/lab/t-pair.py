@@ -10,18 +10,19 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from vlab import vipsec
-from vlab.capture import Capture, tshark
-from vlab.core import Lab, now_ms, wait_until
+from vlab.capture import Capture
+from vlab.core import KERNEL, PATIENCE, Lab, now_ms, wait_until
 from vlab.pair import (CLEAR, LISTEN, PROTECTED, STRANGER4, STRANGER6, VIP4, VIP6, Pair)
 from vlab.probes import Prober, Stream
 from vlab.sockets import listen, send, serve_tcp, tcp_round_trip
 from vlab.tap import check, main
 from vlab.wire import Tap
 
+MUCH = 1 << (18 if KERNEL else 20)  # octets; emulation is slow
 FAMILIES = {"IPv4": (VIP4, STRANGER4), "IPv6": (VIP6, STRANGER6)}
 
 
-def answered(pair, address, port, size=0, interval=2):
+def answered(pair, address, port, size=0, interval=2 * PATIENCE):
     prober = Prober(pair.lab, [Stream(1, pair.c, address, port, interval, 0, size)])
     try:
         return prober.wait_reply(1, now_ms(), 15)
@@ -45,7 +46,7 @@ def traffic(tap, pair):
         watch = Tap(pair.switch.host, vip, [PROTECTED], ["p-s", "p-c"], esp=True)
         with tap.case(f"{name}: what a negotiate rule covers is answered through the tunnel"):
             reply = answered(pair, vip, PROTECTED)
-            if not vipsec.KERNEL:
+            if not KERNEL:
                 check(not reply.node_device.startswith("eth"), f"request came by {reply}")
                 check(not reply.device.startswith("eth"), f"answer came by {reply}")
             check(watch.seen("esp"), "ESP on the wire")
@@ -56,9 +57,9 @@ def traffic(tap, pair):
             check(reply.node_device == "eth0" and reply.device == "eth0", reply)
         with tap.case(f"{name}: a datagram of 4,000 octets goes both ways"):
             answered(pair, vip, PROTECTED, 4000, 20)
-        with tap.case(f"{name}: a TCP client that connects without binding gets 1 MB back"):
+        with tap.case(f"{name}: a TCP client that connects without binding gets it all back"):
             before = sent_again(pair.c)
-            words = tcp_round_trip(pair.c, vip, 7003, 1 << 20)
+            words = tcp_round_trip(pair.c, vip, 7003, MUCH)
             check(words[0] == "same", words)
         with tap.case(f"{name}: its first packet has waited for the SA that it asked for"):
             check(sent_again(pair.c) == before, "the SYN was sent again")
@@ -76,14 +77,10 @@ def quotes(tap, pair):
             wait_until(lambda: guard_of(pair)["clear_out"] > before, 5,
                        "the guard to stop the error")
             send(pair.x, vip, CLEAR + 9, "in the open")
-            marker = "icmp.type == 3 || icmpv6.type == 1"
-            wait_until(lambda: tshark(capture.path, "-Y", marker), 10,
-                       "the error about a packet in clear")
+            wait_until(lambda: capture.bytes().count(b"in the open") == 2, 10,
+                       "an error that quotes what nobody protects")
             capture.close()
-            with open(capture.path, "rb") as file:
-                seen = file.read()
-            check(b"in the open" in seen, "what nobody protects is quoted")
-            check(b"told-to-nobody-else" not in seen, "on the wire")
+            check(b"told-to-nobody-else" not in capture.bytes(), "on the wire")
 
 
 def closed(tap, pair, what):

@@ -12,6 +12,7 @@ import tempfile
 import time
 
 RUNNER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "run")
+SUITE = os.path.join(os.path.dirname(RUNNER), "lab", "vm", "suite")
 
 # Name, script, expected last line, expected exit status.
 CASES = [
@@ -50,9 +51,9 @@ CASES = [
 ]
 
 
-def run(folder, *words):
-    done = subprocess.run([sys.executable, RUNNER, "self", *words], cwd=folder, text=True,
-                          capture_output=True, check=False)
+def run(folder, *words, runner=RUNNER, **more):
+    done = subprocess.run([sys.executable, runner, "self", *words], cwd=folder, text=True,
+                          capture_output=True, check=False, env={**os.environ, **more})
     lines = done.stdout.splitlines() or [done.stderr]
     return lines[-1], done.returncode, done.stdout + done.stderr
 
@@ -85,6 +86,15 @@ def leaves_nothing(folder):
     return not alive(pid) and status == 0 and last.startswith("1 passed"), text
 
 
+def keeps(folder):
+    """The output, and what a test puts beside it, are where they are wanted."""
+    script(folder, 'echo out; mkdir "$TEST_KEEP" && echo more >"$TEST_KEEP/file"')
+    logs = os.path.join(folder, "elsewhere")
+    _, status, text = run(folder, "--as", "x", "case.sh", TEST_LOGS=logs)
+    found = sorted(name for _, _, names in os.walk(logs) for name in names)
+    return status == 0 and found == ["file", "x-case.sh.log"], f"{found}\n{text}"
+
+
 def outcome(number, good, name, text):
     print(f"{'ok' if good else 'not ok'} {number} - {name}")
     if not good:
@@ -94,7 +104,7 @@ def outcome(number, good, name, text):
 
 
 def main():
-    print(f"1..{len(CASES) + 4}")
+    print(f"1..{len(CASES) + 7}")
     failed = number = 0
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, text, expected, expected_status) in enumerate(CASES, 1):
@@ -115,6 +125,17 @@ def main():
         failed += not outcome(number + 3, good, "requirements and wrappers", output)
         good, output = leaves_nothing(folder)
         failed += not outcome(number + 4, good, "what a test leaves running is ended", output)
+        script(folder, "# test-timeout: 1\nsleep 1.5")
+        last, status, output = run(folder, "--slow", "20", "case.sh")
+        good = last == "1 passed, 0 failed, 0 skipped" and status == 0
+        failed += not outcome(number + 5, good, "a slow machine has more time", output)
+        good, output = keeps(folder)
+        failed += not outcome(number + 6, good, "logs elsewhere, and what a test keeps", output)
+        last, status, output = run(folder, "--as", "x", "case.sh", "case.sh", runner=SUITE,
+                                   PATH=folder)
+        good = last == "0 passed, 0 failed, 2 skipped" and status == 0
+        failed += not outcome(number + 7, good, "without a virtual machine all is skipped",
+                              output)
     sys.exit(1 if failed else 0)
 
 

@@ -6,11 +6,7 @@ import select
 import subprocess
 import time
 
-from .core import LabError, LabTimeout
-
-
-# The kernel plane is tried in an emulated machine.
-PATIENCE = 6 if os.environ.get("VLAB_PLANE") == "kernel" else 1
+from .core import PATIENCE, LabError, LabTimeout
 
 
 class ByHand:
@@ -71,7 +67,8 @@ class ByHand:
         """Carries out a command; want None takes any result. Gives (result, ms)."""
         self.tell(command)
         word = command.split()[0]
-        done = self.take(rf"^done {word} (-?\d+) (\d+) us$")
+        # The kernel may have to load modules for it.
+        done = self.take(rf"^done {word} (-?\d+) (\d+) us$", 30)
         result = int(done.group(1))
         if want is not None and result != want:
             raise LabError(f"{self.host.name}: {command}: {result}, not {want}; {self.lines}")

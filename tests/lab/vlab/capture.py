@@ -37,6 +37,10 @@ class Capture:
                 file.write(struct.pack("=IIII", int(now), int(now % 1 * 1e6), len(frame),
                                        len(frame)) + frame)
 
+    def bytes(self):
+        with open(self.path, "rb") as file:
+            return file.read()
+
     def close(self):
         self._stop = True
         self._thread.join(5)

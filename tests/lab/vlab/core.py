@@ -26,6 +26,14 @@ MS_REC_PRIVATE = 0x4000 | 0x40000
 MS_BIND = 0x1000
 libc = ctypes.CDLL(None, use_errno=True)
 
+# The labs try the kernel plane, not the userspace one.
+KERNEL = os.environ.get("VLAB_PLANE") == "kernel"
+# In the emulated machine (vm/vm-run) all that is awaited takes longer.
+PATIENCE = 6 if os.environ.get("VM") else 1
+
+
+TABLES = "ip xfrm state; ip -s xfrm policy; grep -v ' 0$' /proc/net/xfrm_stat"
+
 
 class LabError(Exception):
     """The lab cannot do what was asked; the message says what is missing."""
@@ -59,7 +67,7 @@ def build_dir():
 
 def wait_until(condition, timeout, what, step=0.02):
     """Returns the first true value of condition(); LabTimeout after timeout seconds."""
-    end = time.monotonic() + timeout
+    end = time.monotonic() + timeout * PATIENCE
     while True:
         value = condition()
         if value:
@@ -159,10 +167,22 @@ class Lab:
         self.hosts[name] = host
         return host
 
+    def keep_tables(self, when):
+        """What the kernel's IPsec of each host is like, for whoever reads the log."""
+        folder = os.environ.get("TEST_KEEP")
+        if not KERNEL or not folder:
+            return
+        os.makedirs(folder, exist_ok=True)
+        for host in self.hosts.values():
+            if host.alive():
+                with open(f"{folder}/{host.name}.xfrm", "a") as file:
+                    file.write(f"==== {when}\n" + host.run(TABLES, check=False).stdout)
+
     def close(self):
         if self.closed:
             return
         self.closed = True
+        self.keep_tables("at the end")
         for done in self.on_close:
             done()
         for host in list(self.hosts.values()):
@@ -241,6 +261,11 @@ class Host:
             raise LabError(f"{self.name}: {command}: status {done.returncode}: "
                            f"{done.stdout[-800:]}{done.stderr[-800:]}")
         return done
+
+    def xfrm_stat(self):
+        """The counters of the kernel's IPsec: what it has dropped, and why."""
+        rows = [line.split() for line in self.out("cat /proc/net/xfrm_stat").splitlines()]
+        return {name: int(value) for name, value in rows}
 
     def ok(self, command, timeout=60):
         return self.run(command, check=False, timeout=timeout).returncode == 0

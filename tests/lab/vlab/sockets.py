@@ -1,8 +1,12 @@
 """Small listeners and senders, run inside hosts, for what the echo service cannot show."""
 
+import socket
 import sys
+import threading
 
-from .core import wait_until
+from .core import PATIENCE, wait_until
+
+IP_FREEBIND = 15
 
 LISTENER = """
 import socket, sys
@@ -15,20 +19,6 @@ print("ready", flush=True)
 while True:
     data, sender = s.recvfrom(65536)
     print("got", data.decode(errors="replace"), sender[0], flush=True)
-"""
-
-SENDER = """
-import socket, sys
-source, sport, to, port, text = sys.argv[1:]
-family = socket.AF_INET6 if ":" in to else socket.AF_INET
-s = socket.socket(family, socket.SOCK_DGRAM)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-if source != "-":
-    s.bind((source, int(sport)))
-try:
-    s.sendto(text.encode(), (to, int(port)))
-except OSError as error:
-    print("refused", error)
 """
 
 TCP_SERVER = """
@@ -55,7 +45,7 @@ while True:
 
 TCP_CLIENT = """
 import socket, sys, threading
-s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=20)
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=60)
 data = bytes(range(256)) * (int(sys.argv[3]) // 256)
 threading.Thread(target=lambda: (s.sendall(data), s.shutdown(socket.SHUT_WR))).start()
 back = b""
@@ -68,16 +58,37 @@ print("same" if back == data else f"differs: {len(back)} of {len(data)}", s.gets
 """
 
 
+def _udp(host, address):
+    """Held by this program: the start of another takes its time."""
+    opened = host.socket(socket.AF_INET6 if ":" in address else socket.AF_INET,
+                         socket.SOCK_DGRAM)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return opened
+
+
 def listen(host, address, port):
-    """A UDP listener; its log has a line "got TEXT SENDER" for each datagram."""
-    name = f"listen-{address.replace(':', '_')}-{port}.log"
-    host.spawn([sys.executable, "-c", LISTENER, address, port], name)
-    wait_until(lambda: "ready" in host.log(name), 10, f"listener on {address}")
-    return lambda: [line[4:] for line in host.log(name).splitlines() if line.startswith("got")]
+    """A UDP listener; the function that it gives has a line "TEXT SENDER" for each datagram."""
+    listener = _udp(host, address)
+    listener.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
+    listener.bind((address, port))
+    lines = []
+
+    def run():
+        while True:
+            data, sender = listener.recvfrom(65536)
+            lines.append(f"{data.decode(errors='replace')} {sender[0]}")
+    threading.Thread(target=run, daemon=True).start()
+    return lambda: list(lines)
 
 
-def send(host, to, port, text, source="-", sport=0):
-    return host.out([sys.executable, "-c", SENDER, source, sport, to, port, text])
+def send(host, to, port, text, source=None, sport=0):
+    with _udp(host, to) as sender:
+        if source:
+            sender.bind((source, sport))
+        try:
+            sender.sendto(text.encode(), (to, port))
+        except OSError:
+            pass  # refused: whoever asks looks at what came of it
 
 
 def serve_tcp(host, port):
@@ -87,4 +98,5 @@ def serve_tcp(host, port):
 
 def tcp_round_trip(host, to, port, octets):
     """Sends and takes back so many octets on a socket that was never bound."""
-    return host.out([sys.executable, "-c", TCP_CLIENT, to, port, octets], timeout=40).split()
+    return host.out([sys.executable, "-c", TCP_CLIENT, to, port, octets],
+                    timeout=40 * PATIENCE).split()

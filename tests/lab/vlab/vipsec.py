@@ -7,14 +7,13 @@ import subprocess
 from collections import namedtuple
 
 from .cluster import PORT_CLEAR, PORT_PROTECTED, VIP, agent_dir, agent_farm, find_program
-from .core import LabError, build_dir, wait_until
+from .core import KERNEL, LabError, build_dir, wait_until
 
 PSK = "a shared word of the lab, long enough"
 VIP_ID = "web.vlab.example"
 
 PERMIT = "permit;"
 # VLAB_PLANE=kernel: the labs that make their configurations here try the kernel plane.
-KERNEL = os.environ.get("VLAB_PLANE") == "kernel"
 PLANE = "dataplane { prefer kernel; }\n" if KERNEL else ""
 
 # action: what stands inside filter-action { }; auth: what follows the word auth

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """`vipsec` against a daemon in every mood: answers, exit codes, limits in time.
-test-timeout: 180
+test-timeout: 480
 """
 
 import json
@@ -152,7 +152,7 @@ def process(tap, pair):
         expect(pair, FINE, "status")
         before = kept()
         pair.s.run("i=0; while [ $i -lt 1000 ]; do vipsec vip status web >/dev/null; "
-                   "i=$((i + 1)); done")
+                   "i=$((i + 1)); done", timeout=240)
         wait_until(lambda: kept()[0] <= before[0] and kept()[1] <= before[1], 5,
                    f"{before} at most, now {kept()}")
 

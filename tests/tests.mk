@@ -100,7 +100,7 @@ check-kernel: all check-programs
 
 # Real Corosync and Pacemaker nodes, each in its own namespaces.
 check-cluster: all check-programs
-	$(AM_V_at)$(RUN) check-cluster --timeout 600 --as cluster --jobs $(LAB_JOBS) \
+	$(AM_V_at)$(RUN) check-cluster --timeout 600 --as cluster \
 		--require 'root corosync pacemakerd' \
 		`cd $(srcdir) && ls tests/cluster/t-*.py tests/cluster/t-*.sh 2>/dev/null`
 

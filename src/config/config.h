@@ -21,6 +21,12 @@
 #include "crypto/trust.h"
 #include "policy/policy.h"
 
+/* Where the file says something, both from 1; line 0: it does not say it. No part of the
+ * meaning: two configurations may differ in these and be equal. */
+struct config_place {
+	unsigned line, column;
+};
+
 enum config_backend { BACKEND_NONE, BACKEND_COROSYNC };
 enum config_takeover { TAKEOVER_WAIT, TAKEOVER_REINITIATE };
 enum config_plane { PLANE_USERSPACE, PLANE_KERNEL };
@@ -55,7 +61,9 @@ struct config_tuning {
 struct config_dataplane {
 	enum config_plane prefer, fallback;
 	enum config_encap encap;
+	enum policy_offload offload; /* of SAs to come, by the kernel's plane; no */
 	bool has_fallback;
+	struct config_place prefer_at;
 };
 
 #define CONFIG_VIP_ADDRS 8
@@ -66,6 +74,7 @@ struct config_vip {
 	enum config_bind bind;
 	struct addr
 		drain_to[2]; /* IPv4, IPv6: where `vipsec drain` sends peers; not set */
+	struct policy_tags tags; /* of rules that say nothing of their own */
 	uint32_t policy; /* index of the policy assigned; CONFIG_NO_POLICY: none */
 };
 #define CONFIG_NO_POLICY UINT32_MAX
@@ -89,6 +98,7 @@ struct config_proposal {
 	struct config_ike_suite ike[CONFIG_BUILTIN_SUITES]; /* in order of preference */
 	struct config_esp_suite esp[CONFIG_SUITES];
 	unsigned n_ike, n_esp;
+	struct config_place esp_at;
 	uint64_t lifetime_ike_ms, lifetime_child_ms; /* defaults 4h, 1h */
 	uint64_t reauth_ms; /* 0: never */
 	uint64_t rekey_bytes, rekey_packets; /* of a child, both ways; 0: no limit */
@@ -157,6 +167,7 @@ struct config_rule {
 	uint32_t proposal; /* index; always valid (a built-in default is index 0) */
 	enum config_pfs pfs;
 	enum config_childless childless;
+	struct policy_tags tags; /* its own; config_tags() knows those of the VIP, too */
 	struct config_auth auths[CONFIG_AUTHS]; /* in order */
 	unsigned n_auths;
 	struct config_ppk ppk;
@@ -226,6 +237,9 @@ struct config_report {
 	void (*line)(void *ctx, const char *text);
 	void *ctx;
 };
+/* For what only the running daemon can judge. */
+void config_report_error(const struct config_report *report, const char *file,
+	const struct config_place *at, const char *text);
 
 /* How the parser reaches files (psk file "..."); the daemon reads them, tests fake them.
  * Returns false and a reason in why when the file cannot be read or is readable by
@@ -252,6 +266,8 @@ void config_free(struct config *c);
 
 /* Scopes: index 0..n_vips-1 are the VIPs in order; scope n_vips is the host. */
 uint16_t config_host_scope(const struct config *c);
+/* What SAs of this rule carry in this scope: what the rule says, else what the VIP says. */
+struct policy_tags config_tags(const struct config *c, uint16_t scope, uint32_t rule);
 /* The scope's SPD, expanded from its policy ("from vip" once for each address, "from me"
  * as any local address, ports and prefixes multiplied out), sealed. NULL: no policy. */
 struct spd *config_spd(const struct config *c, uint16_t scope);

@@ -192,14 +192,15 @@ static json_t *plane_json(struct daemon *d)
 	struct plane_totals t;
 
 	plane_totals(d->plane, &t);
-	return json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "name",
-		planes_name(d), "note", d->plane_note, "children", (json_int_t)t.children,
-		"sealed", (json_int_t)t.esp.sealed, "opened", (json_int_t)t.esp.opened,
-		"held", (json_int_t)t.esp.held, "released", (json_int_t)t.esp.released,
-		"early", (json_int_t)t.esp.early, "send_errors",
-		(json_int_t)t.send_errors, "flows", (json_int_t)t.esp.flows,
-		"flows_evicted", (json_int_t)t.esp.flows_evicted, "refused",
-		(json_int_t)d->refused, "drops", drops_json(&t.esp));
+	return json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}",
+		"name", planes_name(d), "note", d->plane_note, "offload",
+		policy_offload_name(node_config(d->node)->dataplane.offload), "children",
+		(json_int_t)t.children, "sealed", (json_int_t)t.esp.sealed, "opened",
+		(json_int_t)t.esp.opened, "held", (json_int_t)t.esp.held, "released",
+		(json_int_t)t.esp.released, "early", (json_int_t)t.esp.early,
+		"send_errors", (json_int_t)t.send_errors, "flows",
+		(json_int_t)t.esp.flows, "flows_evicted", (json_int_t)t.esp.flows_evicted,
+		"refused", (json_int_t)d->refused, "drops", drops_json(&t.esp));
 }
 
 static json_t *ike_counters_json(struct daemon *d)
@@ -255,8 +256,8 @@ static void vip_problems(struct daemon *d, const struct node_view *look, json_t 
 		if (!node_look_vip(d->node, (uint16_t)scope, &v))
 			continue;
 		const char *trouble = vip_trouble(d, &v);
-		if (trouble == mending_trouble(d, STEERING_NO_SCOPE))
-			trouble = ""; /* said once for all */
+		if (trouble == mending_trouble(d, v.scope))
+			trouble = ""; /* said already */
 		if (v.stuck || v.state == VIP_MUTE)
 			snprintf(text, sizeof(text), "%s is %s: %s", v.name,
 				v.stuck ? "not released" : "mute", v.reason);
@@ -277,8 +278,7 @@ static json_t *problems_json(struct daemon *d, const struct node_view *look)
 	cluster_problems(look, list);
 	if (d->stalled)
 		add_problem(list, "the data thread does not answer: kill vipsecd");
-	if (mending_trouble(d, STEERING_NO_SCOPE))
-		add_problem(list, mending_trouble(d, STEERING_NO_SCOPE));
+	mending_problems(d, list);
 	vip_problems(d, look, list);
 	node_each_peer(d->node, count_lost, &lost);
 	if (lost > 0) {

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/siphash.h"
 #include "crypto/prf.h"
+#include "xfrm/offload.h"
 #include "xfrm/rules.h"
 #include "xfrm/select.h"
 
@@ -245,23 +246,35 @@ static struct request_sa half(const struct sad_child *c, bool out, uint32_t acqu
 	/* One that only sends needs no window, but with ESN the kernel wants one. */
 	r.replay_window = !out ? sa->replay_window : sa->esn ? ESN_WINDOW_MIN : 0;
 	r.seq_out = out ? c->seq_out : 0;
+	r.tags.if_id = sa->tags.if_id;
+	if (out)
+		r.tags = sa->tags;
+	r.inbound = !out;
+	r.offload = sa->offload;
 	return r;
 }
 
 static int put_in(
-	struct sad *cs, const struct sad_child *c, const struct request_replay *replay)
+	struct sad *cs, struct sad_child *c, const struct request_replay *replay)
 {
 	struct request_sa r = half(c, false, 0);
+	struct offload_granted granted;
 
 	r.replay = replay;
-	return request_sa_add(cs->line, &r);
+	int err = offload_add(cs->line, &r, &granted);
+	c->usage.offload_in = granted.what;
+	c->in_ifindex = granted.ifindex;
+	return err;
 }
 
 static int put_out(struct sad *cs, struct sad_child *c, uint32_t acquire_seq)
 {
 	struct request_sa r = half(c, true, acquire_seq);
-	int err = request_sa_add(cs->line, &r);
+	struct offload_granted granted;
+	int err = offload_add(cs->line, &r, &granted);
 
+	c->usage.offload_out = granted.what;
+	c->out_ifindex = granted.ifindex;
 	c->out_there = err == 0;
 	return err;
 }
@@ -291,6 +304,7 @@ static void take_out(struct sad *cs, struct sad_child *c)
 	c->bytes_before += counts.bytes;
 	c->seq_out += SEQ_MARGIN;
 	(void)request_sa_delete(cs->line, &c->sa.remote.addr, c->sa.spi_out);
+	c->usage.offload_out = OFFLOAD_NO;
 	c->out_there = false;
 }
 
@@ -299,8 +313,12 @@ static int claim(struct sad *cs, const struct sad_scope *s, struct sad_child *c)
 	struct claimant fresh;
 
 	claimant_init(&fresh, c->sa.scope);
-	int err = rules_claim_child(cs->claims, &fresh, s->spd, s->is_host, &c->sa,
-		c->reqid, c->active && s->open);
+	int err = rules_claim_child(cs->claims, &fresh, s->spd, s->is_host,
+		&(struct rules_child){.child = &c->sa,
+			.reqid = c->reqid,
+			.out = c->active && s->open,
+			.in_ifindex = c->in_ifindex,
+			.out_ifindex = c->out_there ? c->out_ifindex : 0});
 	claims_drop(cs->claims, &c->policies);
 	claims_hand_over(&fresh, &c->policies);
 	return err;
@@ -340,7 +358,7 @@ int sad_add(struct sad *cs, const struct sad_scope *s, const struct esp_child *s
 	uint32_t acquire_seq, uint64_t now_ms)
 {
 	if (!s->spd)
-		return ENOENT;
+		return ENODEV;
 	if (sad_find(cs, sa->id) || sad_by_spi(cs, &sa->local.addr, sa->spi_in))
 		return EEXIST;
 	if (is_taken(cs, sa))
@@ -368,7 +386,7 @@ int sad_activate(
 	struct sad_child *c = sad_find(cs, id);
 
 	if (!c || !s->spd)
-		return ENOENT;
+		return ENODEV;
 	c->active = true;
 	return send_on(cs, s, c, acquire_seq);
 }
@@ -395,7 +413,7 @@ int sad_move(struct sad *cs, const struct sad_scope *s, uint32_t id,
 	struct request_replay replay;
 
 	if (!c || !s->spd)
-		return ENOENT;
+		return ENODEV;
 	take_out(cs, c);
 	take_in(cs, c, &replay);
 	lineage_drop(cs, &c->sa);
@@ -408,17 +426,21 @@ int sad_move(struct sad *cs, const struct sad_scope *s, uint32_t id,
 	return err == 0 ? send_on(cs, s, c, 0) : err;
 }
 
-void sad_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s)
+void sad_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s,
+	void (*refused)(const struct sad_child *c, int err, void *ctx), void *ctx)
 {
 	list_each(item, &cs->all)
 	{
 		struct sad_child *c = list_entry(item, struct sad_child, link);
+		int err = 0;
 		if (c->sa.scope != scope)
 			continue;
 		if (s->open)
-			(void)send_on(cs, s, c, 0);
+			err = send_on(cs, s, c, 0);
 		else
 			take_out(cs, c);
+		if (err != 0)
+			refused(c, err, ctx);
 	}
 }
 
@@ -428,7 +450,7 @@ void sad_rules(struct sad *cs, uint16_t scope, const struct sad_scope *s)
 	{
 		struct sad_child *c = list_entry(item, struct sad_child, link);
 		if (c->sa.scope == scope)
-			(void)claim(cs, s, c);
+			(void)claim(cs, s, c); /* claims_failed() tells */
 	}
 }
 

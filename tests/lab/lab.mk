@@ -54,6 +54,7 @@ EXTRA_DIST += \
 	tests/lab/t-names.py \
 	tests/lab/t-nat.py \
 	tests/lab/t-nat-shared.py \
+	tests/lab/t-options.py \
 	tests/lab/t-pair.py \
 	tests/lab/t-plane-paths.py \
 	tests/lab/t-plane.py \

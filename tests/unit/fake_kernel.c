@@ -5,9 +5,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include "xfrm/events.h"
 #include "xfrm/select.h"
 
 struct fake_kernel fake;
@@ -17,6 +18,8 @@ struct request_line {
 };
 
 static struct request_line the_line;
+static int events_fd;
+static struct kernel_event waiting;
 
 void fake_reset(void)
 {
@@ -60,7 +63,10 @@ const char *request_why(const struct request_line *l)
 int events_claim(void)
 {
 	errno = fake.claim_error;
-	return fake.claim_error ? -1 : dup(STDERR_FILENO);
+	if (fake.claim_error)
+		return -1;
+	events_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return events_fd;
 }
 
 int events_open(void)
@@ -77,7 +83,25 @@ void events_close(int fd)
 void events_read(int fd, uint32_t own,
 	void (*each)(const struct kernel_event *ev, void *ctx), void *ctx)
 {
-	(void)fd, (void)own, (void)each, (void)ctx;
+	uint64_t times;
+
+	(void)own;
+	if (read(fd, &times, sizeof(times)) == sizeof(times))
+		each(&waiting, ctx);
+}
+
+void fake_event(enum event_kind kind)
+{
+	const uint64_t one = 1;
+
+	waiting = (struct kernel_event){.kind = kind};
+	if (write(events_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+bool events_hold_first_packets(void)
+{
+	return true;
 }
 
 /* ---- SAs ------------------------------------------------------------------------------- */
@@ -112,14 +136,21 @@ int request_sa_add(struct request_line *l, const struct request_sa *sa)
 {
 	struct addr daddr = select_addr_read(&sa->info.id.daddr, sa->info.family);
 
-	if (fake.sa_error != 0)
+	if (fake.sa_error != 0 &&
+		(fake.sa_error_family == 0 || fake.sa_error_family == sa->info.family))
 		return say(l, fake.sa_error);
+	if (fake.offload_error != 0 && sa->offload != OFFLOAD_NO)
+		return say(l, fake.offload_error);
 	if (fake_find_sa(&daddr, ntohl(sa->info.id.spi)))
 		return say(l, EEXIST);
 	if (fake.n_sas == fake.sa_room)
 		return say(l, ENOMEM);
 	fake.requests++;
 	fake.sas[fake.n_sas] = (struct fake_sa){.sa = *sa};
+	if (sa->offload <= fake.device) {
+		fake.sas[fake.n_sas].counts.offload = sa->offload;
+		fake.sas[fake.n_sas].counts.ifindex = 5;
+	}
 	fake.sas[fake.n_sas].sa.key = NULL;
 	fake.sas[fake.n_sas++].sa.replay = NULL;
 	return say(l, 0);
@@ -172,10 +203,11 @@ int request_sa_each(struct request_line *l,
 /* ---- policies ---------------------------------------------------------------------------- */
 
 /* As the kernel compares: the whole selector, octet by octet. */
-static struct request_policy *find_policy(const struct xfrm_selector *sel, uint8_t dir)
+static struct request_policy *find_policy(
+	const struct xfrm_selector *sel, uint8_t dir, uint32_t if_id)
 {
 	for (size_t i = 0; i < fake.n_policies; i++)
-		if (fake.policies[i].dir == dir &&
+		if (fake.policies[i].dir == dir && fake.policies[i].if_id == if_id &&
 			memcmp(&fake.policies[i].sel, sel, sizeof(*sel)) == 0)
 			return &fake.policies[i];
 	return NULL;
@@ -193,9 +225,41 @@ static void remove_policy(struct request_policy *p)
 	fake.n_policies--;
 }
 
+void fake_remove_policy(const struct request_policy *p)
+{
+	struct request_policy *there = find_policy(&p->sel, p->dir, p->if_id);
+
+	if (there)
+		remove_policy(there);
+}
+
+static bool addr_in(const xfrm_address_t *net, unsigned bits, const struct addr *a)
+{
+	uint32_t mask = bits == 0 ? 0 : UINT32_MAX << (32 - bits), have;
+
+	memcpy(&have, a->b, sizeof(have));
+	return ((ntohl(have) ^ ntohl(net->a4)) & mask) == 0;
+}
+
+const struct request_policy *fake_policy_for(
+	const struct addr *src, const struct addr *dst, uint8_t dir)
+{
+	const struct request_policy *best = NULL;
+
+	for (size_t i = 0; i < fake.n_policies; i++) {
+		const struct request_policy *p = &fake.policies[i];
+		if (p->dir == dir && p->sel.family == AF_INET && p->sel.proto == 0 &&
+			addr_in(&p->sel.saddr, p->sel.prefixlen_s, src) &&
+			addr_in(&p->sel.daddr, p->sel.prefixlen_d, dst) &&
+			(!best || p->priority < best->priority))
+			best = p;
+	}
+	return best;
+}
+
 int request_policy_set(struct request_line *l, const struct request_policy *p)
 {
-	struct request_policy *old = find_policy(&p->sel, p->dir);
+	struct request_policy *old = find_policy(&p->sel, p->dir, p->if_id);
 
 	if (!old && fake.n_policies == fake.policy_room)
 		return say(l, ENOMEM);
@@ -206,10 +270,10 @@ int request_policy_set(struct request_line *l, const struct request_policy *p)
 	return say(l, 0);
 }
 
-int request_policy_delete(
-	struct request_line *l, const struct xfrm_selector *sel, uint8_t dir)
+int request_policy_delete(struct request_line *l, const struct xfrm_selector *sel,
+	uint8_t dir, uint32_t if_id)
 {
-	struct request_policy *p = find_policy(sel, dir);
+	struct request_policy *p = find_policy(sel, dir, if_id);
 
 	if (fake.delete_error != 0)
 		return say(l, fake.delete_error);

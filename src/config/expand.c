@@ -147,6 +147,7 @@ enum policy_err expand_rule(
 		.tunnel_to = rule->tunnel_to,
 		.rule = index,
 		.binding = rule->binding,
+		.ah = c->proposals[rule->proposal].esp[0].ah,
 	};
 
 	snprintf(e.rule_name, sizeof(e.rule_name), "%s", rule->name);

@@ -133,8 +133,9 @@ void print_peers(const json_t *peers)
 			text_of(p, "state"), text_of(p, "vip"), text_of(p, "rule"),
 			text_of(p, "address"));
 		if (json_object_get(p, "suite"))
-			printf("    IKE %s  ESP %s%s  age %s\n", text_of(p, "suite"),
-				text_of(p, "esp"), plain_of(p), age_of(p, "age_ms"));
+			printf("    IKE %s  %s %s%s  age %s\n", text_of(p, "suite"),
+				text_of(p, "protocol"), text_of(p, "esp"), plain_of(p),
+				age_of(p, "age_ms"));
 		printf("    in %s (last %s)  out %s (last %s)  idle timeout %s  ",
 			bytes_text(number_of(p, "bytes_in")), age_of(p, "last_in_ms"),
 			bytes_text(number_of(p, "bytes_out")), age_of(p, "last_out_ms"),

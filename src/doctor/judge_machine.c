@@ -72,8 +72,10 @@ void judge_esp(const struct facts_esp *x, struct findings *f)
 	}
 	for (size_t i = 0; i < x->n; i++) {
 		size_t used = strlen(names);
-		snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "",
-			aead_name(x->at[i].alg));
+		snprintf(names + used, sizeof(names) - used, "%s%s%s", used ? ", " : "",
+			x->at[i].ah ? "AH " : "",
+			x->at[i].ah ? aead_mac_name(x->at[i].alg)
+				    : aead_name(x->at[i].alg));
 	}
 	if (x->configured && x->prefer == PLANE_KERNEL)
 		find_ok(f, "the kernel has ESP with %s", names);

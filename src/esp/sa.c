@@ -7,6 +7,7 @@
 #include "esp/sa.h"
 
 #include "base/mem.h"
+#include "esp/ah.h"
 #include "wire/writer.h"
 
 #include <assert.h>
@@ -27,6 +28,7 @@ struct esp_sa *sa_new(const struct esp_child *c)
 	sa->spi_out = c->spi_out;
 	sa->scope = c->scope;
 	sa->mode = c->mode;
+	sa->ah = c->ah;
 	sa->encap = c->encap;
 	sa->esn = c->esn;
 	sa->local = c->local;
@@ -93,6 +95,18 @@ size_t sa_before_text(const struct esp_sa *sa)
 size_t sa_align(const struct esp_sa *sa)
 {
 	return sa->shape.block_len > ESP_ALIGN ? sa->shape.block_len : ESP_ALIGN;
+}
+
+/* What remains, rounded down to the alignment, less the trailer. AH has neither. */
+size_t sa_text_room(const struct esp_sa *sa, size_t octets)
+{
+	size_t around =
+		sa->ah ? ah_len(sa) : sa_before_text(sa) + (size_t)sa->shape.tag_len;
+	size_t align = sa->ah ? 1 : sa_align(sa), trailer = sa->ah ? 0 : ESP_TRAILER_LEN;
+
+	if (octets < around + align)
+		return 0;
+	return (octets - around) / align * align - trailer;
 }
 
 void sa_aad(const struct esp_sa *sa, uint32_t spi, uint64_t seq, struct sa_aad *out)

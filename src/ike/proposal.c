@@ -75,6 +75,18 @@ void proposal_add_encr(struct wire_proposal *p, enum aead_alg alg)
 		wire_proposal_add(p, TRANSFORM_INTEG, encr_ids[alg].integ, 0);
 }
 
+/* RFC 7296 3.3.3: of AH the integrity is all; it is never NONE (RFC 8221 6). */
+bool proposal_has_ah(const struct wire_proposal *p, enum aead_alg alg)
+{
+	return proposal_count(p, TRANSFORM_ENCR) == 0 &&
+	       proposal_has(p, TRANSFORM_INTEG, encr_ids[alg].integ, 0);
+}
+
+void proposal_add_ah(struct wire_proposal *p, enum aead_alg alg)
+{
+	wire_proposal_add(p, TRANSFORM_INTEG, encr_ids[alg].integ, 0);
+}
+
 /* Of an answer: the transform "none", where one was offered. */
 void proposal_add_no_integ(
 	struct wire_proposal *p, const struct wire_proposal *offered, enum aead_alg alg)

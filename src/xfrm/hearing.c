@@ -63,7 +63,7 @@ void xfrm_notice(struct xfrm *x, enum esp_notice_kind kind, const struct sad_chi
 static void note_acquire(struct xfrm *x, const struct kernel_event *ev)
 {
 	x->acquires[x->next_acquire++ % XFRM_ACQUIRES] =
-		(struct xfrm_acquire){.daddr = ev->daddr, .seq = ev->seq};
+		(struct xfrm_acquire){.daddr = ev->sa.daddr, .seq = ev->seq};
 }
 
 /* The flow that has begun it, from the selector that the kernel made of it. */
@@ -96,7 +96,7 @@ static void on_acquire(struct xfrm *x, const struct kernel_event *ev)
 
 static void on_expire(struct xfrm *x, const struct kernel_event *ev)
 {
-	struct sad_child *c = sad_by_spi_out(&x->sad, &ev->daddr, ev->spi);
+	struct sad_child *c = sad_by_name_out(&x->sad, &ev->sa);
 
 	if (!c)
 		return;
@@ -108,7 +108,7 @@ static void on_expire(struct xfrm *x, const struct kernel_event *ev)
 static void on_mapping(struct xfrm *x, const struct kernel_event *ev)
 {
 	struct plane_report r = {.kind = PLANE_NOTICE};
-	const struct sad_child *c = sad_by_spi(&x->sad, &ev->daddr, ev->spi);
+	const struct sad_child *c = sad_by_name_in(&x->sad, &ev->sa);
 
 	if (!c)
 		return;
@@ -116,7 +116,7 @@ static void on_mapping(struct xfrm *x, const struct kernel_event *ev)
 	r.u.notice.scope = c->sa.scope;
 	r.u.notice.rule = c->sa.rule;
 	r.u.notice.id = c->sa.id;
-	r.u.notice.spi = ev->spi;
+	r.u.notice.spi = ev->sa.spi;
 	r.u.notice.local = c->sa.local;
 	r.u.notice.remote = ev->remote;
 	xfrm_report(x, &r);
@@ -165,10 +165,11 @@ static void look_for_missing(struct xfrm *x)
 	list_each(item, &x->sad.all)
 	{
 		const struct sad_child *c = list_entry(item, struct sad_child, link);
-		bool in = request_sa_get(x->line, &c->sa.local.addr, c->sa.spi_in,
-				  &counts) != ESRCH;
-		bool out = !c->out_there || request_sa_get(x->line, &c->sa.remote.addr,
-						    c->sa.spi_out, &counts) != ESRCH;
+		const struct request_name names[] = {
+			sad_name_in(&c->sa), sad_name_out(&c->sa)};
+		bool in = request_sa_get(x->line, &names[0], &counts) != ESRCH;
+		bool out = !c->out_there ||
+			   request_sa_get(x->line, &names[1], &counts) != ESRCH;
 		if (!in || !out)
 			xfrm_notice(x, ESP_SEQ_HARD, c);
 	}

@@ -22,7 +22,7 @@
 
 enum { TRIAL_SPI = 0x76697073 };
 
-static int try_sa(struct request_line *line, enum aead_alg alg)
+static int try_sa(struct request_line *line, bool ah, enum aead_alg alg)
 {
 	const struct addr from = addr_v4(192, 0, 2, 254), to = addr_v4(192, 0, 2, 255);
 	struct secret key = {.len = aead_keymat_len(alg)};
@@ -33,7 +33,7 @@ static int try_sa(struct request_line *line, enum aead_alg alg)
 		return errno;
 	sa.info.id.daddr = select_addr(&to);
 	sa.info.id.spi = htonl(TRIAL_SPI);
-	sa.info.id.proto = IPPROTO_ESP;
+	sa.info.id.proto = ah ? IPPROTO_AH : IPPROTO_ESP;
 	sa.info.saddr = select_addr(&from);
 	sa.info.lft.hard_packet_limit = sa.info.lft.soft_packet_limit = XFRM_INF;
 	sa.info.lft.hard_byte_limit = sa.info.lft.soft_byte_limit = XFRM_INF;
@@ -46,25 +46,28 @@ static int try_sa(struct request_line *line, enum aead_alg alg)
 	sa.replay_window = 64;
 	int err = request_sa_add(line, &sa);
 	secret_wipe(&key);
+	const struct request_name name = {.daddr = to, .spi = TRIAL_SPI, .ah = ah};
 	if (err == 0)
-		err = request_sa_delete(line, &to, TRIAL_SPI);
+		err = request_sa_delete(line, &name);
 	return err;
 }
 
-static const char *words_of(int err, const char *kernel)
+static const char *words_of(bool ah, int err, const char *kernel)
 {
 	switch (err) {
 	case EPROTONOSUPPORT:
-		return "this kernel has no ESP (CONFIG_INET_ESP, module esp4)";
+		return ah ? "this kernel has no AH (CONFIG_INET_AH, module ah4)"
+			  : "this kernel has no ESP (CONFIG_INET_ESP, module esp4)";
 	case ENOSYS:
 	case ENOENT:
-		return "this kernel has not got it, or no ESP at all";
+		return ah ? "this kernel has not got it, or no AH at all"
+			  : "this kernel has not got it, or no ESP at all";
 	default:
 		return kernel[0] ? kernel : strerror(err);
 	}
 }
 
-bool xfrm_offers(enum aead_alg alg, char *why, size_t why_cap)
+bool xfrm_offers(bool ah, enum aead_alg alg, char *why, size_t why_cap)
 {
 	struct request_line *line;
 
@@ -78,10 +81,11 @@ bool xfrm_offers(enum aead_alg alg, char *why, size_t why_cap)
 			strerror(errno));
 		return false;
 	}
-	int err = try_sa(line, alg);
+	int err = try_sa(line, ah, alg);
 	if (err != 0)
-		snprintf(why, why_cap, "%s: %s", aead_name(alg),
-			words_of(err, request_why(line)));
+		snprintf(why, why_cap, "%s%s: %s", ah ? "AH " : "",
+			ah ? aead_mac_name(alg) : aead_name(alg),
+			words_of(ah, err, request_why(line)));
 	request_close(line);
 	return err == 0;
 }

@@ -1,4 +1,4 @@
-/* xfrm/xfrm.h - the kernel plane: the kernel's own ESP behind plane/plane.h.
+/* xfrm/xfrm.h - the kernel plane: the kernel's own ESP and AH behind plane/plane.h.
  *
  * Everything happens in the loop's thread: the kernel carries the packets.
  *
@@ -14,8 +14,8 @@
 /* The guard must be in force. What another life of ours has left is deleted. NULL: p->why
  * says what this kernel has not got. */
 struct plane *plane_open_xfrm(const struct plane_params *p);
-/* Can the kernel do ESP with this algorithm? Tried with an SA that nobody can use. */
-bool xfrm_offers(enum aead_alg alg, char *why, size_t why_cap);
+/* Can the kernel do ESP, or AH, with this algorithm? Tried with an SA that nobody can use. */
+bool xfrm_offers(bool ah, enum aead_alg alg, char *why, size_t why_cap);
 /* From now on the kernel holds what begins a flow until its SA is there, some hundred packets
  * for each policy, as the userspace plane does; by default it drops them. False: it may not
  * be told so here (/proc/sys is read only). */

@@ -28,6 +28,7 @@ EXTRA_DIST += \
 	tests/lab/README.md \
 	tests/lab/demo \
 	tests/lab/t-agents-states.py \
+	tests/lab/t-ah.py \
 	tests/lab/t-daemon-control.py \
 	tests/lab/t-daemon-schema.py \
 	tests/lab/t-daemon-start.py \

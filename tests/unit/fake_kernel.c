@@ -108,6 +108,18 @@ void fake_add_sa(const struct addr *daddr, uint32_t spi, uint32_t reqid, uint32_
 	info->sel.user = user;
 }
 
+static bool is_ah(const struct fake_sa *sa)
+{
+	return sa->sa.info.id.proto == IPPROTO_AH;
+}
+
+static struct fake_sa *find(const struct request_name *name)
+{
+	struct fake_sa *sa = fake_find_sa(&name->daddr, name->spi);
+
+	return sa && is_ah(sa) == name->ah ? sa : NULL;
+}
+
 int request_sa_add(struct request_line *l, const struct request_sa *sa)
 {
 	struct addr daddr = select_addr_read(&sa->info.id.daddr, sa->info.family);
@@ -125,9 +137,9 @@ int request_sa_add(struct request_line *l, const struct request_sa *sa)
 	return say(l, 0);
 }
 
-int request_sa_delete(struct request_line *l, const struct addr *daddr, uint32_t spi)
+int request_sa_delete(struct request_line *l, const struct request_name *name)
 {
-	struct fake_sa *sa = fake_find_sa(daddr, spi);
+	struct fake_sa *sa = find(name);
 
 	if (fake.delete_error != 0)
 		return say(l, fake.delete_error);
@@ -141,10 +153,10 @@ int request_sa_delete(struct request_line *l, const struct addr *daddr, uint32_t
 	return say(l, 0);
 }
 
-int request_sa_get(struct request_line *l, const struct addr *daddr, uint32_t spi,
+int request_sa_get(struct request_line *l, const struct request_name *name,
 	struct request_counts *out)
 {
-	const struct fake_sa *sa = fake_find_sa(daddr, spi);
+	const struct fake_sa *sa = find(name);
 
 	if (!sa)
 		return say(l, ESRCH);
@@ -152,20 +164,21 @@ int request_sa_get(struct request_line *l, const struct addr *daddr, uint32_t sp
 	return say(l, 0);
 }
 
-int request_sa_replay(struct request_line *l, const struct addr *daddr, uint32_t spi,
+int request_sa_replay(struct request_line *l, const struct request_name *name,
 	struct request_replay *out)
 {
 	memset(out, 0, sizeof(*out));
-	return say(l, fake_find_sa(daddr, spi) ? 0 : ESRCH);
+	return say(l, find(name) ? 0 : ESRCH);
 }
 
-int request_sa_each(struct request_line *l,
+int request_sa_each(struct request_line *l, bool ah,
 	void (*each)(const struct xfrm_usersa_info *sa,
 		const struct request_counts *counts, void *ctx),
 	void *ctx)
 {
 	for (size_t i = 0; i < fake.n_sas; i++)
-		each(&fake.sas[i].sa.info, &fake.sas[i].counts, ctx);
+		if (is_ah(&fake.sas[i]) == ah)
+			each(&fake.sas[i].sa.info, &fake.sas[i].counts, ctx);
 	return say(l, 0);
 }
 

@@ -88,13 +88,13 @@ static struct ts ts_word(const char *word)
 	return t;
 }
 
-static void key_from(uint32_t seed, struct secret *out)
+static void key_from(uint32_t seed, size_t len, struct secret *out)
 {
-	uint8_t keymat[20];
+	uint8_t keymat[SECRET_MAX];
 
-	for (size_t i = 0; i < sizeof(keymat); i++)
+	for (size_t i = 0; i < len; i++)
 		keymat[i] = (uint8_t)(seed * 31 + i * 7);
-	if (!secret_set(out, span_of(keymat, sizeof(keymat))))
+	if (!secret_set(out, span_of(keymat, len)))
 		die("key", "");
 }
 
@@ -200,7 +200,7 @@ static int on_open(char **w, int n)
 
 	(void)w, (void)n;
 	/* As the daemon does: the kernel loads its modules now. */
-	if (in_kernel && !xfrm_offers(AEAD_AES128_GCM16, why, sizeof(why)))
+	if (in_kernel && !xfrm_offers(false, AEAD_AES128_GCM16, why, sizeof(why)))
 		printf("kernel refused: %s\n", why);
 	plane = in_kernel ? plane_open_xfrm(&p) : plane_open_tun(&p);
 	if (!plane)
@@ -247,7 +247,7 @@ static int on_gate(char **w, int n)
 	return 0;
 }
 
-/* sa ID SCOPE SPI-IN SPI-OUT transport|tunnel esp|udp LOCAL REMOTE LOCAL-TS REMOTE-TS [MEMBER]
+/* sa ID SCOPE SPI-IN SPI-OUT transport|tunnel esp|udp|ah LOCAL REMOTE LOCAL-TS REMOTE-TS [MEMBER]
  * Keys are made from the SPIs, so both ends agree. */
 static int on_sa(char **w, int n)
 {
@@ -257,9 +257,10 @@ static int on_sa(char **w, int n)
 	c->scope = (uint16_t)number_word(w[2]);
 	c->spi_in = number_word(w[3]);
 	c->spi_out = number_word(w[4]);
-	c->alg = AEAD_AES128_GCM16;
-	key_from(c->spi_in, &c->key_in);
-	key_from(c->spi_out, &c->key_out);
+	c->ah = strcmp(w[6], "ah") == 0;
+	c->alg = c->ah ? AEAD_NULL_SHA256 : AEAD_AES128_GCM16;
+	key_from(c->spi_in, aead_keymat_len(c->alg), &c->key_in);
+	key_from(c->spi_out, aead_keymat_len(c->alg), &c->key_out);
 	c->mode = strcmp(w[5], "tunnel") == 0 ? POLICY_TUNNEL : POLICY_TRANSPORT;
 	c->encap = strcmp(w[6], "udp") == 0;
 	c->local = (struct endpoint){addr_word(w[7]), c->encap ? 4500 : 0};

@@ -17,6 +17,7 @@
 #include "base/ts.h"
 #include "crypto/aead.h"
 #include "esp/gate.h"
+#include "esp/replay_state.h"
 #include "policy/policy.h"
 
 struct esp_dp;
@@ -42,7 +43,9 @@ struct esp_child {
 	struct endpoint local, remote; /* outer; ports used with encap only */
 	struct ts_list local_ts, remote_ts;
 	bool esn;
-	uint32_t replay_window; /* packets; 0: no check (never for a peer's SA) */
+	/* packets, up to ESP_REPLAY_MAX, and then esp_replay_window() of it; 0: no check (never
+	 * for a peer's SA) */
+	uint32_t replay_window;
 	uint8_t member; /* upper octet of every IV that this SA sends */
 	uint64_t soft_seq; /* SEQ_SOFT notice when the outgoing number passes it */
 	bool outbound_ready; /* false: receive only, until esp_dp_activate */
@@ -56,7 +59,9 @@ void esp_child_wipe(struct esp_child *c);
 struct esp_usage {
 	uint32_t id;
 	uint64_t packets_in, packets_out;
-	uint64_t bytes_in, bytes_out; /* octets of inner packets */
+	/* Octets of inner packets; what comes with one to hide its length counts, too. In:
+	 * all that was authentic, also what the selectors then did not let pass. */
+	uint64_t bytes_in, bytes_out;
 	uint64_t last_in_ms, last_out_ms; /* 0: never */
 	/* First packet sent since the last authentic one received; 0: none waits.
 	 * This is the child's share of the idle timer's t0 (design: who is dead). */
@@ -114,6 +119,9 @@ struct esp_packet {
 	bool encap;
 	bool dont_fragment; /* ESP_SEND: the outer header's DF (IPv4) */
 	uint8_t tos; /* ESP_SEND: outer traffic class; inbound: that of the outer header */
+	/* ESP_SEND: outer TTL or hop limit, 0: the host's own; inbound: that of the outer
+	 * header, 0: not known. In transport mode it is the packet's (RFC 5082). */
+	uint8_t ttl;
 	struct endpoint local, remote; /* outer addresses, in and out */
 };
 
@@ -174,6 +182,18 @@ enum esp_err esp_dp_move(struct esp_dp *dp, uint32_t id, const struct endpoint *
 enum esp_err esp_dp_path_mtu(struct esp_dp *dp, uint32_t id, uint32_t octets) ESP_CHECKED;
 enum esp_err esp_dp_usage(
 	const struct esp_dp *dp, uint32_t id, struct esp_usage *out) ESP_CHECKED;
+/* How far its numbers have come. Setting goes on with both, and never back; the IVs are
+ * others' business (struct esp_gate). */
+enum esp_err esp_dp_replay(const struct esp_dp *dp, uint32_t id,
+	struct esp_replay_state *out) ESP_CHECKED;
+enum esp_err esp_dp_replay_set(struct esp_dp *dp, uint32_t id,
+	const struct esp_replay_state *from) ESP_CHECKED;
+/* From now on esp_dp_rung() names it when either direction has used `packets` numbers since
+ * it was named last, or any, and `ms` have gone by. 0: not for that; both 0: not at all. */
+enum esp_err esp_dp_watch(
+	struct esp_dp *dp, uint32_t id, uint32_t packets, uint32_t ms) ESP_CHECKED;
+bool esp_dp_rung(struct esp_dp *dp, uint64_t now_ms, uint32_t *id); /* false: none */
+bool esp_dp_is_watched(const struct esp_dp *dp); /* any of them */
 size_t esp_dp_count(const struct esp_dp *dp);
 /* Deleted or not, nothing of this scope is left: what an agent's stop verifies. */
 size_t esp_dp_count_scope(const struct esp_dp *dp, uint16_t scope);

@@ -121,6 +121,7 @@ static void authentic(struct esp_dp *dp, struct esp_sa *sa, const struct esp_pac
 	sa->usage.last_in_ms = now_ms;
 	sa->usage.unanswered_since_ms = 0;
 	dp_tell(dp, sa, ESP_INBOUND, &sa->told_inbound);
+	watching_note(dp, sa);
 	if (newest)
 		watch_mapping(dp, sa, p);
 }
@@ -178,7 +179,7 @@ static bool unwrap_transport(struct esp_packet *p, uint8_t *text, size_t len,
 		.src = p->remote.addr,
 		.dst = p->local.addr,
 		.tos = p->tos,
-		.ttl = HOP_LIMIT,
+		.ttl = p->ttl != 0 ? p->ttl : HOP_LIMIT,
 		.proto = next,
 	};
 	bool v4 = header.src.family == ADDR_V4;
@@ -212,6 +213,18 @@ static void drop_taken(struct esp_dp *dp, struct esp_sa *sa, const struct select
 	dp->count.drop_flow_taken++;
 	sa->usage.flow_taken++;
 	notice_flow(&dp->notices, &n, dp->nat.now_ms);
+}
+
+/* What was authentic counts, though its selectors may not be the SA's: the kernel, too, has
+ * counted before it looks. */
+static void account(struct esp_sa *sa, size_t text_len)
+{
+	bool v4 = sa->local.addr.family == ADDR_V4;
+
+	sa->usage.packets_in++;
+	sa->usage.bytes_in += text_len;
+	if (sa->mode == POLICY_TRANSPORT)
+		sa->usage.bytes_in += v4 ? IPV4_HEADER_LEN : IPV6_HEADER_LEN;
 }
 
 /* May it go on? Then it has the port under which its talk is seen. */
@@ -251,6 +264,7 @@ static void deliver(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,
 		dp->count.dummy_packets++;
 		return;
 	}
+	account(sa, text.len);
 	bool whole = sa->mode == POLICY_TUNNEL
 			     ? unwrap_tunnel(p, at, text.len, next, &ip)
 			     : unwrap_transport(p, at, text.len, next, &ip);
@@ -258,11 +272,8 @@ static void deliver(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,
 		dp->count.drop_malformed++;
 		return;
 	}
-	if (!admit(dp, sa, p->at, &ip))
-		return;
-	sa->usage.packets_in++;
-	sa->usage.bytes_in += p->len;
-	p->verdict = ESP_INJECT;
+	if (admit(dp, sa, p->at, &ip))
+		p->verdict = ESP_INJECT;
 }
 
 /* RFC 4301 4.1: the SPI means something together with its address only. */

@@ -115,6 +115,7 @@ static void account(
 		u->unanswered_since_ms = now_ms;
 	if (sa->soft_seq != 0 && u->seq_out > sa->soft_seq)
 		dp_tell(dp, sa, ESP_SEQ_SOFT, &sa->told_soft);
+	watching_note(dp, sa);
 }
 
 /* The gate is asked before anything of the SA is used up. */
@@ -173,6 +174,7 @@ static void send_on(struct esp_dp *dp, const struct selection *to, struct esp_pa
 	p->scope = sa->scope;
 	p->encap = sa->encap;
 	p->tos = ip->tos;
+	p->ttl = sa->mode == POLICY_TRANSPORT ? ip->ttl : 0;
 	p->local = sa->local;
 	p->remote = sa->remote;
 	*turn = permit.turn;

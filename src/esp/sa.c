@@ -21,6 +21,7 @@ struct esp_sa *sa_new(const struct esp_child *c)
 
 	list_init(&sa->in_scope);
 	list_init(&sa->of_peer);
+	list_init(&sa->watch.link);
 	sa->id = sa->usage.id = c->id;
 	sa->rule = c->rule;
 	sa->spi_in = c->spi_in;
@@ -35,7 +36,7 @@ struct esp_sa *sa_new(const struct esp_child *c)
 	sa->remote_ts = c->remote_ts;
 	sa->member = c->member;
 	sa->soft_seq = c->soft_seq;
-	esp_replay_init(&sa->replay, c->replay_window, c->esn);
+	esp_replay_init(&sa->replay, esp_replay_window(c->replay_window), c->esn);
 	sa->seal = aead_new(c->alg, secret_span(&c->key_out));
 	sa->open = aead_new(c->alg, secret_span(&c->key_in));
 	sa->shape = aead_shape(c->alg);
@@ -50,6 +51,7 @@ struct esp_sa *sa_new(const struct esp_child *c)
 void sa_free(struct esp_sa *sa)
 {
 	list_del(&sa->in_scope);
+	list_del(&sa->watch.link);
 	aead_free(sa->seal);
 	aead_free(sa->open);
 	esp_replay_wipe(&sa->replay);

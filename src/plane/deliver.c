@@ -41,22 +41,33 @@ static void inject(struct data *d, const struct esp_packet *pkt)
 		d->totals.send_errors++;
 }
 
-static void set_control(struct msghdr *m, const struct esp_packet *pkt, uint8_t *control)
+static void add_control(
+	struct msghdr *m, int level, int type, const void *value, size_t len)
 {
-	int tos = pkt->tos;
+	struct cmsghdr *c = (struct cmsghdr *)(void *)((uint8_t *)m->msg_control +
+						       m->msg_controllen);
 
-	m->msg_control = NULL;
-	m->msg_controllen = 0;
-	if (tos == 0)
-		return;
+	m->msg_controllen += CMSG_SPACE(len);
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(c), value, len);
+}
+
+static void set_control(struct msghdr *m, const struct local_socket *s,
+	const struct esp_packet *pkt, uint8_t *control)
+{
 	bool v4 = pkt->remote.addr.family == ADDR_V4;
+	int level = v4 ? IPPROTO_IP : IPPROTO_IPV6, tos = pkt->tos, ttl = pkt->ttl;
+
 	m->msg_control = control;
-	m->msg_controllen = CMSG_SPACE(sizeof(tos));
-	struct cmsghdr *c = CMSG_FIRSTHDR(m);
-	c->cmsg_level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
-	c->cmsg_type = v4 ? IP_TOS : IPV6_TCLASS;
-	c->cmsg_len = CMSG_LEN(sizeof(tos));
-	memcpy(CMSG_DATA(c), &tos, sizeof(tos));
+	m->msg_controllen = 0;
+	if (tos != 0)
+		add_control(m, level, v4 ? IP_TOS : IPV6_TCLASS, &tos, sizeof(tos));
+	if (ttl != 0 && ttl != s->ttl)
+		add_control(m, level, v4 ? IP_TTL : IPV6_HOPLIMIT, &ttl, sizeof(ttl));
+	if (m->msg_controllen == 0)
+		m->msg_control = NULL;
 }
 
 static void add_message(struct batch *b, struct pile *l, const struct esp_packet *pkt)
@@ -71,7 +82,7 @@ static void add_message(struct batch *b, struct pile *l, const struct esp_packet
 	m->msg_namelen = sockaddr_of(&pkt->remote.addr, port, &b->names[i]);
 	m->msg_iov = &b->vectors[l->vectors];
 	m->msg_iovlen = 1;
-	set_control(m, pkt, b->control[i]);
+	set_control(m, l->to, pkt, b->control[i]);
 	b->runs[i] = (struct run){
 		.first = pkt, .len = pkt->len, .control_len = m->msg_controllen};
 }
@@ -85,6 +96,7 @@ static bool join(struct batch *b, const struct pile *l, const struct esp_packet 
 		return false;
 	struct run *r = &b->runs[l->n - 1];
 	if (r->complete || pkt->len > r->first->len || pkt->tos != r->first->tos ||
+		pkt->ttl != r->first->ttl ||
 		r->len + pkt->len > RUN_OCTETS_MAX ||
 		!endpoint_equal(&pkt->remote, &r->first->remote))
 		return false;
@@ -102,14 +114,8 @@ static void mark_runs(struct batch *b, const struct pile *l)
 		uint16_t size = (uint16_t)b->runs[i].first->len;
 		if (m->msg_iovlen == 1)
 			continue;
-		struct cmsghdr *c = (struct cmsghdr *)(void *)(b->control[i] +
-							       b->runs[i].control_len);
 		m->msg_control = b->control[i];
-		m->msg_controllen = b->runs[i].control_len + CMSG_SPACE(sizeof(size));
-		c->cmsg_level = IPPROTO_UDP;
-		c->cmsg_type = UDP_SEGMENT;
-		c->cmsg_len = CMSG_LEN(sizeof(size));
-		memcpy(CMSG_DATA(c), &size, sizeof(size));
+		add_control(m, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
 	}
 }
 

@@ -13,6 +13,7 @@
 enum event_kind {
 	EVENT_ACQUIRE, /* a policy wants an SA that is not there */
 	EVENT_EXPIRE, /* an SA has come to a limit */
+	EVENT_NUMBERS, /* an SA's numbers have gone on (events_hear_numbers) */
 	EVENT_MAPPING, /* the peer's port or address has changed (RFC 7296 2.23) */
 	EVENT_TOUCHED, /* somebody else has changed SAs or policies */
 	EVENT_LOST /* events got lost: whatever may have happened */
@@ -25,7 +26,7 @@ struct kernel_event {
 	uint8_t dir;
 	struct xfrm_selector flow;
 	uint32_t seq;
-	/* EXPIRE, MAPPING: the SA */
+	/* EXPIRE, NUMBERS, MAPPING: the SA */
 	struct addr daddr;
 	uint32_t spi, reqid;
 	bool hard;
@@ -39,6 +40,8 @@ int events_claim(void);
 /* The same, as a descriptor to poll. */
 int events_open(void);
 void events_close(int fd);
+/* Or no more. While anybody hears of them, each SA of this network namespace tells. */
+void events_hear_numbers(int fd, bool on);
 /* Hands out what waits. own: what we caused ourselves comes from this port, and is not
  * worth telling. */
 void events_read(int fd, uint32_t own,

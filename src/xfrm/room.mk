@@ -5,8 +5,10 @@ src_xfrm_libvipsec_xfrm_a_SOURCES = \
 	src/xfrm/claims.c src/xfrm/claims.h \
 	src/xfrm/events.c src/xfrm/events.h \
 	src/xfrm/flush.c \
-	src/xfrm/hearing.c src/xfrm/inside.h src/xfrm/usage.c \
+	src/xfrm/hearing.c src/xfrm/inside.h src/xfrm/usage.c src/xfrm/telling.c \
+	src/xfrm/lineage.c src/xfrm/lineage.h \
 	src/xfrm/looking.c src/xfrm/looking.h \
+	src/xfrm/numbers.c src/xfrm/numbers.h \
 	src/xfrm/port4500.c src/xfrm/port4500.h \
 	src/xfrm/reports.c src/xfrm/reports.h \
 	src/xfrm/request.c src/xfrm/request.h \

@@ -231,7 +231,8 @@ static void claim_common(struct claiming *k, const struct spd_entry *e,
 }
 
 int rules_claim_child(struct claims *c, struct claimant *w, const struct spd *spd,
-	bool is_host, const struct esp_child *child, uint32_t reqid, bool out)
+	bool is_host, const struct esp_child *child, uint32_t reqid_out,
+	uint32_t reqid_in, bool out)
 {
 	struct claiming k = {.claims = c, .owner = w, .out = out, .in = true};
 	uint16_t family = select_family(&child->local.addr);
@@ -239,9 +240,10 @@ int rules_claim_child(struct claims *c, struct claimant *w, const struct spd *sp
 	k.rule = child->rule;
 	k.like.has_tmpl = k.inward.has_tmpl = true;
 	k.like.tmpl = template_to(
-		child->mode, &child->local.addr, &child->remote.addr, family, reqid);
+		child->mode, &child->local.addr, &child->remote.addr, family, reqid_out);
 	/* From wherever the peer is now: its SAs answer for who it is. */
-	k.inward.tmpl = template_to(child->mode, NULL, &child->local.addr, family, reqid);
+	k.inward.tmpl =
+		template_to(child->mode, NULL, &child->local.addr, family, reqid_in);
 	for (size_t i = 0; i < spd_count(spd); i++) {
 		const struct spd_entry *e = spd_at(spd, i);
 		if (e->action != POLICY_NEGOTIATE || e->rule != child->rule)

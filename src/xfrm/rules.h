@@ -36,8 +36,9 @@ int rules_claim_scope(
  * smallest. */
 uint32_t rules_priority(bool is_host, size_t entry);
 /* The policies of a child SA whose outgoing half is there, or of its incoming half alone.
- * out false: in and forward only. */
+ * out false: in and forward only. reqids: of the SAs that may serve them (lineage.h). */
 int rules_claim_child(struct claims *c, struct claimant *w, const struct spd *spd,
-	bool is_host, const struct esp_child *child, uint32_t reqid, bool out);
+	bool is_host, const struct esp_child *child, uint32_t reqid_out,
+	uint32_t reqid_in, bool out);
 
 #endif

@@ -14,28 +14,33 @@
 #include "base/map.h"
 #include "esp/esp.h"
 #include "xfrm/claims.h"
+#include "xfrm/lineage.h"
 
 struct sad_child {
 	struct list link;
 	struct esp_child sa; /* with its keys */
-	uint32_t reqid;
+	uint32_t reqid_out, reqid_in;
 	bool active, out_there;
 	bool heard; /* ESP_INBOUND was told */
 	struct claimant policies;
 	uint64_t seq_out; /* as known last */
+	struct request_watch watch; /* numbers.h */
 	struct esp_usage usage; /* as looked at last */
-	/* by halves that have been taken away since */
-	uint64_t packets_before, bytes_before;
-	uint64_t received_before, bytes_received_before;
+	/* what halves have counted that were taken away since */
+	struct request_counts in_before, out_before;
 	uint64_t since_ms;
 };
+
+static inline bool sad_is_watched(const struct sad_child *c)
+{
+	return c->watch.packets != 0 || c->watch.tenths != 0;
+}
 
 struct sad {
 	struct list all; /* struct sad_child, oldest first */
 	struct map *by_id;
 	struct map *by_spi, *by_spi_out; /* and where it goes to */
-	struct map *lineages; /* reqids in use */
-	uint32_t next_reqid;
+	struct lineages lineages;
 	uint64_t looked_ms; /* looking.c: at the counters */
 	struct request_line *line;
 	struct claims *claims;
@@ -66,6 +71,9 @@ int sad_activate(
 void sad_delete(struct sad *cs, uint32_t id);
 int sad_move(struct sad *cs, const struct sad_scope *s, uint32_t id,
 	const struct endpoint *remote, bool encap);
+/* Nothing leaves any more with a number that is not behind this one. */
+int sad_send_behind(
+	struct sad *cs, const struct sad_scope *s, uint32_t id, uint64_t seq_out);
 /* The gate has been opened or closed, or the rules are others. */
 void sad_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s);
 void sad_rules(struct sad *cs, uint16_t scope, const struct sad_scope *s);

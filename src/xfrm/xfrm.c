@@ -25,7 +25,7 @@
 #include "xfrm/events.h"
 #include "xfrm/inside.h"
 
-static struct sad_scope view_of(const struct xfrm *x, uint16_t scope)
+struct sad_scope xfrm_view(const struct xfrm *x, uint16_t scope)
 {
 	const struct xfrm_scope *s = &x->scopes[scope];
 
@@ -67,6 +67,8 @@ static void end_scope(struct xfrm *x, uint16_t scope)
 	struct xfrm_scope *s = &x->scopes[scope];
 
 	sad_drop_scope(&x->sad, scope);
+	if (x->hears_numbers)
+		xfrm_hear_numbers(x);
 	claims_drop(x->claims, &s->rules);
 	spd_free(s->spd);
 	s->spd = NULL;
@@ -91,7 +93,7 @@ static void begin_scope(struct xfrm *x, uint16_t scope, struct spd *spd,
 	s->n_addrs = n_addrs;
 	if (n_addrs > 0)
 		memcpy(s->addrs, addrs, n_addrs * sizeof(*addrs));
-	const struct sad_scope view = view_of(x, scope);
+	const struct sad_scope view = xfrm_view(x, scope);
 	sad_rules(&x->sad, scope, &view);
 	claims_drop(x->claims, &s->rules);
 	claims_hand_over(&fresh, &s->rules);
@@ -139,7 +141,7 @@ static void set_gate(struct xfrm *x, uint16_t scope, bool open)
 {
 	assert(scope < SCOPE_MAX);
 	x->scopes[scope].open = open;
-	const struct sad_scope view = view_of(x, scope);
+	const struct sad_scope view = xfrm_view(x, scope);
 	sad_gate(&x->sad, scope, &view);
 }
 
@@ -181,7 +183,7 @@ static uint32_t answered_acquire(struct xfrm *x, const struct addr *daddr)
 static void xfrm_sa_add(struct plane *plane, const struct esp_child *c)
 {
 	struct xfrm *x = xfrm_of(plane);
-	const struct sad_scope view = view_of(x, c->scope);
+	const struct sad_scope view = xfrm_view(x, c->scope);
 	uint32_t seq = c->outbound_ready ? answered_acquire(x, &c->remote.addr) : 0;
 	int err = sad_add(&x->sad, &view, c, seq, clock_now_ms());
 
@@ -199,7 +201,7 @@ static void xfrm_sa_activate(struct plane *plane, uint32_t id)
 		refuse(x, id, ENOENT);
 		return;
 	}
-	const struct sad_scope view = view_of(x, c->sa.scope);
+	const struct sad_scope view = xfrm_view(x, c->sa.scope);
 	int err =
 		sad_activate(&x->sad, &view, id, answered_acquire(x, &c->sa.remote.addr));
 	if (err != 0)
@@ -208,7 +210,11 @@ static void xfrm_sa_activate(struct plane *plane, uint32_t id)
 
 static void xfrm_sa_delete(struct plane *plane, uint32_t id)
 {
-	sad_delete(&xfrm_of(plane)->sad, id);
+	struct xfrm *x = xfrm_of(plane);
+
+	sad_delete(&x->sad, id);
+	if (x->hears_numbers)
+		xfrm_hear_numbers(x);
 }
 
 static void xfrm_sa_move(
@@ -219,7 +225,7 @@ static void xfrm_sa_move(
 
 	if (!c)
 		return;
-	const struct sad_scope view = view_of(x, c->sa.scope);
+	const struct sad_scope view = xfrm_view(x, c->sa.scope);
 	int err = sad_move(&x->sad, &view, id, remote, encap);
 	if (err != 0)
 		refuse(x, id, err);
@@ -245,7 +251,7 @@ static void xfrm_close(struct plane *plane, bool keep)
 	close(x->timer);
 	close(x->base.epoll);
 	free(x->telling);
-	free(x->ike_bytes);
+	free(x->lent);
 	free(x);
 }
 
@@ -264,6 +270,9 @@ static const struct plane_ops ops = {
 	.sa_delete = xfrm_sa_delete,
 	.sa_move = xfrm_sa_move,
 	.usage_query = xfrm_usage_query,
+	.replay_query = xfrm_replay_query,
+	.replay_set = xfrm_replay_set,
+	.replay_watch = xfrm_replay_watch,
 	.totals = xfrm_totals,
 };
 

@@ -335,6 +335,10 @@ UNIT_TESTS += tests/unit/test_esp_replay
 tests_unit_test_esp_replay_SOURCES = tests/unit/test_esp_replay.c
 tests_unit_test_esp_replay_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_esp_numbers
+tests_unit_test_esp_numbers_SOURCES = tests/unit/test_esp_numbers.c
+tests_unit_test_esp_numbers_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_esp_seal
 tests_unit_test_esp_seal_SOURCES = tests/unit/test_esp_seal.c
 tests_unit_test_esp_seal_LDADD = $(unit_ldadd)
@@ -434,6 +438,10 @@ tests_unit_test_node_worst_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_xfrm_select
 tests_unit_test_xfrm_select_SOURCES = tests/unit/test_xfrm_select.c
 tests_unit_test_xfrm_select_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS)
+
+UNIT_TESTS += tests/unit/test_xfrm_numbers
+tests_unit_test_xfrm_numbers_SOURCES = tests/unit/test_xfrm_numbers.c
+tests_unit_test_xfrm_numbers_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS)
 
 UNIT_TESTS += tests/unit/test_xfrm_flush
 tests_unit_test_xfrm_flush_SOURCES = tests/unit/test_xfrm_flush.c tests/unit/fake_kernel.c \

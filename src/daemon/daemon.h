@@ -88,7 +88,7 @@ struct daemon {
 	char *guard_listing; /* the table as we left it; NULL: not known */
 	struct rate guard_words;
 	struct mending mending;
-	uint64_t refused; /* reports of PLANE_REFUSED and PLANE_UNSTEERED */
+	uint64_t refused; /* reports of PLANE_REFUSED and PLANE_TROUBLED */
 	struct control *control;
 	struct keys keys; /* private keys that were loaded */
 	struct store store; /* outlives the machine's restart */
@@ -102,7 +102,7 @@ struct daemon {
 	struct look looks[PENDING_MAX];
 	int look_fd; /* their patience */
 	bool stalled; /* the data thread does not answer */
-	char plane_note[160]; /* which plane serves, and why */
+	char plane_note[2 * PLANE_WHY_MAX]; /* which plane serves, and why */
 };
 
 #endif

@@ -132,9 +132,9 @@ static bool event_of_report(
 		ev->u.refused.id = r->u.refused.id;
 		ev->u.refused.why = r->u.refused.text;
 		return true;
-	case PLANE_UNSTEERED:
+	case PLANE_TROUBLED:
 		d->refused++;
-		mending_refused(d, r->u.unsteered.scope, r->u.unsteered.text);
+		mending_refused(d, &r->u.trouble);
 		return false;
 	case PLANE_LOST:
 		on_lost(d);

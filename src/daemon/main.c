@@ -110,6 +110,16 @@ static bool open_plane(struct daemon *d, char *why, size_t cap)
 	return d->plane != NULL;
 }
 
+/* Where no plane can serve the guard stands nevertheless: what is to be protected does not
+ * travel in clear because the kernel lacks something. */
+static bool close_and_choose(
+	struct daemon *d, const struct config *c, char *why, size_t cap)
+{
+	bool chosen = planes_choose(d, c, why, cap);
+
+	return guarding_apply(d, c, why, cap) && chosen;
+}
+
 static void new_node(struct daemon *d)
 {
 	struct node_params p = {
@@ -147,8 +157,7 @@ static int assemble(struct daemon *d, struct config *c)
 	d->control = control_new(d->loop, &control, why, sizeof(why));
 	if (!d->control || !know_cluster(d, c, why, sizeof(why)) ||
 		!open_stores(d, why, sizeof(why)) ||
-		!planes_choose(d, c, why, sizeof(why)) ||
-		!guarding_apply(d, c, why, sizeof(why)) ||
+		!close_and_choose(d, c, why, sizeof(why)) ||
 		!open_plane(d, why, sizeof(why))) {
 		control_free(d->control);
 		config_free(c);

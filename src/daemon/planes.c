@@ -28,7 +28,7 @@ static bool kernel_offers(const struct config *c, char *why, size_t why_cap)
 
 bool planes_choose(struct daemon *d, const struct config *c, char *why, size_t why_cap)
 {
-	char reason[128] = "";
+	char reason[PLANE_WHY_MAX + 32] = "";
 
 	d->in_kernel = c->dataplane.prefer == PLANE_KERNEL &&
 		       kernel_offers(c, reason, sizeof(reason));
@@ -67,7 +67,7 @@ struct plane *planes_open(const struct daemon *d, char *why, size_t why_cap)
 bool planes_accept(
 	const struct daemon *d, const struct config *c, char *why, size_t why_cap)
 {
-	char reason[128] = "";
+	char reason[PLANE_WHY_MAX + 32] = "";
 
 	if (!d->in_kernel || kernel_offers(c, reason, sizeof(reason)))
 		return true;

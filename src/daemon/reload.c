@@ -31,7 +31,7 @@ bool reload_config(struct daemon *d, const struct config_report *report)
 {
 	struct files_source from = {.keys = &d->keys, .report = report};
 	struct config *c = files_load_config(d->options.config, &from, report);
-	char why[256] = "";
+	char why[2 * PLANE_WHY_MAX] = "";
 
 	if (!c)
 		return false;

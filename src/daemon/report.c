@@ -255,8 +255,8 @@ static void vip_problems(struct daemon *d, const struct node_view *look, json_t 
 		if (!node_look_vip(d->node, (uint16_t)scope, &v))
 			continue;
 		const char *trouble = vip_trouble(d, &v);
-		if (trouble == mending_trouble(d, STEERING_NO_SCOPE))
-			trouble = ""; /* said once for all */
+		if (trouble == mending_trouble(d, v.scope))
+			trouble = ""; /* said already */
 		if (v.stuck || v.state == VIP_MUTE)
 			snprintf(text, sizeof(text), "%s is %s: %s", v.name,
 				v.stuck ? "not released" : "mute", v.reason);
@@ -277,8 +277,7 @@ static json_t *problems_json(struct daemon *d, const struct node_view *look)
 	cluster_problems(look, list);
 	if (d->stalled)
 		add_problem(list, "the data thread does not answer: kill vipsecd");
-	if (mending_trouble(d, STEERING_NO_SCOPE))
-		add_problem(list, mending_trouble(d, STEERING_NO_SCOPE));
+	mending_problems(d, list);
 	vip_problems(d, look, list);
 	node_each_peer(d->node, count_lost, &lost);
 	if (lost > 0) {

@@ -26,7 +26,7 @@ struct facts_esp {
 	struct {
 		enum aead_alg alg;
 		bool offered;
-		char why[128];
+		char why[FACT_TEXT_MAX];
 	} at[AEAD_ALGS];
 	size_t n;
 };

@@ -3,15 +3,13 @@
  */
 #include "doctor/look.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/iana.h"
-#include "xfrm/request.h"
+#include "xfrm/foreign.h"
 #include "xfrm/rules.h"
-#include "xfrm/select.h"
 
 /* ---- ours ------------------------------------------------------------------------------ */
 
@@ -72,57 +70,21 @@ static void look_ours(const struct patient *p, struct facts_policies *x)
 
 /* ---- those of others -------------------------------------------------------------------- */
 
-static bool read_side(const xfrm_address_t *a, uint16_t family, uint8_t bits,
-	uint16_t port, uint16_t mask, uint8_t proto, struct ts *out, struct prefix *named)
-{
-	*named = (struct prefix){.addr = select_addr_read(a, family), .bits = bits};
-	if (!addr_is_set(&named->addr) || bits > 8 * addr_len(&named->addr))
-		return false;
-	named->addr = prefix_first(named);
-	*out = ts_prefix(named);
-	out->proto = proto;
-	if (mask == 0xffff)
-		out->port_lo = out->port_hi = ntohs(port);
-	return true;
-}
-
-static void name_policy(struct fact_policy *out, const struct request_policy *p,
-	const struct prefix *src, const struct prefix *dst)
-{
-	static const char *const dirs[] = {[XFRM_POLICY_IN] = "in",
-		[XFRM_POLICY_OUT] = "out",
-		[XFRM_POLICY_FWD] = "fwd"};
-	char a[ADDR_TEXT_MAX], b[ADDR_TEXT_MAX], proto[24] = "";
-
-	if (p->sel.proto != 0)
-		snprintf(proto, sizeof(proto), " proto %u", p->sel.proto);
-	snprintf(out->text, sizeof(out->text), "dir %s src %s/%u dst %s/%u%s priority %u",
-		dirs[p->dir], addr_format(&src->addr, a), src->bits,
-		addr_format(&dst->addr, b), dst->bits, proto, p->priority);
-}
-
-/* Those of sockets (their direction is beyond FWD) are about their own socket only. */
 static void take_policy(const struct request_policy *p, void *ctx)
 {
 	struct facts_policies *x = ctx;
-	const struct xfrm_selector *s = &p->sel;
-	struct prefix src, dst;
-	struct ts from, to;
+	struct foreign f;
 
-	if (s->user == SELECT_USER || p->dir > XFRM_POLICY_FWD || x->n == FACTS_MAX ||
-		!read_side(&s->saddr, s->family, s->prefixlen_s, s->sport, s->sport_mask,
-			s->proto, &from, &src) ||
-		!read_side(&s->daddr, s->family, s->prefixlen_d, s->dport, s->dport_mask,
-			s->proto, &to, &dst))
+	if (x->n == FACTS_MAX || !foreign_read(p, &f))
 		return;
 	struct fact_policy *one = &x->at[x->n++];
-	*one = (struct fact_policy){.out = p->dir == XFRM_POLICY_OUT,
-		.block = p->action == XFRM_POLICY_BLOCK,
-		.secures = p->has_tmpl,
-		.priority = p->priority};
-	one->local = one->out ? from : to;
-	one->remote = one->out ? to : from;
-	name_policy(one, p, &src, &dst);
+	*one = (struct fact_policy){.out = f.out,
+		.block = f.block,
+		.secures = f.secures,
+		.priority = f.priority,
+		.local = f.local,
+		.remote = f.remote};
+	snprintf(one->text, sizeof(one->text), "%s", f.text);
 }
 
 void look_policies(const struct patient *p, struct facts_policies *x)

@@ -281,7 +281,8 @@ void on_refused(struct node *n, uint32_t child, const char *why)
 	snprintf(p->reason, sizeof(p->reason), "the data path does not take its SA: %s",
 		why);
 	node_tell(n, EVENT_ERROR, "child-refused", &n->scopes[p->scope], &p->remote,
-		s->sa.ike, "%s; begun anew %s", p->reason,
+		s->sa.ike, "rule \"%s\": %s; begun anew %s",
+		n->config->rules[p->rule].name, p->reason,
 		pause_ms > 0 ? "after a pause" : "at once");
 	s->expires_ms = n->now_ms + pause_ms;
 	s->rekey_ms = UINT64_MAX;

@@ -72,7 +72,7 @@ struct peer {
 	uint64_t redirects_since_ms; /* since then */
 	uint64_t serve_until_ms; /* until then it is not told that it may send us on */
 	struct rate tell;
-	char reason[160];
+	char reason[224];
 };
 
 enum session_end {

@@ -67,7 +67,7 @@ struct peer_view {
 	uint64_t worst_recovery_ms; /* from the loss on, as things stand (worst.c);
 				       UINT64_MAX: only the peer can call */
 	uint64_t next_try_ms; /* BACKOFF; 0: none */
-	char reason[160];
+	char reason[224];
 };
 
 struct child_view {

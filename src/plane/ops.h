@@ -16,8 +16,8 @@ struct plane_ops {
 	void (*policy)(struct plane *p, uint16_t scope, struct spd *spd,
 		const struct addr *addrs, size_t n_addrs);
 	void (*refresh)(struct plane *p);
-	bool (*touched)(struct plane *p);
-	void (*mend)(struct plane *p, struct steering_found *found);
+	enum plane_touch (*touched)(struct plane *p);
+	void (*mend)(struct plane *p, struct plane_found *found);
 	int (*bind)(struct plane *p, uint16_t scope, const struct addr *local);
 	void (*unbind)(struct plane *p, const struct addr *local);
 	void (*gate_open)(struct plane *p, uint16_t scope, uint16_t activation);

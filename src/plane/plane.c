@@ -42,12 +42,21 @@ int plane_touched_fd(const struct plane *p)
 	return p->touched_fd;
 }
 
-bool plane_touched(struct plane *p)
+enum plane_touch plane_touched(struct plane *p)
 {
-	return p->ops->touched && p->ops->touched(p);
+	return p->ops->touched ? p->ops->touched(p) : PLANE_UNTOUCHED;
 }
 
-void plane_mend(struct plane *p, struct steering_found *found)
+void plane_found_add(struct plane_found *f, const struct plane_trouble *t)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->at[i].scope == t->scope && f->at[i].rule == t->rule)
+			return;
+	if (f->n < PLANE_TROUBLES_MAX)
+		f->at[f->n++] = *t;
+}
+
+void plane_mend(struct plane *p, struct plane_found *found)
 {
 	memset(found, 0, sizeof(*found));
 	if (p->ops->mend)

@@ -35,6 +35,17 @@ struct plane_params {
 	size_t why_cap;
 };
 
+enum { PLANE_WHY_MAX = 288, PLANE_TROUBLES_MAX = 8 };
+
+/* What the kernel does not take of a scope, or what is in its way there. */
+enum { PLANE_NO_SCOPE = SCOPE_MAX };
+#define PLANE_NO_RULE UINT32_MAX
+struct plane_trouble {
+	uint16_t scope; /* PLANE_NO_SCOPE: it is about all of them */
+	uint32_t rule; /* PLANE_NO_RULE: about none of them alone */
+	char why[PLANE_WHY_MAX];
+};
+
 enum plane_report_kind {
 	PLANE_NOTICE,
 	PLANE_USAGE, /* one for each child of a query, then PLANE_USAGE_END */
@@ -43,8 +54,7 @@ enum plane_report_kind {
 	PLANE_IKE, /* a datagram to port 4500 with the non-ESP marker, removed */
 	PLANE_LOST, /* somebody took the TUN away: no packet passes any more */
 	PLANE_REFUSED, /* an SA could not be added: id, why in text */
-	PLANE_UNSTEERED /* a scope could not be steered, why in text: plane_mend() tries
-			   again */
+	PLANE_TROUBLED /* what a scope needs could not be made: plane_mend() tries again */
 };
 
 struct plane_report {
@@ -63,12 +73,9 @@ struct plane_report {
 		} ike;
 		struct {
 			uint32_t id;
-			char text[96];
+			char text[PLANE_WHY_MAX];
 		} refused;
-		struct {
-			uint16_t scope;
-			char text[96];
-		} unsteered;
+		struct plane_trouble trouble;
 	} u;
 };
 
@@ -89,11 +96,35 @@ void plane_policy(struct plane *p, uint16_t scope, struct spd *spd,
  * works out source addresses and MTUs anew. Cheap enough for each such event, but not for
  * each of a thousand: once a drained batch of events. */
 void plane_refresh(struct plane *p);
-/* Others may change our routing rules, routes and device, too (routing/steering.h). */
-/* Readable: ask plane_touched(). -1: this plane has none of them. */
+/* ---- what others do to what the plane has in the kernel ---- */
+
+/* Readable: ask plane_touched(). -1: this plane has nothing there. */
 int plane_touched_fd(const struct plane *p);
-bool plane_touched(struct plane *p); /* true: plane_mend() is to look */
-void plane_mend(struct plane *p, struct steering_found *found);
+enum plane_touch {
+	PLANE_UNTOUCHED,
+	PLANE_BESIDE, /* others have changed what is theirs: it may be in our way now */
+	PLANE_TOUCHED /* what is ours: plane_mend() is to look at once */
+};
+enum plane_touch plane_touched(struct plane *p);
+/* What was not as it should be. */
+enum plane_deed {
+	PLANE_DEED_DOWN = 1, /* the interface */
+	PLANE_DEED_NARROW = 2, /* its MTU */
+	PLANE_DEED_RULES = 4, /* for routing */
+	PLANE_DEED_ROUTES = 8,
+	PLANE_DEED_POLICIES = 16, /* of the kernel's IPsec */
+	PLANE_DEED_SAS = 32 /* are gone, and cannot be put back: their peers are called */
+};
+struct plane_found {
+	unsigned deeds; /* enum plane_deed together */
+	bool again; /* something could not be put right: try again in a while */
+	struct plane_trouble at[PLANE_TROUBLES_MAX];
+	size_t n; /* those that there is room for */
+};
+/* Compares everything with what should be there, and mends what is not. */
+void plane_mend(struct plane *p, struct plane_found *found);
+/* For planes: one of each scope and rule. */
+void plane_found_add(struct plane_found *f, const struct plane_trouble *t);
 /* Raw ESP and UDP 4500 sockets of an address. 0, or an errno. */
 int plane_bind(struct plane *p, uint16_t scope, const struct addr *local);
 void plane_unbind(struct plane *p, const struct addr *local);

@@ -35,8 +35,8 @@ struct tun {
 	struct steering *steering;
 	struct esp_gate *gates[SCOPE_MAX];
 	uint8_t *ike_bytes; /* of the report handed out last */
-	struct plane_report unsteered; /* a steering that failed, to be reported */
-	bool has_unsteered;
+	struct plane_report troubled; /* a steering that failed, to be reported */
+	bool is_troubled;
 	struct snapshot snapshot;
 	pthread_t thread;
 	struct data data; /* the data thread's, but for orders and reports */
@@ -147,10 +147,10 @@ static void tun_close(struct plane *plane, bool keep)
 
 static bool take_report(struct tun *p, struct plane_report *out)
 {
-	if (!p->has_unsteered)
+	if (!p->is_troubled)
 		return report_next(p->data.reports, out);
-	*out = p->unsteered;
-	p->has_unsteered = false;
+	*out = p->troubled;
+	p->is_troubled = false;
 	return true;
 }
 
@@ -173,15 +173,14 @@ static bool tun_next_report(struct plane *plane, struct plane_report *out)
 static void steer(struct tun *p, uint16_t scope, const struct spd *spd,
 	const struct addr *addrs, size_t n_addrs)
 {
-	struct plane_report r = {.kind = PLANE_UNSTEERED};
-	char *why = r.u.unsteered.text;
+	struct plane_report r = {.kind = PLANE_TROUBLED};
+	struct plane_trouble *t = &r.u.trouble;
 
-	r.u.unsteered.scope = scope;
-	if (steering_set(p->steering, scope, spd, addrs, n_addrs, why,
-		    sizeof(r.u.unsteered.text)))
+	*t = (struct plane_trouble){.scope = scope, .rule = PLANE_NO_RULE};
+	if (steering_set(p->steering, scope, spd, addrs, n_addrs, t->why, sizeof(t->why)))
 		return;
-	p->unsteered = r;
-	p->has_unsteered = true;
+	p->troubled = r;
+	p->is_troubled = true;
 	report_wake(p->data.reports);
 }
 
@@ -208,18 +207,29 @@ static void tun_refresh(struct plane *plane)
 	steering_refresh(p->steering);
 }
 
-static bool tun_touched(struct plane *plane)
+static enum plane_touch tun_touched(struct plane *plane)
 {
 	struct tun *p = tun_of(plane);
 
-	return steering_touched(p->steering);
+	return steering_touched(p->steering) ? PLANE_TOUCHED : PLANE_UNTOUCHED;
 }
 
-static void tun_mend(struct plane *plane, struct steering_found *found)
+static void tun_mend(struct plane *plane, struct plane_found *found)
 {
 	struct tun *p = tun_of(plane);
+	struct plane_trouble t = {.rule = PLANE_NO_RULE};
+	struct steering_found f;
 
-	steering_mend(p->steering, found);
+	steering_mend(p->steering, &f);
+	found->deeds =
+		(f.down ? PLANE_DEED_DOWN : 0) | (f.narrow ? PLANE_DEED_NARROW : 0) |
+		(f.rules ? PLANE_DEED_RULES : 0) | (f.routes ? PLANE_DEED_ROUTES : 0);
+	if (!f.why[0])
+		return;
+	found->again = true;
+	t.scope = f.scope;
+	snprintf(t.why, sizeof(t.why), "%s", f.why);
+	plane_found_add(found, &t);
 }
 
 static void give_local(struct tun *p, enum order_kind kind, struct local *l)

@@ -9,6 +9,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "policy/policy.h"
 #include "xfrm/select.h"
 
 struct slot_key {
@@ -21,6 +22,7 @@ struct slot {
 	struct slot_key key;
 	struct list wants; /* struct claim, the best first */
 	const struct claim *installed; /* NULL: not in the kernel */
+	bool refused; /* and that is because the kernel did not take it */
 	bool seen; /* by a comparison */
 };
 
@@ -35,6 +37,8 @@ struct claim {
 struct claims {
 	struct map *slots;
 	struct request_line *line;
+	struct claims_failure failure; /* error 0: none that is new */
+	bool untidy; /* one that nobody wants is still there */
 };
 
 struct claims *claims_new(const struct entropy *e, struct request_line *line)
@@ -129,23 +133,32 @@ static bool same_policy(const struct request_policy *a, const struct request_pol
 				       sizeof(a->tmpl.saddr)) == 0));
 }
 
+static void clear_slot(struct claims *c, struct slot *s, uint16_t scope)
+{
+	int err = request_policy_delete(c->line, &s->key.sel, (uint8_t)s->key.dir);
+
+	slot_free(c, s);
+	if (err == 0 || err == ENOENT)
+		return;
+	c->untidy = true;
+	c->failure = (struct claims_failure){err, scope, CLAIM_NO_RULE};
+}
+
 /* The kernel gets the best one, if it has not got it. */
 static int settle(struct claims *c, struct slot *s)
 {
 	struct claim *best = best_of(s);
-	int err = 0;
+	int err;
 
-	if (!best) {
-		err = request_policy_delete(c->line, &s->key.sel, (uint8_t)s->key.dir);
-		slot_free(c, s);
-		return err == ENOENT ? 0 : err;
-	}
 	if (s->installed && same_policy(&s->installed->policy, &best->policy)) {
 		s->installed = best;
 		return 0;
 	}
 	err = request_policy_set(c->line, &best->policy);
 	s->installed = err == 0 ? best : NULL;
+	s->refused = err != 0;
+	if (err != 0)
+		c->failure = (struct claims_failure){err, best->owner->scope, best->rule};
 	return err;
 }
 
@@ -153,7 +166,7 @@ static int settle(struct claims *c, struct slot *s)
 
 void claimant_init(struct claimant *w, uint16_t scope)
 {
-	*w = (struct claimant){.scope = scope, .rule = CLAIM_NO_RULE};
+	*w = (struct claimant){.scope = scope};
 	list_init(&w->claims);
 }
 
@@ -174,17 +187,20 @@ int claims_add(struct claims *c, struct claimant *w, const struct request_policy
 static void drop_one(struct claims *c, struct claim *mine)
 {
 	struct slot *s = mine->slot;
+	uint16_t scope = mine->owner->scope;
 
 	list_del(&mine->of_slot);
 	list_del(&mine->of_claimant);
-	if (s->installed == mine) {
-		const struct claim *best = best_of(s);
-		/* A like one needs no word to the kernel. */
+	const struct claim *best = best_of(s);
+	/* A like one needs no word to the kernel. */
+	if (s->installed == mine)
 		s->installed =
 			best && same_policy(&mine->policy, &best->policy) ? best : NULL;
-	}
 	free(mine);
-	(void)settle(c, s);
+	if (best)
+		(void)settle(c, s); /* claims_failed() tells */
+	else
+		clear_slot(c, s, scope);
 }
 
 void claims_drop(struct claims *c, struct claimant *w)
@@ -232,16 +248,23 @@ void claims_free(struct claims *c)
 
 /* ---- looking ------------------------------------------------------------------------------ */
 
-bool claims_find(const struct claims *c, const struct xfrm_selector *sel, uint8_t dir,
-	uint16_t *scope, uint32_t *rule)
+bool claims_find(const struct claims *c, const struct claims_name *name, uint16_t *scope,
+	uint32_t *rule)
 {
-	const struct slot *s = find(c, sel, dir);
+	const struct slot *s = find(c, &name->sel, name->dir);
 
 	if (!s || !best_of(s))
 		return false;
 	*scope = best_of(s)->owner->scope;
 	*rule = best_of(s)->rule;
 	return true;
+}
+
+bool claims_failed(struct claims *c, struct claims_failure *out)
+{
+	*out = c->failure;
+	c->failure.error = 0;
+	return out->error != 0;
 }
 
 size_t claims_count(const struct claims *c)
@@ -253,15 +276,15 @@ size_t claims_count(const struct claims *c)
 
 struct stray {
 	struct list link;
-	struct xfrm_selector sel;
-	uint8_t dir;
+	struct claims_name name;
 };
 
 struct comparison {
 	struct claims *claims;
 	struct list strays;
-	size_t wrong;
-	int error;
+	size_t changed;
+	void (*other)(const struct request_policy *p, void *ctx);
+	void *ctx;
 };
 
 static bool is_marked(const struct request_policy *p)
@@ -273,8 +296,7 @@ static void note_stray(struct list *strays, const struct request_policy *p)
 {
 	struct stray *x = mem_new(1, sizeof(*x));
 
-	x->sel = p->sel;
-	x->dir = p->dir;
+	x->name = (struct claims_name){p->sel, p->dir};
 	list_add(strays, &x->link);
 }
 
@@ -291,7 +313,7 @@ static void delete_strays(struct request_line *line, struct list *strays, int *e
 	list_each_safe(item, strays)
 	{
 		struct stray *x = list_entry(item, struct stray, link);
-		int err = request_policy_delete(line, &x->sel, x->dir);
+		int err = request_policy_delete(line, &x->name.sel, x->name.dir);
 		if (err != 0 && err != ENOENT)
 			*error = err;
 		list_del(&x->link);
@@ -304,8 +326,11 @@ static void compare_one(const struct request_policy *p, void *ctx)
 	struct comparison *k = ctx;
 	struct slot *s;
 
-	if (!is_marked(p))
+	if (!is_marked(p)) {
+		if (k->other)
+			k->other(p, k->ctx);
 		return;
+	}
 	s = find(k->claims, &p->sel, p->dir);
 	if (!s)
 		note_stray(&k->strays, p);
@@ -313,34 +338,38 @@ static void compare_one(const struct request_policy *p, void *ctx)
 		s->seen = best_of(s) && same_policy(p, &best_of(s)->policy);
 }
 
+/* One that the kernel did not take has been taken away by nobody. */
 static bool mend_slot(void *value, void *ctx)
 {
 	struct comparison *k = ctx;
 	struct slot *s = value;
 
 	if (!s->seen) {
-		k->wrong++;
+		k->changed += !s->refused;
 		s->installed = NULL;
-		int err = settle(k->claims, s);
-		if (err != 0)
-			k->error = err;
+		(void)settle(k->claims, s); /* claims_failed() tells */
 	}
 	s->seen = false;
 	return true;
 }
 
-size_t claims_mend(struct claims *c, int *error)
+int claims_mend(struct claims *c, size_t *changed,
+	void (*other)(const struct request_policy *p, void *ctx), void *ctx)
 {
-	struct comparison k = {.claims = c};
+	struct comparison k = {.claims = c, .other = other, .ctx = ctx};
+	int left = 0;
 
 	list_init(&k.strays);
-	k.error = request_policy_each(c->line, compare_one, &k);
-	if (k.error == 0)
+	int err = request_policy_each(c->line, compare_one, &k);
+	if (err == 0)
 		map_each(c->slots, mend_slot, &k);
-	k.wrong += count(&k.strays);
-	delete_strays(c->line, &k.strays, &k.error);
-	*error = k.error;
-	return k.wrong;
+	k.changed += c->untidy ? 0 : count(&k.strays);
+	delete_strays(c->line, &k.strays, &left);
+	c->untidy = left != 0;
+	if (left != 0)
+		c->failure = (struct claims_failure){left, SCOPE_MAX, CLAIM_NO_RULE};
+	*changed = k.changed;
+	return err;
 }
 
 static void sweep_one(const struct request_policy *p, void *ctx)

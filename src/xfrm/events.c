@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <netlink/msg.h>
 #include <poll.h>
@@ -69,6 +70,17 @@ int events_open(void)
 	return socket_give_up(fd);
 }
 
+/* Per network namespace, and without effect where nobody has a policy that asks for an SA. */
+bool events_hold_first_packets(void)
+{
+	int fd = open("/proc/sys/net/core/xfrm_larval_drop", O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, "0\n", 2) == 2;
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
 void events_close(int fd)
 {
 	if (fd >= 0)
@@ -118,6 +130,59 @@ static bool read_mapping(struct nlmsghdr *h, struct kernel_event *ev)
 	return true;
 }
 
+/* A message about an SA names it with all that it was, or (a Delete) in an attribute. */
+static bool is_our_sa(struct nlmsghdr *h)
+{
+	const struct xfrm_usersa_info *sa = NULL;
+
+	if (h->nlmsg_type == XFRM_MSG_UPDSA) {
+		sa = nlmsg_datalen(h) < (int)sizeof(*sa) ? NULL : nlmsg_data(h);
+	} else {
+		struct nlattr *a =
+			nlmsg_find_attr(h, sizeof(struct xfrm_usersa_id), XFRMA_SA);
+		sa = !a || nla_len(a) < (int)sizeof(*sa) ? NULL : nla_data(a);
+	}
+	return sa && sa->sel.user == SELECT_USER;
+}
+
+static bool is_our_policy(struct nlmsghdr *h)
+{
+	const struct xfrm_userpolicy_info *p = NULL;
+
+	if (h->nlmsg_type != XFRM_MSG_DELPOLICY) {
+		p = nlmsg_datalen(h) < (int)sizeof(*p) ? NULL : nlmsg_data(h);
+	} else {
+		struct nlattr *a = nlmsg_find_attr(
+			h, sizeof(struct xfrm_userpolicy_id), XFRMA_POLICY);
+		p = !a || nla_len(a) < (int)sizeof(*p) ? NULL : nla_data(a);
+	}
+	return p && p->sel.user == SELECT_USER;
+}
+
+/* What others do. What they do to SAs of theirs does not concern us. */
+static bool read_deed(struct nlmsghdr *h, struct kernel_event *ev)
+{
+	switch (h->nlmsg_type) {
+	case XFRM_MSG_DELSA:
+	case XFRM_MSG_UPDSA:
+		ev->kind = EVENT_SAS;
+		return is_our_sa(h);
+	case XFRM_MSG_FLUSHSA:
+		ev->kind = EVENT_SAS;
+		return true;
+	case XFRM_MSG_NEWPOLICY:
+	case XFRM_MSG_DELPOLICY:
+	case XFRM_MSG_UPDPOLICY:
+		ev->kind = is_our_policy(h) ? EVENT_POLICIES : EVENT_BESIDE;
+		return true;
+	case XFRM_MSG_FLUSHPOLICY:
+		ev->kind = EVENT_POLICIES;
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool read_one(struct nlmsghdr *h, uint32_t own, struct kernel_event *ev)
 {
 	switch (h->nlmsg_type) {
@@ -127,19 +192,8 @@ static bool read_one(struct nlmsghdr *h, uint32_t own, struct kernel_event *ev)
 		return read_expire(h, ev);
 	case XFRM_MSG_MAPPING:
 		return read_mapping(h, ev);
-	case XFRM_MSG_NEWSA:
-		return false; /* what others add does not concern us */
-	case XFRM_MSG_DELSA:
-	case XFRM_MSG_UPDSA:
-	case XFRM_MSG_FLUSHSA:
-	case XFRM_MSG_NEWPOLICY:
-	case XFRM_MSG_DELPOLICY:
-	case XFRM_MSG_UPDPOLICY:
-	case XFRM_MSG_FLUSHPOLICY:
-		ev->kind = EVENT_TOUCHED;
-		return h->nlmsg_pid != own;
 	default:
-		return false;
+		return h->nlmsg_pid != own && read_deed(h, ev);
 	}
 }
 

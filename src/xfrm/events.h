@@ -14,7 +14,9 @@ enum event_kind {
 	EVENT_ACQUIRE, /* a policy wants an SA that is not there */
 	EVENT_EXPIRE, /* an SA has come to a limit */
 	EVENT_MAPPING, /* the peer's port or address has changed (RFC 7296 2.23) */
-	EVENT_TOUCHED, /* somebody else has changed SAs or policies */
+	EVENT_SAS, /* somebody else has changed or deleted SAs of ours */
+	EVENT_POLICIES, /* or policies */
+	EVENT_BESIDE, /* or policies that are not ours */
 	EVENT_LOST /* events got lost: whatever may have happened */
 };
 
@@ -39,6 +41,10 @@ int events_claim(void);
 /* The same, as a descriptor to poll. */
 int events_open(void);
 void events_close(int fd);
+/* From now on the kernel holds what begins a flow until its SA is there, some hundred packets
+ * for each policy, as the userspace plane does; by default it drops them. False: it may not
+ * be told so here (/proc/sys is read only). */
+bool events_hold_first_packets(void);
 /* Hands out what waits. own: what we caused ourselves comes from this port, and is not
  * worth telling. */
 void events_read(int fd, uint32_t own,

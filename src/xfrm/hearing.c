@@ -1,6 +1,4 @@
-/* xfrm/hearing.c - the kernel's words become reports; what others have done to SAs and
- * policies of ours is found and mended; and reports reach the loop.
- */
+/* xfrm/hearing.c - the kernel's words become reports, and reports reach the loop. */
 #include "config.h"
 
 #include <arpa/inet.h>
@@ -27,7 +25,7 @@ static void raise_fd(int fd)
 		return; /* it is readable already */
 }
 
-static void lower_fd(int fd)
+void xfrm_lower(int fd)
 {
 	uint64_t times;
 
@@ -38,6 +36,11 @@ static void lower_fd(int fd)
 void xfrm_wake(struct xfrm *x)
 {
 	raise_fd(x->wake);
+}
+
+void xfrm_touch(struct xfrm *x)
+{
+	raise_fd(x->touch);
 }
 
 void xfrm_report(struct xfrm *x, const struct plane_report *r)
@@ -80,11 +83,11 @@ static struct flow flow_of(const struct xfrm_selector *sel)
 static void on_acquire(struct xfrm *x, const struct kernel_event *ev)
 {
 	struct plane_report r = {.kind = PLANE_NOTICE};
+	const struct claims_name name = {ev->policy, ev->dir};
 	uint16_t scope;
 	uint32_t rule;
 
-	if (!claims_find(x->claims, &ev->policy, ev->dir, &scope, &rule) ||
-		rule == CLAIM_NO_RULE)
+	if (!claims_find(x->claims, &name, &scope, &rule) || rule == CLAIM_NO_RULE)
 		return;
 	note_acquire(x, ev);
 	r.u.notice.kind = ESP_ACQUIRE;
@@ -122,6 +125,15 @@ static void on_mapping(struct xfrm *x, const struct kernel_event *ev)
 	xfrm_report(x, &r);
 }
 
+/* Somebody else's. */
+static void on_deed(struct xfrm *x, enum event_kind kind)
+{
+	x->beside = true;
+	x->touched |= kind != EVENT_BESIDE;
+	x->sas_touched |= kind == EVENT_SAS || kind == EVENT_LOST;
+	xfrm_touch(x);
+}
+
 static void on_event(const struct kernel_event *ev, void *ctx)
 {
 	struct xfrm *x = ctx;
@@ -136,55 +148,13 @@ static void on_event(const struct kernel_event *ev, void *ctx)
 	case EVENT_MAPPING:
 		on_mapping(x, ev);
 		break;
-	case EVENT_TOUCHED:
+	case EVENT_SAS:
+	case EVENT_POLICIES:
+	case EVENT_BESIDE:
 	case EVENT_LOST:
-		x->touched = true;
-		raise_fd(x->touch);
+		on_deed(x, ev->kind);
 		break;
 	}
-}
-
-/* ---- what others have done ------------------------------------------------------------- */
-
-bool xfrm_touched(struct plane *plane)
-{
-	struct xfrm *x = xfrm_of(plane);
-	bool was = x->touched;
-
-	x->touched = false;
-	lower_fd(x->touch);
-	return was;
-}
-
-/* An SA that somebody has deleted cannot be put back: how far it had come is not known. It
- * ends, and the peer is called. */
-static void look_for_missing(struct xfrm *x)
-{
-	struct request_counts counts;
-
-	list_each(item, &x->sad.all)
-	{
-		const struct sad_child *c = list_entry(item, struct sad_child, link);
-		bool in = request_sa_get(x->line, &c->sa.local.addr, c->sa.spi_in,
-				  &counts) != ESRCH;
-		bool out = !c->out_there || request_sa_get(x->line, &c->sa.remote.addr,
-						    c->sa.spi_out, &counts) != ESRCH;
-		if (!in || !out)
-			xfrm_notice(x, ESP_SEQ_HARD, c);
-	}
-}
-
-void xfrm_mend(struct plane *plane, struct steering_found *found)
-{
-	struct xfrm *x = xfrm_of(plane);
-	int error = 0;
-
-	found->scope = STEERING_NO_SCOPE;
-	found->rules = claims_mend(x->claims, &error) > 0;
-	if (error != 0)
-		snprintf(found->why, sizeof(found->why), "the kernel's policies: %s",
-			strerror(error));
-	look_for_missing(x);
 }
 
 /* ---- reports ---------------------------------------------------------------------------------- */
@@ -201,7 +171,7 @@ static void take_ready(struct xfrm *x)
 		else if (what == &x->timer && timer_rang(x->timer))
 			xfrm_look(x);
 		else if (what == &x->wake)
-			lower_fd(x->wake);
+			xfrm_lower(x->wake);
 		else if (what != &x->timer && what != &x->base.locals)
 			port4500_read(what, &x->reports);
 	}

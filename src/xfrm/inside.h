@@ -1,7 +1,8 @@
 /* xfrm/inside.h - the kernel plane's own state, for the files that share it.
  *
  * xfrm.c carries out orders; hearing.c takes in what the kernel says, and hands reports to
- * the loop; usage.c knows who has sent how much.
+ * the loop; mending.c compares the kernel's tables with ours; usage.c knows who has sent how
+ * much.
  *
  * Floor 8. Private to them.
  */
@@ -39,8 +40,9 @@ struct xfrm {
 	struct xfrm_acquire acquires[XFRM_ACQUIRES];
 	unsigned next_acquire;
 	int events, wake, timer;
-	int touch; /* readable: touched */
-	bool touched;
+	int touch; /* readable: one of these */
+	bool touched, beside; /* what is ours; policies that are not */
+	bool sas_touched;
 	uint8_t *ike_bytes; /* of the report handed out last */
 	uint32_t *telling; /* ids whose usage is to be told; NULL: none */
 	size_t n_telling, told;
@@ -54,11 +56,17 @@ static inline struct xfrm *xfrm_of(struct plane *plane)
 
 /* hearing.c */
 void xfrm_wake(struct xfrm *x); /* plane_fd() is to be readable */
+void xfrm_touch(struct xfrm *x); /* plane_touched_fd() is */
+void xfrm_lower(int fd); /* an eventfd, not readable any more */
 void xfrm_report(struct xfrm *x, const struct plane_report *r);
 void xfrm_notice(struct xfrm *x, enum esp_notice_kind kind, const struct sad_child *c);
 bool xfrm_next_report(struct plane *plane, struct plane_report *out);
-bool xfrm_touched(struct plane *plane);
-void xfrm_mend(struct plane *plane, struct steering_found *found);
+
+/* mending.c */
+enum plane_touch xfrm_touched(struct plane *plane);
+void xfrm_mend(struct plane *plane, struct plane_found *found);
+/* What the kernel did not take of policies, if there is anything that is not told yet. */
+bool xfrm_failed(struct xfrm *x, struct plane_trouble *out);
 
 /* usage.c */
 void xfrm_look(struct xfrm *x);

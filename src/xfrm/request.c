@@ -91,6 +91,16 @@ static void read_words(struct request_line *l, struct nlmsgerr *e, size_t room)
 		snprintf(l->why, sizeof(l->why), "%s", strerror(-e->error));
 }
 
+/* What is not there need not be deleted: such a word, of what is cleared away after a failure,
+ * would stand before that of the failure. */
+static bool is_idle_delete(const struct nlmsgerr *e)
+{
+	uint16_t type = e->msg.nlmsg_type;
+
+	return (type == XFRM_MSG_DELSA || type == XFRM_MSG_DELPOLICY) &&
+	       (e->error == -ESRCH || e->error == -ENOENT);
+}
+
 static int on_error(struct sockaddr_nl *from, struct nlmsgerr *e, void *arg)
 {
 	struct request_line *l = arg;
@@ -99,7 +109,8 @@ static int on_error(struct sockaddr_nl *from, struct nlmsgerr *e, void *arg)
 	(void)from;
 	l->answered = true;
 	l->error = -e->error;
-	read_words(l, e, h->nlmsg_len - NLMSG_HDRLEN);
+	if (!is_idle_delete(e))
+		read_words(l, e, h->nlmsg_len - NLMSG_HDRLEN);
 	return NL_STOP;
 }
 
@@ -114,7 +125,6 @@ static int ask(
 		abort();
 	l->error = 0;
 	l->answered = false;
-	l->why[0] = '\0';
 	nl_cb_err(cb, NL_CB_CUSTOM, on_error, l);
 	nl_cb_set(cb, NL_CB_ACK, NL_CB_CUSTOM, on_answer, l);
 	nl_cb_set(cb, NL_CB_FINISH, NL_CB_CUSTOM, on_answer, l);

@@ -25,7 +25,8 @@ enum { REQUEST_WHY_MAX = 96 };
 struct request_line *request_open(void); /* NULL: errno */
 void request_close(struct request_line *l);
 uint32_t request_port(const struct request_line *l); /* nl_pid of what we cause */
-const char *request_why(const struct request_line *l); /* of the last failure */
+/* Of the last failure; that something to be deleted was not there is none. */
+const char *request_why(const struct request_line *l);
 
 /* ---- SAs ---------------------------------------------------------------------------- */
 

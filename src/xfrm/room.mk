@@ -4,7 +4,8 @@ src_xfrm_libvipsec_xfrm_a_SOURCES = \
 	src/xfrm/sad.c src/xfrm/sad.h \
 	src/xfrm/claims.c src/xfrm/claims.h \
 	src/xfrm/events.c src/xfrm/events.h \
-	src/xfrm/flush.c \
+	src/xfrm/flush.c src/xfrm/mending.c src/xfrm/words.c src/xfrm/words.h \
+	src/xfrm/foreign.c src/xfrm/foreign.h \
 	src/xfrm/hearing.c src/xfrm/inside.h src/xfrm/usage.c \
 	src/xfrm/looking.c src/xfrm/looking.h \
 	src/xfrm/port4500.c src/xfrm/port4500.h \

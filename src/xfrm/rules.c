@@ -47,8 +47,7 @@ static void claim(struct claiming *k, struct request_policy p, uint8_t dir,
 {
 	p.sel = select_kernel(piece, dir == XFRM_POLICY_OUT ? SELECT_OUT : SELECT_IN);
 	p.dir = dir;
-	int err = claims_add(k->claims, k->owner, &p,
-		dir == XFRM_POLICY_OUT ? k->rule : CLAIM_NO_RULE);
+	int err = claims_add(k->claims, k->owner, &p, k->rule);
 	if (err != 0)
 		k->error = err;
 }

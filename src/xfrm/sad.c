@@ -249,12 +249,14 @@ static struct request_sa half(const struct sad_child *c, bool out, uint32_t acqu
 }
 
 static int put_in(
-	struct sad *cs, const struct sad_child *c, const struct request_replay *replay)
+	struct sad *cs, struct sad_child *c, const struct request_replay *replay)
 {
 	struct request_sa r = half(c, false, 0);
 
 	r.replay = replay;
-	return request_sa_add(cs->line, &r);
+	int err = request_sa_add(cs->line, &r);
+	c->in_there = err == 0;
+	return err;
 }
 
 static int put_out(struct sad *cs, struct sad_child *c, uint32_t acquire_seq)
@@ -269,12 +271,15 @@ static int put_out(struct sad *cs, struct sad_child *c, uint32_t acquire_seq)
 /* replay: what it has received, for one that takes its place. */
 static void take_in(struct sad *cs, struct sad_child *c, struct request_replay *replay)
 {
+	if (!c->in_there) /* whatever has its name is another program's */
+		return;
 	if (replay)
 		(void)request_sa_replay(
 			cs->line, &c->sa.local.addr, c->sa.spi_in, replay);
 	c->received_before = c->usage.packets_in;
 	c->bytes_received_before = c->usage.bytes_in;
 	(void)request_sa_delete(cs->line, &c->sa.local.addr, c->sa.spi_in);
+	c->in_there = false;
 }
 
 /* What it has sent is asked before, and what may leave in between allowed for: no number
@@ -340,7 +345,7 @@ int sad_add(struct sad *cs, const struct sad_scope *s, const struct esp_child *s
 	uint32_t acquire_seq, uint64_t now_ms)
 {
 	if (!s->spd)
-		return ENOENT;
+		return ENODEV;
 	if (sad_find(cs, sa->id) || sad_by_spi(cs, &sa->local.addr, sa->spi_in))
 		return EEXIST;
 	if (is_taken(cs, sa))
@@ -368,7 +373,7 @@ int sad_activate(
 	struct sad_child *c = sad_find(cs, id);
 
 	if (!c || !s->spd)
-		return ENOENT;
+		return ENODEV;
 	c->active = true;
 	return send_on(cs, s, c, acquire_seq);
 }
@@ -394,8 +399,8 @@ int sad_move(struct sad *cs, const struct sad_scope *s, uint32_t id,
 	struct sad_child *c = sad_find(cs, id);
 	struct request_replay replay;
 
-	if (!c || !s->spd)
-		return ENOENT;
+	if (!c || !c->in_there || !s->spd)
+		return ENODEV;
 	take_out(cs, c);
 	take_in(cs, c, &replay);
 	lineage_drop(cs, &c->sa);
@@ -408,17 +413,21 @@ int sad_move(struct sad *cs, const struct sad_scope *s, uint32_t id,
 	return err == 0 ? send_on(cs, s, c, 0) : err;
 }
 
-void sad_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s)
+void sad_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s,
+	void (*refused)(const struct sad_child *c, int err, void *ctx), void *ctx)
 {
 	list_each(item, &cs->all)
 	{
 		struct sad_child *c = list_entry(item, struct sad_child, link);
+		int err = 0;
 		if (c->sa.scope != scope)
 			continue;
 		if (s->open)
-			(void)send_on(cs, s, c, 0);
+			err = send_on(cs, s, c, 0);
 		else
 			take_out(cs, c);
+		if (err != 0)
+			refused(c, err, ctx);
 	}
 }
 
@@ -428,7 +437,7 @@ void sad_rules(struct sad *cs, uint16_t scope, const struct sad_scope *s)
 	{
 		struct sad_child *c = list_entry(item, struct sad_child, link);
 		if (c->sa.scope == scope)
-			(void)claim(cs, s, c);
+			(void)claim(cs, s, c); /* claims_failed() tells */
 	}
 }
 

@@ -19,7 +19,8 @@ struct sad_child {
 	struct list link;
 	struct esp_child sa; /* with its keys */
 	uint32_t reqid;
-	bool active, out_there;
+	bool active;
+	bool in_there, out_there;
 	bool heard; /* ESP_INBOUND was told */
 	struct claimant policies;
 	uint64_t seq_out; /* as known last */
@@ -66,8 +67,10 @@ int sad_activate(
 void sad_delete(struct sad *cs, uint32_t id);
 int sad_move(struct sad *cs, const struct sad_scope *s, uint32_t id,
 	const struct endpoint *remote, bool encap);
-/* The gate has been opened or closed, or the rules are others. */
-void sad_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s);
+/* The gate has been opened or closed. refused: each that should send now, and cannot. */
+void sad_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s,
+	void (*refused)(const struct sad_child *c, int err, void *ctx), void *ctx);
+/* The rules are others. */
 void sad_rules(struct sad *cs, uint16_t scope, const struct sad_scope *s);
 void sad_drop_scope(struct sad *cs, uint16_t scope);
 

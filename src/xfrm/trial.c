@@ -9,64 +9,103 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "xfrm/algorithm.h"
 #include "xfrm/sad.h"
 #include "xfrm/request.h"
 #include "xfrm/select.h"
+#include "xfrm/words.h"
 
 enum { TRIAL_SPI = 0x76697073 };
 
-static int try_sa(struct request_line *line, enum aead_alg alg)
+static int try_sa(struct request_line *line, enum aead_alg alg, const struct addr ends[2])
 {
-	const struct addr from = addr_v4(192, 0, 2, 254), to = addr_v4(192, 0, 2, 255);
 	struct secret key = {.len = aead_keymat_len(alg)};
 	struct request_sa sa;
 
 	memset(&sa, 0, sizeof(sa));
 	if (getrandom(key.b, key.len, 0) != (ssize_t)key.len)
 		return errno;
-	sa.info.id.daddr = select_addr(&to);
+	sa.info.saddr = select_addr(&ends[0]);
+	sa.info.id.daddr = select_addr(&ends[1]);
 	sa.info.id.spi = htonl(TRIAL_SPI);
 	sa.info.id.proto = IPPROTO_ESP;
-	sa.info.saddr = select_addr(&from);
 	sa.info.lft.hard_packet_limit = sa.info.lft.soft_packet_limit = XFRM_INF;
 	sa.info.lft.hard_byte_limit = sa.info.lft.soft_byte_limit = XFRM_INF;
 	sa.info.reqid = REQID_ASK;
 	sa.info.sel.user = SELECT_USER;
-	sa.info.family = AF_INET;
+	sa.info.family = select_family(&ends[0]);
 	sa.info.mode = XFRM_MODE_TRANSPORT;
 	sa.alg = alg;
 	sa.key = &key;
 	sa.replay_window = 64;
+	/* One of a trial that was cut short. */
+	(void)request_sa_delete(line, &ends[1], TRIAL_SPI);
 	int err = request_sa_add(line, &sa);
 	secret_wipe(&key);
 	if (err == 0)
-		err = request_sa_delete(line, &to, TRIAL_SPI);
+		err = request_sa_delete(line, &ends[1], TRIAL_SPI);
 	return err;
 }
 
-static const char *words_of(int err, const char *kernel)
+/* Set aside for documentation: nobody has these. */
+static void ends_of(enum addr_family family, struct addr ends[2])
 {
-	switch (err) {
-	case EPROTONOSUPPORT:
-		return "this kernel has no ESP (CONFIG_INET_ESP, module esp4)";
-	case ENOSYS:
-	case ENOENT:
-		return "this kernel has not got it, or no ESP at all";
-	default:
-		return kernel[0] ? kernel : strerror(err);
-	}
+	static const uint8_t six[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
+
+	ends[0] = addr_v4(192, 0, 2, 254);
+	ends[1] = addr_v4(192, 0, 2, 255);
+	if (family == ADDR_V4)
+		return;
+	ends[0] = ends[1] = addr_from_bytes(six, sizeof(six));
+	ends[1].b[15] = 2;
+}
+
+/* Where the kernel has no IPv6 nobody needs ESP for it. */
+static bool has_family(enum addr_family family)
+{
+	int fd = family == ADDR_V4 ? -1 : socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return family == ADDR_V4 || fd >= 0;
+}
+
+/* A kernel looks for the algorithm first. Where it has no ESP either, whatever the algorithm,
+ * that is the thing to say. */
+static int without_esp(struct request_line *line, const struct addr ends[2], int err)
+{
+	bool of_algorithm = err == ENOSYS || err == ENOENT;
+
+	if (of_algorithm && try_sa(line, AEAD_AES128_SHA256, ends) == EPROTONOSUPPORT)
+		return EPROTONOSUPPORT;
+	return err;
+}
+
+static bool offers(struct request_line *line, enum aead_alg alg, enum addr_family family,
+	char words[PLANE_WHY_MAX])
+{
+	struct addr ends[2];
+
+	if (!has_family(family))
+		return true;
+	ends_of(family, ends);
+	int err = without_esp(line, ends, try_sa(line, alg, ends));
+	if (err != 0)
+		words_of_sa(err, &(struct words_sa){.alg = alg, .family = family},
+			request_why(line), words);
+	return err == 0;
 }
 
 bool xfrm_offers(enum aead_alg alg, char *why, size_t why_cap)
 {
 	struct request_line *line;
+	char words[PLANE_WHY_MAX];
 
 	if (!algorithm_of(alg)) {
 		snprintf(why, why_cap, "%s: the kernel has none such", aead_name(alg));
@@ -74,25 +113,16 @@ bool xfrm_offers(enum aead_alg alg, char *why, size_t why_cap)
 	}
 	line = request_open();
 	if (!line) {
-		snprintf(why, why_cap, "this kernel has no IPsec (CONFIG_XFRM_USER): %s",
+		snprintf(why, why_cap,
+			"this kernel has no IPsec (module xfrm_user, CONFIG_XFRM_USER): "
+			"%s",
 			strerror(errno));
 		return false;
 	}
-	int err = try_sa(line, alg);
-	if (err != 0)
-		snprintf(why, why_cap, "%s: %s", aead_name(alg),
-			words_of(err, request_why(line)));
+	bool done =
+		offers(line, alg, ADDR_V4, words) && offers(line, alg, ADDR_V6, words);
+	if (!done)
+		snprintf(why, why_cap, "%s: %s", aead_name(alg), words);
 	request_close(line);
-	return err == 0;
-}
-
-/* Per network namespace, and without effect where nobody has a policy that asks for an SA. */
-bool xfrm_hold_first_packets(void)
-{
-	int fd = open("/proc/sys/net/core/xfrm_larval_drop", O_WRONLY | O_CLOEXEC);
-	bool done = fd >= 0 && write(fd, "0\n", 2) == 2;
-
-	if (fd >= 0)
-		close(fd);
 	return done;
 }

@@ -24,6 +24,7 @@
 #include "os/timer.h"
 #include "xfrm/events.h"
 #include "xfrm/inside.h"
+#include "xfrm/words.h"
 
 static struct sad_scope view_of(const struct xfrm *x, uint16_t scope)
 {
@@ -33,33 +34,32 @@ static struct sad_scope view_of(const struct xfrm *x, uint16_t scope)
 		.spd = s->spd, .is_host = s->n_addrs == 0, .open = s->open};
 }
 
-static void refuse(struct xfrm *x, uint32_t id, int err)
+static void refuse(struct xfrm *x, const struct esp_child *c, int err)
 {
 	struct plane_report r = {.kind = PLANE_REFUSED};
-	const char *words = request_why(x->line);
+	const struct words_sa sa = {.alg = c->alg,
+		.family = (enum addr_family)c->remote.addr.family};
 
-	r.u.refused.id = id;
-	if (err == EADDRINUSE)
-		snprintf(r.u.refused.text, sizeof(r.u.refused.text),
-			"another peer is behind this NAT: of the planes only userspace "
-			"can tell them apart");
-	else
-		snprintf(r.u.refused.text, sizeof(r.u.refused.text),
-			"the kernel says: %s",
-			err != ENOENT && words[0] ? words : strerror(err));
+	r.u.refused.id = c->id;
+	words_of_sa(err, &sa, request_why(x->line), r.u.refused.text);
 	xfrm_report(x, &r);
+}
+
+/* An outgoing half that could not be put in when its gate opened. */
+static void refuse_half(const struct sad_child *c, int err, void *ctx)
+{
+	refuse(ctx, &c->sa, err);
 }
 
 /* ---- policy -------------------------------------------------------------------------- */
 
-static void unsteered(struct xfrm *x, uint16_t scope)
+/* After an order that may have changed policies. */
+static void tell_failure(struct xfrm *x)
 {
-	struct plane_report r = {.kind = PLANE_UNSTEERED};
+	struct plane_report r = {.kind = PLANE_TROUBLED};
 
-	r.u.unsteered.scope = scope;
-	snprintf(r.u.unsteered.text, sizeof(r.u.unsteered.text),
-		"the kernel does not take a policy: %s", request_why(x->line));
-	xfrm_report(x, &r);
+	if (xfrm_failed(x, &r.u.trouble))
+		xfrm_report(x, &r);
 }
 
 static void end_scope(struct xfrm *x, uint16_t scope)
@@ -80,7 +80,7 @@ static void begin_scope(struct xfrm *x, uint16_t scope, struct spd *spd,
 	struct claimant fresh;
 
 	claimant_init(&fresh, scope);
-	int err = rules_claim_scope(x->claims, &fresh,
+	(void)rules_claim_scope(x->claims, &fresh,
 		&(struct rules_scope){.scope = scope,
 			.is_host = n_addrs == 0,
 			.spd = spd,
@@ -95,18 +95,22 @@ static void begin_scope(struct xfrm *x, uint16_t scope, struct spd *spd,
 	sad_rules(&x->sad, scope, &view);
 	claims_drop(x->claims, &s->rules);
 	claims_hand_over(&fresh, &s->rules);
-	if (err != 0)
-		unsteered(x, scope);
+	/* Those of others may be in the way of these. */
+	x->beside = true;
+	xfrm_touch(x);
 }
 
 static void xfrm_policy(struct plane *plane, uint16_t scope, struct spd *spd,
 	const struct addr *addrs, size_t n_addrs)
 {
+	struct xfrm *x = xfrm_of(plane);
+
 	assert(scope < SCOPE_MAX && n_addrs <= XFRM_ADDRS_MAX);
 	if (spd)
-		begin_scope(xfrm_of(plane), scope, spd, addrs, n_addrs);
+		begin_scope(x, scope, spd, addrs, n_addrs);
 	else
-		end_scope(xfrm_of(plane), scope);
+		end_scope(x, scope);
+	tell_failure(x);
 }
 
 /* ---- addresses -------------------------------------------------------------------------- */
@@ -140,7 +144,8 @@ static void set_gate(struct xfrm *x, uint16_t scope, bool open)
 	assert(scope < SCOPE_MAX);
 	x->scopes[scope].open = open;
 	const struct sad_scope view = view_of(x, scope);
-	sad_gate(&x->sad, scope, &view);
+	sad_gate(&x->sad, scope, &view, refuse_half, x);
+	tell_failure(x);
 }
 
 /* The kernel makes IVs of its own from the sequence number and a random salt for each SA
@@ -178,37 +183,50 @@ static uint32_t answered_acquire(struct xfrm *x, const struct addr *daddr)
 	return 0;
 }
 
+/* One refusal is enough. Of policies that came with it some may be left: a look finds them. */
+static void settle_order(struct xfrm *x, const struct esp_child *c, int err)
+{
+	struct claims_failure known;
+
+	if (err == 0) {
+		tell_failure(x);
+		return;
+	}
+	refuse(x, c, err);
+	(void)claims_failed(x->claims, &known);
+	x->beside = true;
+	xfrm_touch(x);
+}
+
 static void xfrm_sa_add(struct plane *plane, const struct esp_child *c)
 {
 	struct xfrm *x = xfrm_of(plane);
 	const struct sad_scope view = view_of(x, c->scope);
 	uint32_t seq = c->outbound_ready ? answered_acquire(x, &c->remote.addr) : 0;
-	int err = sad_add(&x->sad, &view, c, seq, clock_now_ms());
 
-	if (err != 0)
-		refuse(x, c->id, err);
+	settle_order(x, c, sad_add(&x->sad, &view, c, seq, clock_now_ms()));
 	xfrm_look_later(x);
 }
 
+/* One that is not there was refused when it was added. */
 static void xfrm_sa_activate(struct plane *plane, uint32_t id)
 {
 	struct xfrm *x = xfrm_of(plane);
 	const struct sad_child *c = sad_find(&x->sad, id);
 
-	if (!c) {
-		refuse(x, id, ENOENT);
+	if (!c)
 		return;
-	}
 	const struct sad_scope view = view_of(x, c->sa.scope);
-	int err =
-		sad_activate(&x->sad, &view, id, answered_acquire(x, &c->sa.remote.addr));
-	if (err != 0)
-		refuse(x, id, err);
+	uint32_t seq = answered_acquire(x, &c->sa.remote.addr);
+	settle_order(x, &c->sa, sad_activate(&x->sad, &view, id, seq));
 }
 
 static void xfrm_sa_delete(struct plane *plane, uint32_t id)
 {
-	sad_delete(&xfrm_of(plane)->sad, id);
+	struct xfrm *x = xfrm_of(plane);
+
+	sad_delete(&x->sad, id);
+	tell_failure(x);
 }
 
 static void xfrm_sa_move(
@@ -220,9 +238,7 @@ static void xfrm_sa_move(
 	if (!c)
 		return;
 	const struct sad_scope view = view_of(x, c->sa.scope);
-	int err = sad_move(&x->sad, &view, id, remote, encap);
-	if (err != 0)
-		refuse(x, id, err);
+	settle_order(x, &c->sa, sad_move(&x->sad, &view, id, remote, encap));
 }
 
 /* ---- opening and closing ------------------------------------------------------------------------ */
@@ -305,7 +321,7 @@ struct plane *plane_open_xfrm(const struct plane_params *params)
 	sad_init(&x->sad, &params->entropy, x->line, x->claims);
 	if (open && xfrm_clear(params->why, params->why_cap)) {
 		/* Where it cannot be had, a first packet is sent again by its sender. */
-		(void)xfrm_hold_first_packets();
+		(void)events_hold_first_packets();
 		return &x->base;
 	}
 	if (!open)

@@ -14,12 +14,9 @@
 /* The guard must be in force. What another life of ours has left is deleted. NULL: p->why
  * says what this kernel has not got. */
 struct plane *plane_open_xfrm(const struct plane_params *p);
-/* Can the kernel do ESP with this algorithm? Tried with an SA that nobody can use. */
+/* Can the kernel do ESP with this algorithm, for IPv4 and (if it has that) for IPv6? Tried
+ * with an SA that nobody can use. */
 bool xfrm_offers(enum aead_alg alg, char *why, size_t why_cap);
-/* From now on the kernel holds what begins a flow until its SA is there, some hundred packets
- * for each policy, as the userspace plane does; by default it drops them. False: it may not
- * be told so here (/proc/sys is read only). */
-bool xfrm_hold_first_packets(void);
 /* Deletes all SAs and policies of ours. False: why. */
 bool xfrm_clear(char *why, size_t why_cap);
 

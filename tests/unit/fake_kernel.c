@@ -5,9 +5,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include "xfrm/events.h"
 #include "xfrm/select.h"
 
 struct fake_kernel fake;
@@ -17,6 +18,8 @@ struct request_line {
 };
 
 static struct request_line the_line;
+static int events_fd;
+static struct kernel_event waiting;
 
 void fake_reset(void)
 {
@@ -60,7 +63,10 @@ const char *request_why(const struct request_line *l)
 int events_claim(void)
 {
 	errno = fake.claim_error;
-	return fake.claim_error ? -1 : dup(STDERR_FILENO);
+	if (fake.claim_error)
+		return -1;
+	events_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return events_fd;
 }
 
 int events_open(void)
@@ -77,7 +83,25 @@ void events_close(int fd)
 void events_read(int fd, uint32_t own,
 	void (*each)(const struct kernel_event *ev, void *ctx), void *ctx)
 {
-	(void)fd, (void)own, (void)each, (void)ctx;
+	uint64_t times;
+
+	(void)own;
+	if (read(fd, &times, sizeof(times)) == sizeof(times))
+		each(&waiting, ctx);
+}
+
+void fake_event(enum event_kind kind)
+{
+	const uint64_t one = 1;
+
+	waiting = (struct kernel_event){.kind = kind};
+	if (write(events_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+bool events_hold_first_packets(void)
+{
+	return true;
 }
 
 /* ---- SAs ------------------------------------------------------------------------------- */
@@ -112,7 +136,8 @@ int request_sa_add(struct request_line *l, const struct request_sa *sa)
 {
 	struct addr daddr = select_addr_read(&sa->info.id.daddr, sa->info.family);
 
-	if (fake.sa_error != 0)
+	if (fake.sa_error != 0 &&
+		(fake.sa_error_family == 0 || fake.sa_error_family == sa->info.family))
 		return say(l, fake.sa_error);
 	if (fake_find_sa(&daddr, ntohl(sa->info.id.spi)))
 		return say(l, EEXIST);
@@ -191,6 +216,38 @@ static void remove_policy(struct request_policy *p)
 	memmove(p, p + 1,
 		(size_t)(&fake.policies[fake.n_policies] - (p + 1)) * sizeof(*p));
 	fake.n_policies--;
+}
+
+void fake_remove_policy(const struct request_policy *p)
+{
+	struct request_policy *there = find_policy(&p->sel, p->dir);
+
+	if (there)
+		remove_policy(there);
+}
+
+static bool addr_in(const xfrm_address_t *net, unsigned bits, const struct addr *a)
+{
+	uint32_t mask = bits == 0 ? 0 : UINT32_MAX << (32 - bits), have;
+
+	memcpy(&have, a->b, sizeof(have));
+	return ((ntohl(have) ^ ntohl(net->a4)) & mask) == 0;
+}
+
+const struct request_policy *fake_policy_for(
+	const struct addr *src, const struct addr *dst, uint8_t dir)
+{
+	const struct request_policy *best = NULL;
+
+	for (size_t i = 0; i < fake.n_policies; i++) {
+		const struct request_policy *p = &fake.policies[i];
+		if (p->dir == dir && p->sel.family == AF_INET && p->sel.proto == 0 &&
+			addr_in(&p->sel.saddr, p->sel.prefixlen_s, src) &&
+			addr_in(&p->sel.daddr, p->sel.prefixlen_d, dst) &&
+			(!best || p->priority < best->priority))
+			best = p;
+	}
+	return best;
 }
 
 int request_policy_set(struct request_line *l, const struct request_policy *p)

@@ -6,6 +6,7 @@
 #ifndef VIPSEC_TESTS_FAKE_KERNEL_H
 #define VIPSEC_TESTS_FAKE_KERNEL_H
 
+#include "xfrm/events.h"
 #include "xfrm/request.h"
 
 enum { FAKE_MAX = 4096 };
@@ -23,6 +24,7 @@ struct fake_kernel {
 	int open_error; /* of request_open() */
 	int claim_error; /* of events_claim() */
 	int sa_error, delete_error; /* of each request; 0: none */
+	uint16_t sa_error_family; /* sa_error only for these; 0: for all */
 	const char *words; /* of the kernel, to an error; NULL: none */
 	unsigned requests; /* that changed something */
 	unsigned last_sa_gone, last_policy_gone; /* their numbers among them */
@@ -33,8 +35,14 @@ extern struct fake_kernel fake;
 
 void fake_reset(void);
 struct fake_sa *fake_find_sa(const struct addr *daddr, uint32_t spi);
+/* The first that the kernel would ask for a packet between two IPv4 addresses. */
+const struct request_policy *fake_policy_for(
+	const struct addr *src, const struct addr *dst, uint8_t dir);
+/* The kernel says so next. */
+void fake_event(enum event_kind kind);
 /* Adds what somebody else has made. */
 void fake_add_sa(const struct addr *daddr, uint32_t spi, uint32_t reqid, uint32_t user);
 void fake_add_policy(const struct request_policy *p);
+void fake_remove_policy(const struct request_policy *p);
 
 #endif

@@ -37,6 +37,8 @@ static void the_peer_is_told_and_called_again(void **state)
 	l->node[SERVER].refuses = false;
 	lab_run(l, 1000);
 	assert_int_equal(lab_count(l, SERVER, "event child-refused"), 1);
+	assert_int_equal(
+		lab_count(l, SERVER, "rule \"mail\": the data path does not"), 1);
 	assert_int_equal(lab_count(l, CLIENT, "the peer deleted it"), 1);
 	assert_int_equal(lab_up(l, SERVER), 1);
 	assert_int_equal(lab_up(l, CLIENT), 1);

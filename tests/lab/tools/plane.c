@@ -459,8 +459,8 @@ static void print_report(const struct plane_report *r)
 	case PLANE_REFUSED:
 		printf("refused %u %s\n", r->u.refused.id, r->u.refused.text);
 		break;
-	case PLANE_UNSTEERED:
-		printf("unsteered %u %s\n", r->u.unsteered.scope, r->u.unsteered.text);
+	case PLANE_TROUBLED:
+		printf("troubled %u %s\n", r->u.trouble.scope, r->u.trouble.why);
 		break;
 	}
 }

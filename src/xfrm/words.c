@@ -1,0 +1,89 @@
+/* xfrm/words.c - the kernel's answers in the words of whoever has to act.
+ *
+ * Linux tells apart: no such protocol (EPROTONOSUPPORT: no ESP), no such algorithm (ENOSYS:
+ * its name is not known, nor in any module) and an algorithm that cannot be put together
+ * (ENOENT: a part, like the maker of IVs, is missing). To the last two the answer is the same.
+ */
+#include "config.h"
+
+#include "xfrm/words.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "xfrm/algorithm.h"
+
+enum { PARTS_MAX = 96 };
+
+/* What the kernel's crypto puts it together from. */
+static const char *parts_of(enum aead_alg alg, char out[PARTS_MAX])
+{
+	const struct algorithm *a = algorithm_of(alg);
+
+	if (!a)
+		return aead_name(alg);
+	if (a->aead)
+		snprintf(out, PARTS_MAX, "%s, seqiv", a->aead);
+	else
+		snprintf(out, PARTS_MAX, "%s, %s, authenc, echainiv", a->cipher, a->mac);
+	return out;
+}
+
+void words_of_sa(
+	int err, const struct words_sa *sa, const char *kernel, char out[PLANE_WHY_MAX])
+{
+	bool six = sa->family == ADDR_V6;
+	char parts[PARTS_MAX];
+
+	switch (err) {
+	case EPROTONOSUPPORT:
+		snprintf(out, PLANE_WHY_MAX,
+			"this kernel has no ESP for IPv%d: load its module (modprobe "
+			"esp%d), or take a kernel with CONFIG_INET%s_ESP",
+			six ? 6 : 4, six ? 6 : 4, six ? "6" : "");
+		break;
+	case ENOSYS:
+	case ENOENT:
+		snprintf(out, PLANE_WHY_MAX,
+			"this kernel's crypto lacks one of %s: load its module, or "
+			"propose another algorithm",
+			parts_of(sa->alg, parts));
+		break;
+	case ENOMEM:
+	case ENOBUFS:
+		snprintf(out, PLANE_WHY_MAX,
+			"the kernel has no memory left for an SA: free some, or have "
+			"fewer peers");
+		break;
+	case EEXIST:
+		snprintf(out, PLANE_WHY_MAX,
+			"another program has an SA with this SPI in the kernel (ip xfrm "
+			"state): delete it there");
+		break;
+	case EADDRINUSE:
+		snprintf(out, PLANE_WHY_MAX,
+			"another peer is behind this NAT: of the planes only userspace "
+			"can tell them apart");
+		break;
+	case ENODEV:
+		snprintf(out, PLANE_WHY_MAX, "no rules are in force for it");
+		break;
+	default:
+		snprintf(out, PLANE_WHY_MAX, "the kernel says: %s",
+			kernel[0] ? kernel : strerror(err));
+	}
+}
+
+void words_of_policy(int err, const char *kernel, char out[PLANE_WHY_MAX])
+{
+	if (err == ENOMEM || err == ENOBUFS)
+		snprintf(out, PLANE_WHY_MAX,
+			"the kernel has no memory left for a policy, and what it is for "
+			"stays blocked: free some, or have fewer rules or peers");
+	else
+		snprintf(out, PLANE_WHY_MAX,
+			"the kernel does not take a policy, and what it is for stays "
+			"blocked: %s",
+			kernel[0] ? kernel : strerror(err));
+}

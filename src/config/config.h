@@ -21,6 +21,12 @@
 #include "crypto/trust.h"
 #include "policy/policy.h"
 
+/* Where the file says something, both from 1; line 0: it does not say it. No part of the
+ * meaning: two configurations may differ in these and be equal. */
+struct config_place {
+	unsigned line, column;
+};
+
 enum config_backend { BACKEND_NONE, BACKEND_COROSYNC };
 enum config_takeover { TAKEOVER_WAIT, TAKEOVER_REINITIATE };
 enum config_plane { PLANE_USERSPACE, PLANE_KERNEL };
@@ -56,6 +62,7 @@ struct config_dataplane {
 	enum config_plane prefer, fallback;
 	enum config_encap encap;
 	bool has_fallback;
+	struct config_place prefer_at;
 };
 
 #define CONFIG_VIP_ADDRS 8
@@ -89,6 +96,7 @@ struct config_proposal {
 	struct config_ike_suite ike[CONFIG_BUILTIN_SUITES]; /* in order of preference */
 	struct config_esp_suite esp[CONFIG_SUITES];
 	unsigned n_ike, n_esp;
+	struct config_place esp_at;
 	uint64_t lifetime_ike_ms, lifetime_child_ms; /* defaults 4h, 1h */
 	uint64_t reauth_ms; /* 0: never */
 	uint64_t rekey_bytes, rekey_packets; /* of a child, both ways; 0: no limit */
@@ -226,6 +234,9 @@ struct config_report {
 	void (*line)(void *ctx, const char *text);
 	void *ctx;
 };
+/* For what only the running daemon can judge. */
+void config_report_error(const struct config_report *report, const char *file,
+	const struct config_place *at, const char *text);
 
 /* How the parser reaches files (psk file "..."); the daemon reads them, tests fake them.
  * Returns false and a reason in why when the file cannot be read or is readable by

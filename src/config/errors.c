@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
+
 /* What a stranger's file holds may end in a terminal: nothing unprintable gets there. */
 static void make_printable(char *text)
 {
@@ -48,6 +50,17 @@ void errors_warn(struct errors *e, struct place at, const char *form, ...)
 	va_start(args, form);
 	keep(e, at, true, form, args);
 	va_end(args);
+}
+
+/* As one may stand in a message of ours, too. */
+void config_report_error(const struct config_report *report, const char *file,
+	const struct config_place *at, const char *text)
+{
+	struct errors *one = mem_new(1, sizeof(*one));
+
+	errors_add(one, (struct place){at->line, at->column}, "%s", text);
+	errors_report(one, file, report);
+	free(one);
 }
 
 static bool is_after(const struct message *a, const struct message *b)

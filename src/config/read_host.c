@@ -215,9 +215,11 @@ static void read_prefer(struct draft *d, const struct stmt *s, struct args *a, v
 {
 	int choice = arg_choice(a, planes, COUNT_OF(planes));
 
-	(void)s, (void)into;
-	if (choice >= 0 && arg_end(a))
-		d->c->dataplane.prefer = (enum config_plane)choice;
+	(void)into;
+	if (choice < 0 || !arg_end(a))
+		return;
+	d->c->dataplane.prefer = (enum config_plane)choice;
+	d->c->dataplane.prefer_at = (struct config_place){s->at.line, s->at.column};
 }
 
 static void read_fallback(

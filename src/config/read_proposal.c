@@ -58,7 +58,7 @@ static void read_esp(struct draft *d, const struct stmt *s, struct args *a, void
 	struct config_proposal *p = into;
 	struct config_esp_suite suite;
 
-	(void)s;
+	p->esp_at = (struct config_place){s->at.line, s->at.column};
 	do {
 		const struct word *w = arg_next(a, "a cipher such as aes256gcm16");
 

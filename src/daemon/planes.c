@@ -10,14 +10,16 @@
 #include "port/random.h"
 #include "xfrm/xfrm.h"
 
-/* Each algorithm that some proposal names. */
-static bool kernel_offers(const struct config *c, char *why, size_t why_cap)
+/* Each algorithm that some proposal names. at: the proposal that names what it has not got. */
+static bool kernel_offers(
+	const struct config *c, struct config_place *at, char *why, size_t why_cap)
 {
 	bool tried[AEAD_ALGS] = {false};
 
 	for (unsigned i = 0; i < c->n_proposals; i++) {
 		for (unsigned k = 0; k < c->proposals[i].n_esp; k++) {
 			enum aead_alg alg = c->proposals[i].esp[k].encr;
+			*at = c->proposals[i].esp_at;
 			if (!tried[alg] && !xfrm_offers(alg, why, why_cap))
 				return false;
 			tried[alg] = true;
@@ -26,18 +28,23 @@ static bool kernel_offers(const struct config *c, char *why, size_t why_cap)
 	return true;
 }
 
+static void as_configured(struct daemon *d)
+{
+	snprintf(d->plane_note, sizeof(d->plane_note), "%s, as configured",
+		d->in_kernel ? "the kernel's" : "userspace");
+}
+
 bool planes_choose(struct daemon *d, const struct config *c, char *why, size_t why_cap)
 {
 	char reason[PLANE_WHY_MAX + 32] = "";
+	struct config_place at;
 
 	d->in_kernel = c->dataplane.prefer == PLANE_KERNEL &&
-		       kernel_offers(c, reason, sizeof(reason));
+		       kernel_offers(c, &at, reason, sizeof(reason));
 	if (c->dataplane.prefer == PLANE_USERSPACE)
-		snprintf(
-			d->plane_note, sizeof(d->plane_note), "userspace, as configured");
+		as_configured(d);
 	else if (d->in_kernel)
-		snprintf(d->plane_note, sizeof(d->plane_note),
-			"the kernel's, as configured");
+		as_configured(d);
 	else
 		snprintf(d->plane_note, sizeof(d->plane_note),
 			"userspace, since the kernel's cannot serve: %s", reason);
@@ -64,18 +71,34 @@ struct plane *planes_open(const struct daemon *d, char *why, size_t why_cap)
 	return d->in_kernel ? plane_open_xfrm(&p) : plane_open_tun(&p);
 }
 
-bool planes_accept(
-	const struct daemon *d, const struct config *c, char *why, size_t why_cap)
+bool planes_accept(const struct daemon *d, const struct config *c,
+	struct config_place *at, char *why, size_t why_cap)
 {
+	const struct config *now = node_config(d->node);
 	char reason[PLANE_WHY_MAX + 32] = "";
+	bool wanted = c->dataplane.prefer == PLANE_KERNEL;
 
-	if (!d->in_kernel || kernel_offers(c, reason, sizeof(reason)))
+	*at = c->dataplane.prefer_at;
+	if (c->dataplane.prefer != now->dataplane.prefer && wanted != d->in_kernel) {
+		snprintf(why, why_cap,
+			"dataplane prefer %s: the %s data plane serves, and no SA can "
+			"change its plane: restart vipsecd for that",
+			wanted ? "kernel" : "userspace", planes_name(d));
+		return false;
+	}
+	if (!d->in_kernel || kernel_offers(c, at, reason, sizeof(reason)))
 		return true;
 	snprintf(why, why_cap,
 		"the kernel's data plane, which serves now, cannot do what this asks "
 		"for: %s",
 		reason);
 	return false;
+}
+
+void planes_accepted(struct daemon *d, const struct config *c)
+{
+	if (d->in_kernel == (c->dataplane.prefer == PLANE_KERNEL))
+		as_configured(d);
 }
 
 const char *planes_name(const struct daemon *d)

@@ -13,9 +13,11 @@
 bool planes_choose(struct daemon *d, const struct config *c, char *why, size_t why_cap);
 /* NULL: see why. */
 struct plane *planes_open(const struct daemon *d, char *why, size_t why_cap);
-/* May the running plane serve another configuration? */
-bool planes_accept(
-	const struct daemon *d, const struct config *c, char *why, size_t why_cap);
+/* May the running plane serve another configuration? False: at says what of it not, line 0:
+ * the file as a whole. */
+bool planes_accept(const struct daemon *d, const struct config *c,
+	struct config_place *at, char *why, size_t why_cap);
+void planes_accepted(struct daemon *d, const struct config *c); /* it is in force */
 const char *planes_name(const struct daemon *d); /* "kernel", "userspace" */
 
 #endif

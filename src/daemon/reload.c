@@ -27,26 +27,38 @@ void reload_take(struct daemon *d, struct config *c)
 	step_node(d, &ev);
 }
 
+/* False: at and why say what is wrong; line 0: nothing that stands in the file. */
+static bool take_in(struct daemon *d, struct config *c, struct config_place *at,
+	char *why, size_t cap)
+{
+	if (d->closing)
+		snprintf(why, cap, "the daemon is about to end");
+	else if (!same_cluster(node_config(d->node), c))
+		snprintf(why, cap,
+			"cluster name or backend changed: restart vipsecd for that");
+	else if (planes_accept(d, c, at, why, cap)) {
+		*at = (struct config_place){0};
+		return guarding_apply(d, c, why, cap);
+	}
+	return false;
+}
+
 bool reload_config(struct daemon *d, const struct config_report *report)
 {
 	struct files_source from = {.keys = &d->keys, .report = report};
 	struct config *c = files_load_config(d->options.config, &from, report);
+	struct config_place at = {0};
 	char why[2 * PLANE_WHY_MAX] = "";
 
 	if (!c)
 		return false;
-	if (d->closing)
-		snprintf(why, sizeof(why), "the daemon is about to end");
-	else if (!same_cluster(node_config(d->node), c))
-		snprintf(why, sizeof(why),
-			"cluster name or backend changed: restart vipsecd for that");
-	else if (planes_accept(d, c, why, sizeof(why)) &&
-		 guarding_apply(d, c, why, sizeof(why))) {
+	if (take_in(d, c, &at, why, sizeof(why))) {
 		guarding_applied(d);
+		planes_accepted(d, c);
 		reload_take(d, c);
 		return true;
 	}
-	report->line(report->ctx, why);
+	config_report_error(report, d->options.config, &at, why);
 	config_free(c);
 	return false;
 }

@@ -112,6 +112,19 @@ def tuning(tap, pair):
         wait_until(lambda: any("refused" in e["text"] for e in events(pair)), 5, "the event")
         pair.s.run("cp /run/good.conf /etc/vipsec/vipsec.conf")
         expect(pair, FINE, "reload")
+    with tap.case("a reload that wants another data plane: refused, with the place"):
+        other = "userspace" if vipsec.KERNEL else "kernel"
+        pair.s.run("sed -i '/^dataplane/d' /etc/vipsec/vipsec.conf; "
+                   f"printf 'dataplane {{\n  prefer {other};\n}}\n' >>/etc/vipsec/vipsec.conf")
+        lines = int(pair.s.out("wc -l </etc/vipsec/vipsec.conf"))
+        done = expect(pair, WRONG, "reload")
+        check(f"vipsec.conf:{lines - 1}:3: error: dataplane prefer {other}" in done.stderr,
+              done.stderr)
+        check(pair.server.vip_state("web") == "bound", "the VIP is still served")
+        plane = pair.server.json("status")["data"]["dataplane"]
+        check(plane["name"] != other and "as configured" in plane["note"], plane)
+        pair.s.run("cp /run/good.conf /etc/vipsec/vipsec.conf")
+        expect(pair, FINE, "reload")
 
 
 def events(pair):

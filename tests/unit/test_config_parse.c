@@ -150,6 +150,24 @@ static void settings_are_taken_over(void **state)
 	config_free(c);
 }
 
+/* What a reload says of it needs its place. */
+static void the_data_plane_has_its_place(void **state)
+{
+	(void)state;
+	struct config *c = accepted("dataplane {\n  udp-encap auto;\n   prefer kernel;\n}\n"
+				    "proposal \"p\" {\n  esp aes256gcm16;\n}\n");
+
+	assert_int_equal(c->dataplane.prefer_at.line, 3);
+	assert_int_equal(c->dataplane.prefer_at.column, 4);
+	assert_int_equal(c->proposals[1].esp_at.line, 6);
+	assert_int_equal(c->proposals[0].esp_at.line, 0);
+	struct config *other = accepted("dataplane { prefer kernel; udp-encap auto; } "
+					"proposal \"p\" { esp aes256gcm16; }");
+	assert_memory_equal(c->hash, other->hash, sizeof(c->hash));
+	config_free(other);
+	config_free(c);
+}
+
 /* ---- rules ---------------------------------------------------------------------- */
 
 static const char rules_text[] =
@@ -415,6 +433,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_file_has_the_documented_defaults),
+		cmocka_unit_test(the_data_plane_has_its_place),
 		cmocka_unit_test(additional_key_exchanges_have_their_places),
 		cmocka_unit_test(ml_kem_stands_behind_another),
 		cmocka_unit_test(the_built_in_proposal_begins_with_x25519),

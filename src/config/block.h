@@ -72,6 +72,12 @@ bool arg_host(struct args *a, struct addr *out, char name[HOSTNAME_MAX]);
 /* Nothing is left. */
 bool arg_end(struct args *a);
 
+/* Of a filter action, or of a VIP (read_tags.c). at: is set where it is well said. */
+void read_output_mark(
+	struct draft *d, struct args *a, struct policy_tags *tags, struct place *at);
+void read_if_id(
+	struct draft *d, struct args *a, struct policy_tags *tags, struct place *at);
+
 /* The blocks of the file, each beside its readers. */
 
 statement_reader read_cluster, read_tuning, read_dataplane, read_vip, read_secret,

@@ -9,6 +9,7 @@
 #include "base/duration.h"
 #include "base/mem.h"
 #include "config/expand.h"
+#include "policy/explain.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,6 +90,25 @@ static const struct spd_entry *find_equal(
 	return wanted;
 }
 
+/* In transport mode the kernel finds that the interface leads to itself. */
+static void trial_interfaces(struct trial *t)
+{
+	uint32_t said = UINT32_MAX;
+
+	for (size_t i = 0; i < spd_count(t->spd); i++) {
+		const struct spd_entry *e = spd_at(t->spd, i);
+
+		if (e->action != POLICY_NEGOTIATE || e->tags.if_id == 0 ||
+			e->mode == POLICY_TUNNEL || e->rule == said)
+			continue;
+		said = e->rule;
+		errors_add(t->d->errors, t->d->rule_at[e->rule],
+			"rule \"%s\" is for XFRM interface %u in transport mode: such "
+			"an interface carries tunnels only",
+			e->rule_name, e->tags.if_id);
+	}
+}
+
 static void trial_unused(struct trial *t)
 {
 	char scope[POLICY_NAME_MAX + 8];
@@ -164,8 +184,10 @@ static void check_scope(struct draft *d, uint16_t scope)
 	for (unsigned i = 0; scope < d->c->n_vips && i < t.policy->n_rules; i++)
 		check_foreign(d, &d->c->vips[scope], t.policy->rules[i]);
 	t.sample = mem_new(t.policy->n_rules, sizeof(*t.sample));
-	if (trial_expand(&t) && trial_seal(&t))
+	if (trial_expand(&t) && trial_seal(&t)) {
 		trial_unused(&t);
+		trial_interfaces(&t);
+	}
 	free(t.sample);
 	spd_free(t.spd);
 }
@@ -324,6 +346,39 @@ static void check_assigned(struct draft *d)
 			"no policy is assigned: nothing is protected");
 }
 
+/* What only the kernel can do must not be left to the other plane, which serves or may. */
+static void check_tags(struct draft *d, const struct policy_tags *tags,
+	const struct draft_tags *at, const char *instead)
+{
+	if (at->if_id.line != 0)
+		errors_add(d->errors, at->if_id,
+			"if-id needs the kernel's data plane: %s", instead);
+	if (at->mark.line != 0 && tags->mask != UINT32_MAX)
+		errors_add(d->errors, at->mark,
+			"a mask needs the kernel's data plane, since the userspace plane "
+			"does not see what mark a packet had: %s",
+			instead);
+}
+
+static void check_plane(struct draft *d)
+{
+	const struct config_dataplane *p = &d->c->dataplane;
+	const char *instead = p->prefer == PLANE_KERNEL
+				      ? "leave \"fallback userspace\" out"
+				      : "write dataplane { prefer kernel; }";
+
+	if (p->prefer == PLANE_KERNEL && !p->has_fallback)
+		return;
+	if (p->offload == OFFLOAD_CRYPTO || p->offload == OFFLOAD_PACKET)
+		errors_add(d->errors, d->offload_at,
+			"offload %s needs the kernel's data plane: %s",
+			policy_offload_name(p->offload), instead);
+	for (unsigned i = 0; i < d->n_actions; i++)
+		check_tags(d, &d->actions[i].tags, &d->actions[i].tags_at, instead);
+	for (unsigned i = 0; i < d->c->n_vips; i++)
+		check_tags(d, &d->c->vips[i].tags, &d->vip_tags_at[i], instead);
+}
+
 void draft_check(struct draft *d)
 {
 	for (uint16_t scope = 0; scope <= d->c->n_vips; scope++)
@@ -332,4 +387,5 @@ void draft_check(struct draft *d)
 	check_timers(d);
 	check_host(d);
 	check_assigned(d);
+	check_plane(d);
 }

@@ -61,6 +61,7 @@ struct config_tuning {
 struct config_dataplane {
 	enum config_plane prefer, fallback;
 	enum config_encap encap;
+	enum policy_offload offload; /* of SAs to come, by the kernel's plane; no */
 	bool has_fallback;
 	struct config_place prefer_at;
 };
@@ -73,6 +74,7 @@ struct config_vip {
 	enum config_bind bind;
 	struct addr
 		drain_to[2]; /* IPv4, IPv6: where `vipsec drain` sends peers; not set */
+	struct policy_tags tags; /* of rules that say nothing of their own */
 	uint32_t policy; /* index of the policy assigned; CONFIG_NO_POLICY: none */
 };
 #define CONFIG_NO_POLICY UINT32_MAX
@@ -165,6 +167,7 @@ struct config_rule {
 	uint32_t proposal; /* index; always valid (a built-in default is index 0) */
 	enum config_pfs pfs;
 	enum config_childless childless;
+	struct policy_tags tags; /* its own; config_tags() knows those of the VIP, too */
 	struct config_auth auths[CONFIG_AUTHS]; /* in order */
 	unsigned n_auths;
 	struct config_ppk ppk;
@@ -263,6 +266,8 @@ void config_free(struct config *c);
 
 /* Scopes: index 0..n_vips-1 are the VIPs in order; scope n_vips is the host. */
 uint16_t config_host_scope(const struct config *c);
+/* What SAs of this rule carry in this scope: what the rule says, else what the VIP says. */
+struct policy_tags config_tags(const struct config *c, uint16_t scope, uint32_t rule);
 /* The scope's SPD, expanded from its policy ("from vip" once for each address, "from me"
  * as any local address, ports and prefixes multiplied out), sealed. NULL: no policy. */
 struct spd *config_spd(const struct config *c, uint16_t scope);

@@ -108,6 +108,7 @@ static void make_room(struct draft *d, const struct counts *n)
 	d->rules = draft_room(n->rules, sizeof(*d->rules));
 	d->assigns = draft_room(n->assigns, sizeof(*d->assigns));
 	d->vip_at = draft_room(n->vips, sizeof(*d->vip_at));
+	d->vip_tags_at = draft_room(n->vips, sizeof(*d->vip_tags_at));
 	d->secret_at = draft_room(n->secrets, sizeof(*d->secret_at));
 	d->identity_at = draft_room(n->identities, sizeof(*d->identity_at));
 	d->proposal_at = draft_room(n->proposals + 1, sizeof(*d->proposal_at));
@@ -145,6 +146,7 @@ void draft_free(struct draft *d)
 	free(d->rules);
 	free(d->assigns);
 	free(d->vip_at);
+	free(d->vip_tags_at);
 	free(d->secret_at);
 	free(d->identity_at);
 	free(d->proposal_at);

@@ -36,6 +36,11 @@ struct draft_secret {
 	struct config_ppk ppk; /* required: not said here */
 };
 
+/* Where they are said; line 0: they are not. */
+struct draft_tags {
+	struct place mark, if_id;
+};
+
 struct draft_action {
 	char name[POLICY_NAME_MAX];
 	struct place said; /* permit, block or negotiate; line 0: not written */
@@ -48,6 +53,8 @@ struct draft_action {
 	uint32_t proposal_index;
 	enum config_pfs pfs;
 	enum config_childless childless;
+	struct policy_tags tags;
+	struct draft_tags tags_at;
 };
 
 /* Beside config.filter_lists[i].filters[k]. */
@@ -88,10 +95,11 @@ struct draft {
 	/* where each object was defined */
 	struct place *vip_at, *secret_at, *identity_at, *proposal_at, *filter_list_at,
 		*action_at, *policy_at, *rule_at;
+	struct draft_tags *vip_tags_at;
 	unsigned n_secrets, n_actions, n_assigns;
 	unsigned n_secret_room; /* those that may hold a key */
 	/* where these were set; line 0: they were not */
-	struct place idle_timeout_at, idle_failover_at, host_at;
+	struct place idle_timeout_at, idle_failover_at, host_at, offload_at;
 };
 
 /* The objects of one kind: their names, and where they were defined. */

@@ -135,6 +135,21 @@ static enum policy_err add_filter(const struct config *c, uint16_t scope,
 	return add_family(c, scope, ADDR_V6, f, e, s);
 }
 
+struct policy_tags config_tags(const struct config *c, uint16_t scope, uint32_t rule)
+{
+	struct policy_tags tags = c->rules[rule].tags;
+	const struct policy_tags none = {0},
+				 *vip = scope < c->n_vips ? &c->vips[scope].tags : &none;
+
+	if (tags.mask == 0) {
+		tags.mark = vip->mark;
+		tags.mask = vip->mask;
+	}
+	if (tags.if_id == 0)
+		tags.if_id = vip->if_id;
+	return tags;
+}
+
 enum policy_err expand_rule(
 	const struct config *c, uint16_t scope, uint32_t index, struct spd *s)
 {
@@ -145,6 +160,7 @@ enum policy_err expand_rule(
 		.action = rule->action,
 		.mode = rule->mode,
 		.tunnel_to = rule->tunnel_to,
+		.tags = config_tags(c, scope, index),
 		.rule = index,
 		.binding = rule->binding,
 	};

@@ -84,6 +84,14 @@ static void mix_settings(struct config *c)
 	mix_number(c, c->dataplane.fallback);
 	mix_number(c, c->dataplane.has_fallback);
 	mix_number(c, c->dataplane.encap);
+	mix_number(c, c->dataplane.offload);
+}
+
+static void mix_tags(struct config *c, const struct policy_tags *t)
+{
+	mix_number(c, t->mark);
+	mix_number(c, t->mask);
+	mix_number(c, t->if_id);
 }
 
 static void mix_vip(struct config *c, const struct config_vip *v)
@@ -95,6 +103,7 @@ static void mix_vip(struct config *c, const struct config_vip *v)
 	mix_number(c, v->bind);
 	mix_addr(c, &v->drain_to[0]);
 	mix_addr(c, &v->drain_to[1]);
+	mix_tags(c, &v->tags);
 	mix_number(c, v->policy);
 }
 
@@ -175,6 +184,7 @@ static void mix_rule(struct config *c, const struct config_rule *r)
 	mix_number(c, r->proposal);
 	mix_number(c, r->pfs);
 	mix_number(c, r->childless);
+	mix_tags(c, &r->tags);
 	mix_text(c, r->ppk.id);
 	mix_secret(c, &r->ppk.key);
 	mix_number(c, r->ppk.required);

@@ -246,12 +246,29 @@ static void read_udp_encap(
 		d->c->dataplane.encap = (enum config_encap)choice;
 }
 
+static void read_offload(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	static const char *const words[] = {[OFFLOAD_NO] = "no",
+		[OFFLOAD_AUTO] = "auto",
+		[OFFLOAD_CRYPTO] = "crypto",
+		[OFFLOAD_PACKET] = "packet"};
+	int choice = arg_choice(a, words, COUNT_OF(words));
+
+	(void)into;
+	if (choice < 0 || !arg_end(a))
+		return;
+	d->c->dataplane.offload = (enum policy_offload)choice;
+	d->offload_at = s->at;
+}
+
 void read_dataplane(struct draft *d, const struct stmt *s, struct args *a, void *into)
 {
 	static const struct keyword table[] = {
 		{"prefer", .read = read_prefer},
 		{"fallback", .read = read_fallback},
 		{"udp-encap", .read = read_udp_encap},
+		{"offload", .read = read_offload},
 	};
 
 	(void)into;

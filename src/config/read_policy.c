@@ -119,6 +119,24 @@ static void read_mode(struct draft *d, const struct stmt *s, struct args *a, voi
 	(void)arg_end(a);
 }
 
+static void read_action_mark(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	struct draft_action *action = into;
+
+	note_negotiates(action, s);
+	read_output_mark(d, a, &action->tags, &action->tags_at.mark);
+}
+
+static void read_action_if_id(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	struct draft_action *action = into;
+
+	note_negotiates(action, s);
+	read_if_id(d, a, &action->tags, &action->tags_at.if_id);
+}
+
 static void check_action(
 	struct draft *d, const struct stmt *s, const struct draft_action *action)
 {
@@ -142,6 +160,8 @@ void read_filter_action(struct draft *d, const struct stmt *s, struct args *a, v
 		{"pfs", .read = read_pfs},
 		{"childless", .read = read_childless},
 		{"mode", .read = read_mode},
+		{"output-mark", .read = read_action_mark},
+		{"if-id", .read = read_action_if_id},
 	};
 	struct draft_action *action = &d->actions[d->n_actions];
 	struct names names = names_actions(d);

@@ -116,12 +116,32 @@ static void read_drain_to(
 	(void)arg_end(a);
 }
 
+static void read_vip_mark(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	struct config_vip *vip = into;
+
+	(void)s;
+	read_output_mark(d, a, &vip->tags, &d->vip_tags_at[vip - d->c->vips].mark);
+}
+
+static void read_vip_if_id(
+	struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	struct config_vip *vip = into;
+
+	(void)s;
+	read_if_id(d, a, &vip->tags, &d->vip_tags_at[vip - d->c->vips].if_id);
+}
+
 void read_vip(struct draft *d, const struct stmt *s, struct args *a, void *into)
 {
 	static const struct keyword table[] = {
 		{"address", .read = read_address},
 		{"bind", .read = read_bind},
 		{"drain-to", .read = read_drain_to},
+		{"output-mark", .read = read_vip_mark},
+		{"if-id", .read = read_vip_if_id},
 	};
 	struct config_vip *vip = &d->c->vips[d->c->n_vips];
 	struct names names = names_vips(d);

@@ -166,6 +166,7 @@ static bool resolve_action(
 	rule->proposal = action->proposal_index;
 	rule->pfs = action->pfs;
 	rule->childless = action->childless;
+	rule->tags = action->tags;
 	return true;
 }
 
@@ -256,6 +257,7 @@ static bool same_treatment(const struct config_rule *a, const struct config_rule
 		strcmp(a->tunnel_name, b->tunnel_name) != 0 ||
 		a->proposal != b->proposal || a->pfs != b->pfs ||
 		a->childless != b->childless || a->n_auths != b->n_auths ||
+		memcmp(&a->tags, &b->tags, sizeof(a->tags)) != 0 ||
 		strcmp(a->ppk.id, b->ppk.id) != 0 || a->ppk.required != b->ppk.required ||
 		!secret_equal(secret_span(&a->ppk.key), secret_span(&b->ppk.key)))
 		return false;

@@ -16,6 +16,7 @@ src_config_libvipsec_config_a_SOURCES = \
 	src/config/read_identity.c \
 	src/config/read_policy.c \
 	src/config/read_proposal.c \
+	src/config/read_tags.c \
 	src/config/read_vip.c \
 	src/config/resolve.c \
 	src/config/suggest.c src/config/suggest.h \

@@ -70,6 +70,7 @@ const char *bytes_text(json_int_t bytes); /* "1.4 MB", same storage */
 const char *plain_of(const json_t *object);
 void print_vip(const json_t *vip);
 void print_vips(const json_t *vips);
+void print_offload(const json_t *sa); /* nothing where there is none */
 void print_peers(const json_t *peers);
 void print_names(const json_t *names);
 void print_event(const json_t *event);

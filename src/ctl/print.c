@@ -122,6 +122,22 @@ static void print_worst(const json_t *peer)
 		printf("cannot be called: back when it calls\n");
 }
 
+void print_offload(const json_t *sa)
+{
+	const char *in = text_of(sa, "offload_in"), *out = text_of(sa, "offload_out");
+
+	if (strcmp(in, "no") != 0 || strcmp(out, "no") != 0)
+		printf("  offload in %s out %s", in, out);
+}
+
+static void print_sa(const json_t *peer)
+{
+	printf("    IKE %s  ESP %s%s", text_of(peer, "suite"), text_of(peer, "esp"),
+		plain_of(peer));
+	print_offload(peer);
+	printf("  age %s\n", age_of(peer, "age_ms"));
+}
+
 void print_peers(const json_t *peers)
 {
 	const json_t *p;
@@ -133,8 +149,7 @@ void print_peers(const json_t *peers)
 			text_of(p, "state"), text_of(p, "vip"), text_of(p, "rule"),
 			text_of(p, "address"));
 		if (json_object_get(p, "suite"))
-			printf("    IKE %s  ESP %s%s  age %s\n", text_of(p, "suite"),
-				text_of(p, "esp"), plain_of(p), age_of(p, "age_ms"));
+			print_sa(p);
 		printf("    in %s (last %s)  out %s (last %s)  idle timeout %s  ",
 			bytes_text(number_of(p, "bytes_in")), age_of(p, "last_in_ms"),
 			bytes_text(number_of(p, "bytes_out")), age_of(p, "last_out_ms"),

@@ -50,6 +50,19 @@ static void print_flows(const json_t *c)
 	putchar('\n');
 }
 
+/* Nothing at all where nothing is said. */
+static void print_tags(const json_t *c)
+{
+	bool marked = json_is_string(json_object_get(c, "output_mark"));
+	long long if_id = (long long)number_of(c, "if_id");
+
+	if (marked)
+		printf("  output mark %s", text_of(c, "output_mark"));
+	if (if_id != 0)
+		printf("  XFRM interface %lld", if_id);
+	print_offload(c);
+}
+
 static void print_children(const json_t *list)
 {
 	const json_t *c;
@@ -64,7 +77,7 @@ static void print_children(const json_t *list)
 			text_of(c, "vip"), text_of(c, "rule"), text_of(c, "local"),
 			text_of(c, "remote"));
 		printf("    SPI in %s out %s%s%s%s  age %s  rekeyed in %s  expires in %s"
-		       "  in %s (last %s)  out %s (last %s)\n",
+		       "  in %s (last %s)  out %s (last %s)",
 			text_of(c, "spi_in"), text_of(c, "spi_out"),
 			json_is_string(json_object_get(c, "pfs")) ? "  PFS " : "",
 			json_is_string(json_object_get(c, "pfs")) ? text_of(c, "pfs")
@@ -75,6 +88,8 @@ static void print_children(const json_t *list)
 			age_of(c, "expires_in_ms"), bytes_text(number_of(c, "bytes_in")),
 			age_of(c, "last_in_ms"), bytes_text(number_of(c, "bytes_out")),
 			age_of(c, "last_out_ms"));
+		print_tags(c);
+		putchar('\n');
 		print_ts("local", json_object_get(c, "local_ts"));
 		print_ts("remote", json_object_get(c, "remote_ts"));
 		print_flows(c);

@@ -1,4 +1,6 @@
 /* ctl/status.c - `vipsec status`. */
+#include <string.h>
+
 #include "ctl/ctl.h"
 
 static void print_cluster(const json_t *status)
@@ -72,6 +74,8 @@ static void print_plane(const json_t *p)
 	printf("data plane: %s, %lld packets sealed, %lld opened; %s\n",
 		text_of(p, "name"), (long long)number_of(p, "sealed"),
 		(long long)number_of(p, "opened"), text_of(p, "note"));
+	if (strcmp(text_of(p, "offload"), "no") != 0)
+		printf("  offload to network devices: %s\n", text_of(p, "offload"));
 	if (number_of(p, "held") > 0)
 		printf("  held for an SA: %lld packets, %lld of them sent since\n",
 			(long long)number_of(p, "held"),

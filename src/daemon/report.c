@@ -192,14 +192,15 @@ static json_t *plane_json(struct daemon *d)
 	struct plane_totals t;
 
 	plane_totals(d->plane, &t);
-	return json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "name",
-		planes_name(d), "note", d->plane_note, "children", (json_int_t)t.children,
-		"sealed", (json_int_t)t.esp.sealed, "opened", (json_int_t)t.esp.opened,
-		"held", (json_int_t)t.esp.held, "released", (json_int_t)t.esp.released,
-		"early", (json_int_t)t.esp.early, "send_errors",
-		(json_int_t)t.send_errors, "flows", (json_int_t)t.esp.flows,
-		"flows_evicted", (json_int_t)t.esp.flows_evicted, "refused",
-		(json_int_t)d->refused, "drops", drops_json(&t.esp));
+	return json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}",
+		"name", planes_name(d), "note", d->plane_note, "offload",
+		policy_offload_name(node_config(d->node)->dataplane.offload), "children",
+		(json_int_t)t.children, "sealed", (json_int_t)t.esp.sealed, "opened",
+		(json_int_t)t.esp.opened, "held", (json_int_t)t.esp.held, "released",
+		(json_int_t)t.esp.released, "early", (json_int_t)t.esp.early,
+		"send_errors", (json_int_t)t.send_errors, "flows",
+		(json_int_t)t.esp.flows, "flows_evicted", (json_int_t)t.esp.flows_evicted,
+		"refused", (json_int_t)d->refused, "drops", drops_json(&t.esp));
 }
 
 static json_t *ike_counters_json(struct daemon *d)

@@ -130,6 +130,14 @@ static bool add_sa(const struct ike_info *i, void *ctx)
 	return true;
 }
 
+static void add_offload(json_t *out, const struct esp_usage *u)
+{
+	json_object_set_new(
+		out, "offload_in", json_string(policy_offload_name(u->offload_in)));
+	json_object_set_new(
+		out, "offload_out", json_string(policy_offload_name(u->offload_out)));
+}
+
 static bool add_algorithm(const struct child_view *v, void *ctx)
 {
 	struct peer_list *l = ctx;
@@ -144,6 +152,7 @@ static bool add_algorithm(const struct child_view *v, void *ctx)
 	if (!json_is_false(json_object_get(sa, "encrypted")))
 		json_object_set_new(
 			sa, "encrypted", json_boolean(aead_encrypts(v->child.alg)));
+	add_offload(sa, &v->usage);
 	return true;
 }
 
@@ -175,6 +184,13 @@ static void add_usage(json_t *out, const struct esp_usage *u, uint64_t now_ms)
 	json_object_set_new(out, "flows_moved", value_count(u->flows_moved));
 }
 
+static void add_tags(json_t *out, const struct policy_tags *t)
+{
+	json_object_set_new(out, "output_mark",
+		t->mask ? json_sprintf("0x%x/0x%x", t->mark, t->mask) : json_null());
+	json_object_set_new(out, "if_id", json_integer(t->if_id));
+}
+
 static json_t *until_json(uint64_t at_ms, uint64_t now_ms)
 {
 	if (at_ms == UINT64_MAX)
@@ -204,6 +220,10 @@ static bool add_child(const struct child_view *v, void *ctx)
 	json_object_set_new(out, "rekey_in_ms", until_json(v->rekey_ms, l->now_ms));
 	json_object_set_new(out, "expires_in_ms", until_json(v->expires_ms, l->now_ms));
 	add_usage(out, &v->usage, l->now_ms);
+	add_offload(out, &v->usage);
+	const struct policy_tags tags =
+		config_tags(node_config(l->daemon->node), c->path.scope, c->rule);
+	add_tags(out, &tags);
 	json_array_append_new(l->out, out);
 	return true;
 }

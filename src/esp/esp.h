@@ -50,6 +50,8 @@ struct esp_child {
 	 * identity. What one of them has begun is answered to it alone. 0: it has its
 	 * address for itself. */
 	uint64_t owner;
+	struct policy_tags tags;
+	enum policy_offload offload; /* what is wanted; of no use to this room */
 };
 void esp_child_wipe(struct esp_child *c);
 
@@ -66,6 +68,7 @@ struct esp_usage {
 	uint64_t flow_taken; /* inbound drops: another peer's, behind the same NAT */
 	/* Remembered of its peer, with an owner; of these, seen under another port. */
 	uint64_t flows, flows_moved;
+	enum policy_offload offload_in, offload_out; /* what a device does for it */
 };
 
 /* Drops and other totals; names are what `vipsec status` and the tests use. */
@@ -113,6 +116,7 @@ struct esp_packet {
 	uint16_t scope;
 	bool encap;
 	bool dont_fragment; /* ESP_SEND: the outer header's DF (IPv4) */
+	uint32_t mark, mark_mask; /* ESP_SEND: of the outer packet; mask 0: none */
 	uint8_t tos; /* ESP_SEND: outer traffic class; inbound: that of the outer header */
 	struct endpoint local, remote; /* outer addresses, in and out */
 };

@@ -172,6 +172,8 @@ static void send_on(struct esp_dp *dp, const struct selection *to, struct esp_pa
 	p->verdict = ESP_SEND;
 	p->scope = sa->scope;
 	p->encap = sa->encap;
+	p->mark = sa->tags.mark;
+	p->mark_mask = sa->tags.mask;
 	p->tos = ip->tos;
 	p->local = sa->local;
 	p->remote = sa->remote;

@@ -29,6 +29,7 @@ struct esp_sa *sa_new(const struct esp_child *c)
 	sa->mode = c->mode;
 	sa->encap = c->encap;
 	sa->esn = c->esn;
+	sa->tags = c->tags;
 	sa->local = c->local;
 	sa->remote = sa->told_remote = c->remote;
 	sa->local_ts = c->local_ts;

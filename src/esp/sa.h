@@ -15,6 +15,7 @@ struct esp_sa {
 	uint16_t scope;
 	enum policy_mode mode;
 	bool encap, esn;
+	struct policy_tags tags;
 	bool active; /* its outgoing half is in use */
 	struct endpoint local, remote;
 	struct endpoint told_remote; /* of the last ESP_MAPPING */

@@ -86,6 +86,8 @@ static void add_to_plane(
 	e->member = n->params.member;
 	e->soft_seq = c->esn ? soft_seq_esn : soft_seq_plain;
 	e->outbound_ready = active;
+	e->tags = config_tags(n->config, c->path.scope, c->rule);
+	e->offload = n->config->dataplane.offload;
 	e->owner = overlap_owner(n, p, c);
 }
 

@@ -43,7 +43,7 @@ static bool same_entry(const struct spd_entry *a, const struct spd_entry *b)
 	return ts_equal(&a->local, &b->local) && ts_equal(&a->remote, &b->remote) &&
 	       a->action == b->action && a->mirrored == b->mirrored &&
 	       a->mode == b->mode && addr_equal(&a->tunnel_to, &b->tunnel_to) &&
-	       a->rule == b->rule;
+	       memcmp(&a->tags, &b->tags, sizeof(a->tags)) == 0 && a->rule == b->rule;
 }
 
 bool same_spd(const struct spd *a, const struct spd *b)

@@ -10,7 +10,7 @@
 
 #include "esp/esp.h"
 
-enum { BATCH_PACKET_MAX = 65536, BATCH_CONTROL = 64 };
+enum { BATCH_PACKET_MAX = 65536, BATCH_CONTROL = 96 };
 
 /* Datagrams of one size to one peer that leave as one message, which the kernel cuts up
  * (UDP_SEGMENT); the last may be shorter. */

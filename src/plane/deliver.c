@@ -41,22 +41,31 @@ static void inject(struct data *d, const struct esp_packet *pkt)
 		d->totals.send_errors++;
 }
 
-static void set_control(struct msghdr *m, const struct esp_packet *pkt, uint8_t *control)
+static void put_control(struct msghdr *m, uint8_t *room, int level, int type,
+	const void *value, size_t len)
 {
+	struct cmsghdr *c = (struct cmsghdr *)(void *)(room + m->msg_controllen);
+
+	m->msg_control = room;
+	m->msg_controllen += CMSG_SPACE(len);
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(c), value, len);
+}
+
+/* The traffic class, and the rule's own mark instead of the socket's, which keeps packets out
+ * of the steering: ESP is out of it without. Linux 5.5 and later take a mark here. */
+static void set_control(struct msghdr *m, const struct esp_packet *pkt, uint8_t *room)
+{
+	bool v4 = pkt->remote.addr.family == ADDR_V4;
 	int tos = pkt->tos;
 
-	m->msg_control = NULL;
-	m->msg_controllen = 0;
-	if (tos == 0)
-		return;
-	bool v4 = pkt->remote.addr.family == ADDR_V4;
-	m->msg_control = control;
-	m->msg_controllen = CMSG_SPACE(sizeof(tos));
-	struct cmsghdr *c = CMSG_FIRSTHDR(m);
-	c->cmsg_level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
-	c->cmsg_type = v4 ? IP_TOS : IPV6_TCLASS;
-	c->cmsg_len = CMSG_LEN(sizeof(tos));
-	memcpy(CMSG_DATA(c), &tos, sizeof(tos));
+	if (tos != 0)
+		put_control(m, room, v4 ? IPPROTO_IP : IPPROTO_IPV6,
+			v4 ? IP_TOS : IPV6_TCLASS, &tos, sizeof(tos));
+	if (pkt->mark_mask != 0)
+		put_control(m, room, SOL_SOCKET, SO_MARK, &pkt->mark, sizeof(pkt->mark));
 }
 
 static void add_message(struct batch *b, struct pile *l, const struct esp_packet *pkt)
@@ -85,6 +94,7 @@ static bool join(struct batch *b, const struct pile *l, const struct esp_packet 
 		return false;
 	struct run *r = &b->runs[l->n - 1];
 	if (r->complete || pkt->len > r->first->len || pkt->tos != r->first->tos ||
+		pkt->mark != r->first->mark || pkt->mark_mask != r->first->mark_mask ||
 		r->len + pkt->len > RUN_OCTETS_MAX ||
 		!endpoint_equal(&pkt->remote, &r->first->remote))
 		return false;
@@ -102,14 +112,8 @@ static void mark_runs(struct batch *b, const struct pile *l)
 		uint16_t size = (uint16_t)b->runs[i].first->len;
 		if (m->msg_iovlen == 1)
 			continue;
-		struct cmsghdr *c = (struct cmsghdr *)(void *)(b->control[i] +
-							       b->runs[i].control_len);
-		m->msg_control = b->control[i];
-		m->msg_controllen = b->runs[i].control_len + CMSG_SPACE(sizeof(size));
-		c->cmsg_level = IPPROTO_UDP;
-		c->cmsg_type = UDP_SEGMENT;
-		c->cmsg_len = CMSG_LEN(sizeof(size));
-		memcpy(CMSG_DATA(c), &size, sizeof(size));
+		put_control(
+			m, b->control[i], IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
 	}
 }
 

@@ -130,6 +130,16 @@ const char *policy_action_name(enum policy_action action)
 	return names[action];
 }
 
+const char *policy_offload_name(enum policy_offload offload)
+{
+	static const char *const names[] = {[OFFLOAD_NO] = "no",
+		[OFFLOAD_AUTO] = "auto",
+		[OFFLOAD_CRYPTO] = "crypto",
+		[OFFLOAD_PACKET] = "packet"};
+
+	return names[offload];
+}
+
 const char *policy_mode_name(enum policy_mode mode)
 {
 	return mode == POLICY_TUNNEL ? "tunnel" : "transport";

@@ -48,6 +48,7 @@ bool policy_orient(const struct addr *addrs, size_t n_addrs, const struct addr *
 
 const char *policy_action_name(enum policy_action action);
 const char *policy_mode_name(enum policy_mode mode);
+const char *policy_offload_name(enum policy_offload offload);
 /* One line, without a newline. Returns out. */
 const char *policy_why(const struct policy_explanation *e, char out[POLICY_WHY_MAX]);
 

@@ -23,6 +23,21 @@ enum policy_err {
 	POLICY_FULL
 };
 
+/* What a network device is to do for an SA; or what it does. */
+enum policy_offload {
+	OFFLOAD_NO,
+	OFFLOAD_AUTO, /* whatever it can, and nothing is said if it cannot */
+	OFFLOAD_CRYPTO, /* seal and open */
+	OFFLOAD_PACKET /* the whole of ESP, policies too */
+};
+
+/* What the SAs of an entry carry besides. */
+struct policy_tags {
+	uint32_t mark,
+		mask; /* of packets that leave, for the routing behind ESP; mask 0: none */
+	uint32_t if_id; /* of the XFRM interface that alone uses them; 0: none */
+};
+
 /* One selector pair of one rule. local is the scope's side. */
 struct spd_entry {
 	struct ts local, remote;
@@ -31,6 +46,7 @@ struct spd_entry {
 	enum policy_mode mode;
 	struct addr
 		tunnel_to; /* ADDR_NONE: whoever proves to be the peer (answer only) */
+	struct policy_tags tags;
 	uint32_t rule; /* the rule's number in the configuration; its binding */
 	uint32_t binding; /* entries of one action and authentication share it */
 	char rule_name[POLICY_NAME_MAX];

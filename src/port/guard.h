@@ -41,12 +41,16 @@ struct guard_rules {
 	 * SAs of these reqids have opened, or will seal. */
 	const char *tun_name;
 	uint32_t reqid_first, reqid_last;
+	/* Kernel: some go to an XFRM interface first, where they meet the SA. They pass here
+	 * again when they have. */
+	bool interfaces;
 };
 
 /* Installs or replaces. False: the old table, if there was one, is still in force. */
 bool guard_apply(const struct guard_rules *rules, char *why, size_t why_cap)
 	__attribute__((warn_unused_result));
-/* The same with the scopes of a configuration; those of like are not looked at. */
+/* The same with the scopes and interfaces of a configuration; those of like are not looked
+ * at. */
 bool guard_apply_config(const struct config *c, const struct guard_rules *like, char *why,
 	size_t why_cap) __attribute__((warn_unused_result));
 /* The table as nft text, as guard_apply() would install it: for `explain` and for

@@ -290,6 +290,8 @@ static void write_secured(FILE *out, const struct guard_rules *rules, enum side 
 		return;
 	}
 	fprintf(out, "\t\t%s \"lo\" accept\n", name);
+	if (rules->interfaces && side == LEAVING)
+		fputs("\t\tmeta oifkind \"xfrm\" accept\n", out);
 	fprintf(out, "\t\tipsec %s reqid %" PRIu32 "-%" PRIu32 " accept\n",
 		side == ARRIVING ? "in" : "out", rules->reqid_first, rules->reqid_last);
 }

@@ -14,9 +14,10 @@
 
 struct slot_key {
 	struct xfrm_selector sel;
-	uint32_t dir;
+	uint32_t dir, if_id;
 };
-_Static_assert(sizeof(struct slot_key) <= MAP_KEY_MAX, "a selector and a direction");
+_Static_assert(
+	sizeof(struct slot_key) <= MAP_KEY_MAX, "what the kernel tells policies by");
 
 struct slot {
 	struct slot_key key;
@@ -51,7 +52,8 @@ struct claims *claims_new(const struct entropy *e, struct request_line *line)
 }
 
 /* Field by field: what the kernel hands out may have something in the padding. */
-static struct slot_key key_of(const struct xfrm_selector *sel, uint8_t dir)
+static struct slot_key key_of(
+	const struct xfrm_selector *sel, uint8_t dir, uint32_t if_id)
 {
 	struct slot_key k;
 
@@ -69,25 +71,26 @@ static struct slot_key key_of(const struct xfrm_selector *sel, uint8_t dir)
 	k.sel.ifindex = sel->ifindex;
 	k.sel.user = sel->user;
 	k.dir = dir;
+	k.if_id = if_id;
 	return k;
 }
 
-static struct slot *find(
-	const struct claims *c, const struct xfrm_selector *sel, uint8_t dir)
+static struct slot *find(const struct claims *c, const struct xfrm_selector *sel,
+	uint8_t dir, uint32_t if_id)
 {
-	struct slot_key k = key_of(sel, dir);
+	struct slot_key k = key_of(sel, dir, if_id);
 
 	return map_get(c->slots, span_of(&k, sizeof(k)));
 }
 
 static struct slot *slot_for(struct claims *c, const struct request_policy *p)
 {
-	struct slot *s = find(c, &p->sel, p->dir);
+	struct slot *s = find(c, &p->sel, p->dir, p->if_id);
 
 	if (s)
 		return s;
 	s = mem_new(1, sizeof(*s));
-	s->key = key_of(&p->sel, p->dir);
+	s->key = key_of(&p->sel, p->dir, p->if_id);
 	list_init(&s->wants);
 	map_put(c->slots, span_of(&s->key, sizeof(s->key)), s);
 	return s;
@@ -122,7 +125,7 @@ static void line_up(struct slot *s, struct claim *mine)
 static bool same_policy(const struct request_policy *a, const struct request_policy *b)
 {
 	return a->action == b->action && a->priority == b->priority &&
-	       a->has_tmpl == b->has_tmpl &&
+	       a->has_tmpl == b->has_tmpl && a->offload_ifindex == b->offload_ifindex &&
 	       (!a->has_tmpl ||
 		       (a->tmpl.reqid == b->tmpl.reqid && a->tmpl.mode == b->tmpl.mode &&
 			       a->tmpl.family == b->tmpl.family &&
@@ -135,7 +138,8 @@ static bool same_policy(const struct request_policy *a, const struct request_pol
 
 static void clear_slot(struct claims *c, struct slot *s, uint16_t scope)
 {
-	int err = request_policy_delete(c->line, &s->key.sel, (uint8_t)s->key.dir);
+	int err = request_policy_delete(
+		c->line, &s->key.sel, (uint8_t)s->key.dir, s->key.if_id);
 
 	slot_free(c, s);
 	if (err == 0 || err == ENOENT)
@@ -251,7 +255,7 @@ void claims_free(struct claims *c)
 bool claims_find(const struct claims *c, const struct claims_name *name, uint16_t *scope,
 	uint32_t *rule)
 {
-	const struct slot *s = find(c, &name->sel, name->dir);
+	const struct slot *s = find(c, &name->sel, name->dir, name->if_id);
 
 	if (!s || !best_of(s))
 		return false;
@@ -296,7 +300,7 @@ static void note_stray(struct list *strays, const struct request_policy *p)
 {
 	struct stray *x = mem_new(1, sizeof(*x));
 
-	x->name = (struct claims_name){p->sel, p->dir};
+	x->name = (struct claims_name){p->sel, p->dir, p->if_id};
 	list_add(strays, &x->link);
 }
 
@@ -313,7 +317,8 @@ static void delete_strays(struct request_line *line, struct list *strays, int *e
 	list_each_safe(item, strays)
 	{
 		struct stray *x = list_entry(item, struct stray, link);
-		int err = request_policy_delete(line, &x->name.sel, x->name.dir);
+		int err = request_policy_delete(
+			line, &x->name.sel, x->name.dir, x->name.if_id);
 		if (err != 0 && err != ENOENT)
 			*error = err;
 		list_del(&x->link);
@@ -331,7 +336,7 @@ static void compare_one(const struct request_policy *p, void *ctx)
 			k->other(p, k->ctx);
 		return;
 	}
-	s = find(k->claims, &p->sel, p->dir);
+	s = find(k->claims, &p->sel, p->dir, p->if_id);
 	if (!s)
 		note_stray(&k->strays, p);
 	else

@@ -40,6 +40,7 @@ void claims_hand_over(struct claimant *from, struct claimant *to);
 struct claims_name {
 	struct xfrm_selector sel;
 	uint8_t dir;
+	uint32_t if_id;
 };
 /* Whose the policy is that the kernel speaks of. False: not ours. */
 bool claims_find(const struct claims *c, const struct claims_name *name, uint16_t *scope,

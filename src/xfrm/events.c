@@ -94,9 +94,12 @@ static bool read_acquire(struct nlmsghdr *h, struct kernel_event *ev)
 	if (nlmsg_datalen(h) < (int)sizeof(struct xfrm_user_acquire))
 		return false;
 	const struct xfrm_user_acquire *a = nlmsg_data(h);
+	struct nlattr *if_id = nlmsg_find_attr(h, sizeof(*a), XFRMA_IF_ID);
 	ev->kind = EVENT_ACQUIRE;
 	ev->policy = a->policy.sel;
 	ev->dir = a->policy.dir;
+	ev->if_id =
+		if_id && nla_len(if_id) >= (int)sizeof(uint32_t) ? nla_get_u32(if_id) : 0;
 	ev->flow = a->sel;
 	ev->seq = a->seq;
 	ev->daddr = select_addr_read(&a->id.daddr, a->sel.family);

@@ -24,6 +24,7 @@ struct kernel_event {
 	enum event_kind kind;
 	/* ACQUIRE: the policy's selector and direction, the flow, the larval SA's number */
 	struct xfrm_selector policy;
+	uint32_t if_id;
 	uint8_t dir;
 	struct xfrm_selector flow;
 	uint32_t seq;

@@ -53,7 +53,8 @@ bool foreign_read(const struct request_policy *p, struct foreign *out)
 	*out = (struct foreign){.out = p->dir == XFRM_POLICY_OUT,
 		.block = p->action == XFRM_POLICY_BLOCK,
 		.secures = p->has_tmpl,
-		.priority = p->priority};
+		.priority = p->priority,
+		.if_id = p->if_id};
 	out->local = out->out ? from : to;
 	out->remote = out->out ? to : from;
 	name(p, &src, &dst, out->text);
@@ -68,6 +69,7 @@ const struct spd_entry *foreign_before(
 	for (size_t i = 0; i < spd_count(spd); i++) {
 		const struct spd_entry *e = spd_at(spd, i);
 		if (e->action == POLICY_NEGOTIATE && (f->out || e->mirrored) &&
+			f->if_id == e->tags.if_id &&
 			f->priority <= rules_priority(is_host, i) &&
 			ts_intersect(&f->local, &e->local, &common) &&
 			ts_intersect(&f->remote, &e->remote, &common))

@@ -17,7 +17,7 @@ enum { FOREIGN_TEXT_MAX = 152 };
 struct foreign {
 	bool out; /* else: what arrives, or is forwarded */
 	bool block, secures; /* secures: it has a template */
-	uint32_t priority;
+	uint32_t priority, if_id;
 	struct ts local, remote; /* seen from here */
 	char text[FOREIGN_TEXT_MAX]; /* as ip(8) names it */
 };

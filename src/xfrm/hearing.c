@@ -83,7 +83,7 @@ static struct flow flow_of(const struct xfrm_selector *sel)
 static void on_acquire(struct xfrm *x, const struct kernel_event *ev)
 {
 	struct plane_report r = {.kind = PLANE_NOTICE};
-	const struct claims_name name = {ev->policy, ev->dir};
+	const struct claims_name name = {ev->policy, ev->dir, ev->if_id};
 	uint16_t scope;
 	uint32_t rule;
 

@@ -21,6 +21,7 @@
 #include "xfrm/select.h"
 
 enum { WINDOW_WORD_BITS = 32 };
+enum { OFFLOAD_FLAG_PACKET = 4 }; /* XFRM_OFFLOAD_PACKET, of Linux 6.2 */
 
 struct request_line {
 	struct nl_sock *sock;
@@ -231,7 +232,34 @@ static void put_quiet(struct nl_msg *m)
 	put(m, XFRMA_ETIMER_THRESH, &never, sizeof(never));
 }
 
-int request_sa_add(struct request_line *l, const struct request_sa *sa)
+static void put_if_id(struct nl_msg *m, uint32_t if_id)
+{
+	if (if_id != 0)
+		put(m, XFRMA_IF_ID, &if_id, sizeof(if_id));
+}
+
+static void put_tags(struct nl_msg *m, const struct policy_tags *t)
+{
+	if (t->mask != 0) {
+		put(m, XFRMA_SET_MARK, &t->mark, sizeof(t->mark));
+		put(m, XFRMA_SET_MARK_MASK, &t->mask, sizeof(t->mask));
+	}
+	put_if_id(m, t->if_id);
+}
+
+/* Without an interface's number the kernel takes the one that its route leads to. */
+static void put_offload(struct nl_msg *m, const struct request_sa *sa)
+{
+	struct xfrm_user_offload o = {.flags = 0};
+
+	if (sa->offload == OFFLOAD_NO)
+		return;
+	o.flags = (uint8_t)((sa->inbound ? XFRM_OFFLOAD_INBOUND : 0) |
+			    (sa->offload == OFFLOAD_PACKET ? OFFLOAD_FLAG_PACKET : 0));
+	put(m, XFRMA_OFFLOAD_DEV, &o, sizeof(o));
+}
+
+struct nl_msg *request_sa_message(const struct request_sa *sa)
 {
 	struct xfrm_usersa_info info = sa->info;
 
@@ -244,7 +272,14 @@ int request_sa_add(struct request_line *l, const struct request_sa *sa)
 	put_quiet(m);
 	if (sa->encap)
 		put_encap(m, sa);
-	return ask(l, m, NULL, NULL);
+	put_tags(m, &sa->tags);
+	put_offload(m, sa);
+	return m;
+}
+
+int request_sa_add(struct request_line *l, const struct request_sa *sa)
+{
+	return ask(l, request_sa_message(sa), NULL, NULL);
 }
 
 /* ---- SAs: the rest ------------------------------------------------------------------------ */
@@ -265,6 +300,19 @@ int request_sa_delete(struct request_line *l, const struct addr *daddr, uint32_t
 		NULL, NULL);
 }
 
+static void read_offload(
+	struct nlmsghdr *h, const struct xfrm_usersa_info *sa, struct request_counts *out)
+{
+	struct nlattr *a = nlmsg_find_attr(h, sizeof(*sa), XFRMA_OFFLOAD_DEV);
+	struct xfrm_user_offload o;
+
+	if (!a || nla_len(a) < (int)sizeof(o))
+		return;
+	memcpy(&o, nla_data(a), sizeof(o));
+	out->ifindex = (uint32_t)o.ifindex;
+	out->offload = o.flags & OFFLOAD_FLAG_PACKET ? OFFLOAD_PACKET : OFFLOAD_CRYPTO;
+}
+
 static void read_counts(
 	struct nlmsghdr *h, const struct xfrm_usersa_info *sa, struct request_counts *out)
 {
@@ -274,6 +322,7 @@ static void read_counts(
 		.packets = sa->curlft.packets,
 		.replayed = sa->stats.replay + sa->stats.replay_window,
 		.forged = sa->stats.integrity_failed};
+	read_offload(h, sa, out);
 	if (!replay || nla_len(replay) < (int)sizeof(struct xfrm_replay_state_esn))
 		return;
 	const struct xfrm_replay_state_esn *r = nla_data(replay);
@@ -369,7 +418,16 @@ static struct xfrm_lifetime_cfg no_limits(void)
 		.hard_packet_limit = XFRM_INF};
 }
 
-int request_policy_set(struct request_line *l, const struct request_policy *p)
+static void put_policy_offload(struct nl_msg *m, uint32_t ifindex)
+{
+	struct xfrm_user_offload o = {
+		.ifindex = (int)ifindex, .flags = OFFLOAD_FLAG_PACKET};
+
+	if (ifindex != 0)
+		put(m, XFRMA_OFFLOAD_DEV, &o, sizeof(o));
+}
+
+struct nl_msg *request_policy_message(const struct request_policy *p)
 {
 	struct xfrm_userpolicy_info info = {.sel = p->sel,
 		.lft = no_limits(),
@@ -382,17 +440,32 @@ int request_policy_set(struct request_line *l, const struct request_policy *p)
 
 	if (p->has_tmpl)
 		put(m, XFRMA_TMPL, &p->tmpl, sizeof(p->tmpl));
+	put_if_id(m, p->if_id);
+	put_policy_offload(m, p->offload_ifindex);
+	return m;
+}
+
+int request_policy_set(struct request_line *l, const struct request_policy *p)
+{
+	return ask(l, request_policy_message(p), NULL, NULL);
+}
+
+int request_policy_delete(struct request_line *l, const struct xfrm_selector *sel,
+	uint8_t dir, uint32_t if_id)
+{
+	struct xfrm_userpolicy_id id = {.sel = *sel, .dir = dir};
+	struct nl_msg *m =
+		message(XFRM_MSG_DELPOLICY, NLM_F_REQUEST | NLM_F_ACK, &id, sizeof(id));
+
+	put_if_id(m, if_id);
 	return ask(l, m, NULL, NULL);
 }
 
-int request_policy_delete(
-	struct request_line *l, const struct xfrm_selector *sel, uint8_t dir)
+static uint32_t read_number(struct nlmsghdr *h, size_t head, int type)
 {
-	struct xfrm_userpolicy_id id = {.sel = *sel, .dir = dir};
+	struct nlattr *a = nlmsg_find_attr(h, (int)head, type);
 
-	return ask(l,
-		message(XFRM_MSG_DELPOLICY, NLM_F_REQUEST | NLM_F_ACK, &id, sizeof(id)),
-		NULL, NULL);
+	return a && nla_len(a) >= (int)sizeof(uint32_t) ? nla_get_u32(a) : 0;
 }
 
 bool request_policy_read(struct nlmsghdr *h, struct request_policy *out)
@@ -404,7 +477,13 @@ bool request_policy_read(struct nlmsghdr *h, struct request_policy *out)
 	*out = (struct request_policy){.sel = info->sel,
 		.dir = info->dir,
 		.action = info->action,
-		.priority = info->priority};
+		.priority = info->priority,
+		.if_id = read_number(h, sizeof(*info), XFRMA_IF_ID)};
+	struct nlattr *o = nlmsg_find_attr(h, sizeof(*info), XFRMA_OFFLOAD_DEV);
+	if (o && nla_len(o) >= (int)sizeof(struct xfrm_user_offload))
+		out->offload_ifindex =
+			(uint32_t)((const struct xfrm_user_offload *)nla_data(o))
+				->ifindex;
 	if (tmpl && nla_len(tmpl) >= (int)sizeof(out->tmpl)) {
 		out->has_tmpl = true;
 		memcpy(&out->tmpl, nla_data(tmpl), sizeof(out->tmpl));

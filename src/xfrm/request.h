@@ -16,7 +16,9 @@
 #include "base/addr.h"
 #include "base/secret.h"
 #include "crypto/aead.h"
+#include "policy/policy.h"
 
+struct nl_msg;
 struct nlmsghdr;
 struct request_line;
 
@@ -48,15 +50,22 @@ struct request_sa {
 	uint32_t replay_window; /* packets, up to 4096; 0: no check */
 	uint64_t seq_out; /* last number sent; 0: none yet */
 	const struct request_replay *replay; /* goes on with it; NULL: begins */
+	struct policy_tags tags;
+	bool inbound;
+	enum policy_offload offload; /* to the device that the route leads to; not AUTO */
 };
 
 struct request_counts {
 	uint64_t bytes, packets;
 	uint32_t replayed, forged;
 	uint64_t seq_out, seq_in; /* highest so far */
+	enum policy_offload offload; /* what a device does: NO, CRYPTO or PACKET */
+	uint32_t ifindex; /* which; 0: none */
 };
 
 int request_sa_add(struct request_line *l, const struct request_sa *sa);
+/* The message that it sends: keys are in it. Free with nlmsg_free(). */
+struct nl_msg *request_sa_message(const struct request_sa *sa);
 int request_sa_delete(struct request_line *l, const struct addr *daddr, uint32_t spi);
 /* ESRCH: it is not there. */
 int request_sa_get(struct request_line *l, const struct addr *daddr, uint32_t spi,
@@ -76,14 +85,18 @@ struct request_policy {
 	uint8_t dir; /* XFRM_POLICY_OUT, ... */
 	uint8_t action; /* XFRM_POLICY_ALLOW, XFRM_POLICY_BLOCK */
 	uint32_t priority;
+	uint32_t if_id; /* 0: none */
+	uint32_t
+		offload_ifindex; /* the device that has its SAs, with OFFLOAD_PACKET; 0: none */
 	bool has_tmpl;
 	struct xfrm_user_tmpl tmpl;
 };
 
 /* Makes, or replaces the one with this selector and direction. */
 int request_policy_set(struct request_line *l, const struct request_policy *p);
-int request_policy_delete(
-	struct request_line *l, const struct xfrm_selector *sel, uint8_t dir);
+struct nl_msg *request_policy_message(const struct request_policy *p);
+int request_policy_delete(struct request_line *l, const struct xfrm_selector *sel,
+	uint8_t dir, uint32_t if_id);
 int request_policy_each(struct request_line *l,
 	void (*each)(const struct request_policy *p, void *ctx), void *ctx);
 

@@ -8,6 +8,7 @@ src_xfrm_libvipsec_xfrm_a_SOURCES = \
 	src/xfrm/foreign.c src/xfrm/foreign.h \
 	src/xfrm/hearing.c src/xfrm/inside.h src/xfrm/usage.c \
 	src/xfrm/looking.c src/xfrm/looking.h \
+	src/xfrm/offload.c src/xfrm/offload.h \
 	src/xfrm/port4500.c src/xfrm/port4500.h \
 	src/xfrm/reports.c src/xfrm/reports.h \
 	src/xfrm/request.c src/xfrm/request.h \

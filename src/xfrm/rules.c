@@ -120,7 +120,9 @@ static void ask_for_sa(
 static void claim_entry(struct claiming *k, const struct rules_scope *s,
 	const struct spd_entry *e, size_t i)
 {
+	/* Only what an XFRM interface has to carry is told by it. */
 	k->like = (struct request_policy){.priority = priority(s->is_host, i) + 1,
+		.if_id = e->action == POLICY_NEGOTIATE ? e->tags.if_id : 0,
 		.action = e->action == POLICY_BLOCK ? XFRM_POLICY_BLOCK
 						    : XFRM_POLICY_ALLOW};
 	k->inward = k->like;
@@ -230,9 +232,11 @@ static void claim_common(struct claiming *k, const struct spd_entry *e,
 }
 
 int rules_claim_child(struct claims *c, struct claimant *w, const struct spd *spd,
-	bool is_host, const struct esp_child *child, uint32_t reqid, bool out)
+	bool is_host, const struct rules_child *of)
 {
-	struct claiming k = {.claims = c, .owner = w, .out = out, .in = true};
+	struct claiming k = {.claims = c, .owner = w, .out = of->out, .in = true};
+	const struct esp_child *child = of->child;
+	uint32_t reqid = of->reqid;
 	uint16_t family = select_family(&child->local.addr);
 
 	k.rule = child->rule;
@@ -241,6 +245,9 @@ int rules_claim_child(struct claims *c, struct claimant *w, const struct spd *sp
 		child->mode, &child->local.addr, &child->remote.addr, family, reqid);
 	/* From wherever the peer is now: its SAs answer for who it is. */
 	k.inward.tmpl = template_to(child->mode, NULL, &child->local.addr, family, reqid);
+	k.like.if_id = k.inward.if_id = child->tags.if_id;
+	k.like.offload_ifindex = of->out_ifindex;
+	k.inward.offload_ifindex = of->in_ifindex;
 	for (size_t i = 0; i < spd_count(spd); i++) {
 		const struct spd_entry *e = spd_at(spd, i);
 		if (e->action != POLICY_NEGOTIATE || e->rule != child->rule)

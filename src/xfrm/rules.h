@@ -35,9 +35,15 @@ int rules_claim_scope(
 /* The number of a policy that stands for this entry of a scope's SPD: the kernel takes the
  * smallest. */
 uint32_t rules_priority(bool is_host, size_t entry);
-/* The policies of a child SA whose outgoing half is there, or of its incoming half alone.
- * out false: in and forward only. */
+/* The policies of a child SA whose outgoing half is there, or of its incoming half alone. */
+struct rules_child {
+	const struct esp_child *child;
+	uint32_t reqid;
+	bool out; /* false: in and forward only */
+	uint32_t in_ifindex,
+		out_ifindex; /* devices that have its SAs altogether; 0: none */
+};
 int rules_claim_child(struct claims *c, struct claimant *w, const struct spd *spd,
-	bool is_host, const struct esp_child *child, uint32_t reqid, bool out);
+	bool is_host, const struct rules_child *of);
 
 #endif

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/siphash.h"
 #include "crypto/prf.h"
+#include "xfrm/offload.h"
 #include "xfrm/rules.h"
 #include "xfrm/select.h"
 
@@ -245,6 +246,11 @@ static struct request_sa half(const struct sad_child *c, bool out, uint32_t acqu
 	/* One that only sends needs no window, but with ESN the kernel wants one. */
 	r.replay_window = !out ? sa->replay_window : sa->esn ? ESN_WINDOW_MIN : 0;
 	r.seq_out = out ? c->seq_out : 0;
+	r.tags.if_id = sa->tags.if_id;
+	if (out)
+		r.tags = sa->tags;
+	r.inbound = !out;
+	r.offload = sa->offload;
 	return r;
 }
 
@@ -252,9 +258,12 @@ static int put_in(
 	struct sad *cs, struct sad_child *c, const struct request_replay *replay)
 {
 	struct request_sa r = half(c, false, 0);
+	struct offload_granted granted;
 
 	r.replay = replay;
-	int err = request_sa_add(cs->line, &r);
+	int err = offload_add(cs->line, &r, &granted);
+	c->usage.offload_in = granted.what;
+	c->in_ifindex = granted.ifindex;
 	c->in_there = err == 0;
 	return err;
 }
@@ -262,8 +271,11 @@ static int put_in(
 static int put_out(struct sad *cs, struct sad_child *c, uint32_t acquire_seq)
 {
 	struct request_sa r = half(c, true, acquire_seq);
-	int err = request_sa_add(cs->line, &r);
+	struct offload_granted granted;
+	int err = offload_add(cs->line, &r, &granted);
 
+	c->usage.offload_out = granted.what;
+	c->out_ifindex = granted.ifindex;
 	c->out_there = err == 0;
 	return err;
 }
@@ -296,6 +308,7 @@ static void take_out(struct sad *cs, struct sad_child *c)
 	c->bytes_before += counts.bytes;
 	c->seq_out += SEQ_MARGIN;
 	(void)request_sa_delete(cs->line, &c->sa.remote.addr, c->sa.spi_out);
+	c->usage.offload_out = OFFLOAD_NO;
 	c->out_there = false;
 }
 
@@ -304,8 +317,12 @@ static int claim(struct sad *cs, const struct sad_scope *s, struct sad_child *c)
 	struct claimant fresh;
 
 	claimant_init(&fresh, c->sa.scope);
-	int err = rules_claim_child(cs->claims, &fresh, s->spd, s->is_host, &c->sa,
-		c->reqid, c->active && s->open);
+	int err = rules_claim_child(cs->claims, &fresh, s->spd, s->is_host,
+		&(struct rules_child){.child = &c->sa,
+			.reqid = c->reqid,
+			.out = c->active && s->open,
+			.in_ifindex = c->in_ifindex,
+			.out_ifindex = c->out_there ? c->out_ifindex : 0});
 	claims_drop(cs->claims, &c->policies);
 	claims_hand_over(&fresh, &c->policies);
 	return err;

@@ -22,6 +22,8 @@ struct sad_child {
 	bool active;
 	bool in_there, out_there;
 	bool heard; /* ESP_INBOUND was told */
+	uint32_t in_ifindex,
+		out_ifindex; /* devices that have its SAs altogether; 0: none */
 	struct claimant policies;
 	uint64_t seq_out; /* as known last */
 	struct esp_usage usage; /* as looked at last */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "policy/explain.h"
 #include "xfrm/algorithm.h"
 
 enum { PARTS_MAX = 96 };
@@ -30,11 +31,28 @@ static const char *parts_of(enum aead_alg alg, char out[PARTS_MAX])
 	return out;
 }
 
+/* Whatever it is that a device, or a kernel that knows no such device, does not like. */
+static bool is_of_offload(int err, const struct words_sa *sa)
+{
+	return (sa->offload == OFFLOAD_CRYPTO || sa->offload == OFFLOAD_PACKET) &&
+	       (err == EOPNOTSUPP || err == EINVAL);
+}
+
 void words_of_sa(
 	int err, const struct words_sa *sa, const char *kernel, char out[PLANE_WHY_MAX])
 {
 	bool six = sa->family == ADDR_V6;
 	char parts[PARTS_MAX];
+
+	if (is_of_offload(err, sa)) {
+		snprintf(out, PLANE_WHY_MAX,
+			"offload %s: %s; take a device that does it (ethtool -k: "
+			"esp-hw-offload), or write offload auto",
+			policy_offload_name(sa->offload),
+			err == EINVAL && kernel[0] ? kernel
+						   : "no device does it for this SA");
+		return;
+	}
 
 	switch (err) {
 	case EPROTONOSUPPORT:

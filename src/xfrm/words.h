@@ -13,6 +13,7 @@
 struct words_sa {
 	enum aead_alg alg;
 	enum addr_family family;
+	enum policy_offload offload;
 };
 /* An SA was not added. kernel: request_why(). */
 void words_of_sa(

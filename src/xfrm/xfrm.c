@@ -38,7 +38,8 @@ static void refuse(struct xfrm *x, const struct esp_child *c, int err)
 {
 	struct plane_report r = {.kind = PLANE_REFUSED};
 	const struct words_sa sa = {.alg = c->alg,
-		.family = (enum addr_family)c->remote.addr.family};
+		.family = (enum addr_family)c->remote.addr.family,
+		.offload = c->offload};
 
 	r.u.refused.id = c->id;
 	words_of_sa(err, &sa, request_why(x->line), r.u.refused.text);

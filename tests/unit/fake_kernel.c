@@ -139,12 +139,18 @@ int request_sa_add(struct request_line *l, const struct request_sa *sa)
 	if (fake.sa_error != 0 &&
 		(fake.sa_error_family == 0 || fake.sa_error_family == sa->info.family))
 		return say(l, fake.sa_error);
+	if (fake.offload_error != 0 && sa->offload != OFFLOAD_NO)
+		return say(l, fake.offload_error);
 	if (fake_find_sa(&daddr, ntohl(sa->info.id.spi)))
 		return say(l, EEXIST);
 	if (fake.n_sas == fake.sa_room)
 		return say(l, ENOMEM);
 	fake.requests++;
 	fake.sas[fake.n_sas] = (struct fake_sa){.sa = *sa};
+	if (sa->offload <= fake.device) {
+		fake.sas[fake.n_sas].counts.offload = sa->offload;
+		fake.sas[fake.n_sas].counts.ifindex = 5;
+	}
 	fake.sas[fake.n_sas].sa.key = NULL;
 	fake.sas[fake.n_sas++].sa.replay = NULL;
 	return say(l, 0);
@@ -197,10 +203,11 @@ int request_sa_each(struct request_line *l,
 /* ---- policies ---------------------------------------------------------------------------- */
 
 /* As the kernel compares: the whole selector, octet by octet. */
-static struct request_policy *find_policy(const struct xfrm_selector *sel, uint8_t dir)
+static struct request_policy *find_policy(
+	const struct xfrm_selector *sel, uint8_t dir, uint32_t if_id)
 {
 	for (size_t i = 0; i < fake.n_policies; i++)
-		if (fake.policies[i].dir == dir &&
+		if (fake.policies[i].dir == dir && fake.policies[i].if_id == if_id &&
 			memcmp(&fake.policies[i].sel, sel, sizeof(*sel)) == 0)
 			return &fake.policies[i];
 	return NULL;
@@ -220,7 +227,7 @@ static void remove_policy(struct request_policy *p)
 
 void fake_remove_policy(const struct request_policy *p)
 {
-	struct request_policy *there = find_policy(&p->sel, p->dir);
+	struct request_policy *there = find_policy(&p->sel, p->dir, p->if_id);
 
 	if (there)
 		remove_policy(there);
@@ -252,7 +259,7 @@ const struct request_policy *fake_policy_for(
 
 int request_policy_set(struct request_line *l, const struct request_policy *p)
 {
-	struct request_policy *old = find_policy(&p->sel, p->dir);
+	struct request_policy *old = find_policy(&p->sel, p->dir, p->if_id);
 
 	if (!old && fake.n_policies == fake.policy_room)
 		return say(l, ENOMEM);
@@ -263,10 +270,10 @@ int request_policy_set(struct request_line *l, const struct request_policy *p)
 	return say(l, 0);
 }
 
-int request_policy_delete(
-	struct request_line *l, const struct xfrm_selector *sel, uint8_t dir)
+int request_policy_delete(struct request_line *l, const struct xfrm_selector *sel,
+	uint8_t dir, uint32_t if_id)
 {
-	struct request_policy *p = find_policy(sel, dir);
+	struct request_policy *p = find_policy(sel, dir, if_id);
 
 	if (fake.delete_error != 0)
 		return say(l, fake.delete_error);

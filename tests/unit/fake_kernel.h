@@ -25,6 +25,8 @@ struct fake_kernel {
 	int claim_error; /* of events_claim() */
 	int sa_error, delete_error; /* of each request; 0: none */
 	uint16_t sa_error_family; /* sa_error only for these; 0: for all */
+	int offload_error; /* of an SA that is to be offloaded */
+	enum policy_offload device; /* what it can do at most */
 	const char *words; /* of the kernel, to an error; NULL: none */
 	unsigned requests; /* that changed something */
 	unsigned last_sa_gone, last_policy_gone; /* their numbers among them */

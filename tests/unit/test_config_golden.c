@@ -35,20 +35,36 @@ static void write_text(const char *path, const char *text)
 	assert_int_equal(fclose(f), 0);
 }
 
+static const char *tags_text(const struct spd_entry *e, char out[64])
+{
+	const struct policy_tags *t = &e->tags;
+	int n = 0;
+
+	out[0] = '\0';
+	if (e->action != POLICY_NEGOTIATE)
+		return out;
+	if (t->mask != 0)
+		n = snprintf(out, 64, " mark 0x%x/0x%x", t->mark, t->mask);
+	if (t->if_id != 0)
+		snprintf(out + n, 64 - (size_t)n, " if-id %u", t->if_id);
+	return out;
+}
+
 static void add_entry(
 	struct reported *r, const struct config *c, const struct spd_entry *e)
 {
-	char line[600], local[TS_TEXT_MAX], remote[TS_TEXT_MAX], address[ADDR_TEXT_MAX];
+	char line[600], tags[64], local[TS_TEXT_MAX], remote[TS_TEXT_MAX],
+		address[ADDR_TEXT_MAX];
 	const char *to = c->rules[e->rule].tunnel_name;
 
 	if (addr_is_set(&e->tunnel_to))
 		to = addr_format(&e->tunnel_to, address);
-	snprintf(line, sizeof(line), "  %s %s %s: %s%s%s%s%s (rule %u, binding %u)",
+	snprintf(line, sizeof(line), "  %s %s %s: %s%s%s%s%s%s (rule %u, binding %u)",
 		ts_format(&e->local, local), e->mirrored ? "<->" : "->",
 		ts_format(&e->remote, remote), policy_action_name(e->action),
 		e->action == POLICY_NEGOTIATE ? " " : "",
 		e->action == POLICY_NEGOTIATE ? policy_mode_name(e->mode) : "",
-		to[0] ? " to " : "", to, e->rule, e->binding);
+		to[0] ? " to " : "", to, tags_text(e, tags), e->rule, e->binding);
 	keep_line(r, line);
 }
 

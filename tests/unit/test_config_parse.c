@@ -154,17 +154,46 @@ static void settings_are_taken_over(void **state)
 static void the_data_plane_has_its_place(void **state)
 {
 	(void)state;
-	struct config *c = accepted("dataplane {\n  udp-encap auto;\n   prefer kernel;\n}\n"
+	struct config *c = accepted("dataplane {\n  offload auto;\n   prefer kernel;\n}\n"
 				    "proposal \"p\" {\n  esp aes256gcm16;\n}\n");
 
 	assert_int_equal(c->dataplane.prefer_at.line, 3);
 	assert_int_equal(c->dataplane.prefer_at.column, 4);
+	assert_int_equal(c->dataplane.offload, OFFLOAD_AUTO);
 	assert_int_equal(c->proposals[1].esp_at.line, 6);
 	assert_int_equal(c->proposals[0].esp_at.line, 0);
-	struct config *other = accepted("dataplane { prefer kernel; udp-encap auto; } "
+	struct config *other = accepted("dataplane { prefer kernel; offload auto; } "
 					"proposal \"p\" { esp aes256gcm16; }");
 	assert_memory_equal(c->hash, other->hash, sizeof(c->hash));
 	config_free(other);
+	config_free(c);
+}
+
+static void what_a_rule_says_comes_before_its_vip(void **state)
+{
+	(void)state;
+	struct config *c = accepted(
+		"dataplane { prefer kernel; }"
+		"vip \"v\" { address 192.0.2.1; output-mark 0x10/0xf0; if-id 7; }"
+		"secret \"k\" { psk file \"/keys/one\"; }"
+		"filter-action \"vips\" { negotiate require; mode tunnel; }"
+		"filter-action \"own\" { negotiate require; mode tunnel; output-mark 0; "
+		"if-id 8; }"
+		"filter-list \"web\" { from me port 80 to any proto tcp mirrored; }"
+		"policy \"p\" {"
+		" rule \"own\" { match \"web\"; action \"own\"; auth psk \"k\"; }"
+		" rule \"vips\" { match any; action \"vips\"; auth psk \"k\"; } }"
+		"assign policy \"p\" to vip \"v\";");
+	struct policy_tags own = config_tags(c, 0, 0), vips = config_tags(c, 0, 1),
+			   host = config_tags(c, config_host_scope(c), 1);
+
+	assert_int_equal(own.mark, 0);
+	assert_int_equal(own.mask, UINT32_MAX);
+	assert_int_equal(own.if_id, 8);
+	assert_int_equal(vips.mark, 0x10);
+	assert_int_equal(vips.mask, 0xf0);
+	assert_int_equal(vips.if_id, 7);
+	assert_int_equal(host.mask, 0);
 	config_free(c);
 }
 
@@ -434,6 +463,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_file_has_the_documented_defaults),
 		cmocka_unit_test(the_data_plane_has_its_place),
+		cmocka_unit_test(what_a_rule_says_comes_before_its_vip),
 		cmocka_unit_test(additional_key_exchanges_have_their_places),
 		cmocka_unit_test(ml_kem_stands_behind_another),
 		cmocka_unit_test(the_built_in_proposal_begins_with_x25519),

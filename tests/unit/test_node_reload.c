@@ -19,6 +19,7 @@
 	ALONE "vip \"news\" { address 192.0.2.10; }\n" SECRET                         \
 	      "filter-list \"mail\" { from vip \"news\" port 143 to 198.51.100.0/24 " \
 	      "proto tcp mirrored; }\n" TRANSPORT POLICY("vip \"news\"")
+#define MARKED SERVER_WITH(ALONE, "address 192.0.2.10; output-mark 7;")
 #define NO_ADDRESS SERVER_WITH(ALONE, "address 192.0.2.99;")
 
 enum { SERVER, CLIENT };
@@ -75,6 +76,27 @@ static void changed_secret_deletes_politely(void **state)
 	assert_int_equal(l->node[SERVER].n_child, 0);
 	assert_int_equal(l->node[CLIENT].n_child, 0);
 	assert_int_equal(lab_vip(l, SERVER, 0), VIP_BOUND);
+	lab_free(l);
+}
+
+/* What the SAs were made with has changed: they are deleted, and the next ones have it. */
+static void changed_mark_is_in_the_next_sa(void **state)
+{
+	struct lab *l = working();
+
+	(void)state;
+	assert_int_equal(l->node[SERVER].child[0].c.tags.mask, 0);
+	lab_reload(l, SERVER, MARKED);
+	lab_run(l, 50);
+	lab_acquire(l, CLIENT, 0, CLIENT_ADDR, VIP, 143);
+	lab_run(l, 20);
+	assert_int_equal(lab_count(l, SERVER, "sa-delete"), 1);
+	assert_int_equal(lab_up(l, SERVER), 1);
+	assert_int_equal(l->node[SERVER].child[0].c.tags.mark, 7);
+	assert_int_equal(l->node[SERVER].child[0].c.tags.mask, UINT32_MAX);
+	lab_reload(l, SERVER, MARKED);
+	lab_run(l, 50);
+	assert_int_equal(lab_count(l, SERVER, "sa-delete"), 1);
 	lab_free(l);
 }
 
@@ -180,6 +202,7 @@ int main(void)
 		cmocka_unit_test(same_configuration_changes_nothing),
 		cmocka_unit_test(a_rule_behind_it_leaves_the_first_alone),
 		cmocka_unit_test(changed_secret_deletes_politely),
+		cmocka_unit_test(changed_mark_is_in_the_next_sa),
 		cmocka_unit_test(renamed_vip_starts_a_new_life),
 		cmocka_unit_test(removed_address_is_left_at_once),
 		cmocka_unit_test(client_that_loses_its_policy_deletes),

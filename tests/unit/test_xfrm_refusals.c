@@ -99,7 +99,7 @@ static void no_room_for_an_sa(void **state)
 	lab_give_policy(NULL);
 	plane_gate_open(lab_plane, LAB_SCOPE, 1);
 	fake.sa_room = 1; /* one half of two */
-	lab_add_child();
+	lab_add_child(OFFLOAD_NO);
 	struct plane_report r = lab_next(PLANE_REFUSED);
 	assert_int_equal(r.u.refused.id, LAB_CHILD);
 	lab_expect_words(r.u.refused.text, "no memory left for an SA", "fewer peers");
@@ -115,7 +115,7 @@ static void an_sa_of_another_with_this_spi(void **state)
 	lab_give_policy(NULL);
 	plane_gate_open(lab_plane, LAB_SCOPE, 1);
 	fake_add_sa(&lab_own, LAB_SPI_IN, 1, 0);
-	lab_add_child();
+	lab_add_child(OFFLOAD_NO);
 	lab_expect_words(lab_next(PLANE_REFUSED).u.refused.text,
 		"another program has an SA with this SPI", "delete it there");
 	assert_non_null(fake_find_sa(&lab_own, LAB_SPI_IN));
@@ -127,7 +127,7 @@ static void no_room_when_the_gate_opens(void **state)
 {
 	(void)state;
 	lab_give_policy(NULL);
-	lab_add_child(); /* receives */
+	lab_add_child(OFFLOAD_NO); /* receives */
 	assert_int_equal(fake.n_sas, 1);
 	fake.sa_room = 1;
 	plane_gate_open(lab_plane, LAB_SCOPE, 1);
@@ -145,7 +145,7 @@ static void no_room_for_the_policies_of_an_sa(void **state)
 	lab_give_policy(NULL);
 	plane_gate_open(lab_plane, LAB_SCOPE, 1);
 	fake.policy_room = fake.n_policies + 1;
-	lab_add_child();
+	lab_add_child(OFFLOAD_NO);
 	struct plane_report r = lab_next(PLANE_REFUSED);
 	lab_expect_words(r.u.refused.text, "no memory", "");
 	assert_int_equal(fake.n_sas, 0);
@@ -257,7 +257,7 @@ static void what_others_take_away_is_put_back(void **state)
 	(void)state;
 	lab_give_policy(NULL);
 	plane_gate_open(lab_plane, LAB_SCOPE, 1);
-	lab_add_child();
+	lab_add_child(OFFLOAD_NO);
 	(void)plane_touched(lab_plane);
 	assert_false(poll_touched());
 	struct request_policy ours = fake.policies[0];

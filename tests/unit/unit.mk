@@ -440,6 +440,17 @@ tests_unit_test_xfrm_flush_SOURCES = tests/unit/test_xfrm_flush.c tests/unit/fak
 	tests/unit/fake_kernel.h
 tests_unit_test_xfrm_flush_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS)
 
+UNIT_TESTS += tests/unit/test_xfrm_request
+tests_unit_test_xfrm_request_SOURCES = tests/unit/test_xfrm_request.c
+tests_unit_test_xfrm_request_CFLAGS = $(AM_CFLAGS) $(NL_CFLAGS)
+tests_unit_test_xfrm_request_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS)
+
+UNIT_TESTS += tests/unit/test_xfrm_options
+tests_unit_test_xfrm_options_SOURCES = tests/unit/test_xfrm_options.c tests/unit/fake_kernel.c \
+	tests/unit/fake_kernel.h tests/unit/xfrm_lab.c tests/unit/xfrm_lab.h
+tests_unit_test_xfrm_options_LDADD = src/xfrm/libvipsec_xfrm.a src/plane/libvipsec_plane.a \
+	$(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) -lpthread
+
 UNIT_TESTS += tests/unit/test_xfrm_refusals
 tests_unit_test_xfrm_refusals_SOURCES = tests/unit/test_xfrm_refusals.c tests/unit/fake_kernel.c \
 	tests/unit/fake_kernel.h tests/unit/xfrm_lab.c tests/unit/xfrm_lab.h

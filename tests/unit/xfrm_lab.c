@@ -8,6 +8,7 @@
 
 struct plane *lab_plane;
 struct addr lab_own, lab_peer;
+struct policy_tags lab_tags;
 
 int lab_set_up(void **state)
 {
@@ -20,6 +21,7 @@ int lab_set_up(void **state)
 	fake_reset();
 	lab_own = unit_addr("192.0.2.10");
 	lab_peer = unit_addr("198.51.100.1");
+	lab_tags = (struct policy_tags){0};
 	lab_plane = plane_open_xfrm(&p);
 	assert_non_null(lab_plane);
 	return 0;
@@ -60,6 +62,7 @@ void lab_give_policy(const struct addr *block)
 		.action = POLICY_NEGOTIATE,
 		.mode = POLICY_TRANSPORT,
 		.mirrored = true,
+		.tags = lab_tags,
 		.rule = LAB_RULE};
 
 	assert_int_equal(spd_add(spd, &e), POLICY_OK);
@@ -73,7 +76,7 @@ void lab_give_policy(const struct addr *block)
 	plane_policy(lab_plane, LAB_SCOPE, spd, &lab_own, 1);
 }
 
-void lab_add_child(void)
+void lab_add_child(enum policy_offload offload)
 {
 	struct esp_child *c = calloc(1, sizeof(*c));
 	const uint8_t key[20] = {1};
@@ -94,6 +97,8 @@ void lab_add_child(void)
 	c->esn = true;
 	c->replay_window = 64;
 	c->outbound_ready = true;
+	c->tags = lab_tags;
+	c->offload = offload;
 	plane_sa_add(lab_plane, c);
 	free(c);
 }

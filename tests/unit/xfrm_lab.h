@@ -16,6 +16,8 @@ enum {
 
 extern struct plane *lab_plane;
 extern struct addr lab_own, lab_peer; /* the VIP, the peer: IPv4 */
+extern struct policy_tags
+	lab_tags; /* of the rule and of children; reset by lab_set_up() */
 
 int lab_set_up(void **state);
 int lab_tear_down(void **state);
@@ -27,7 +29,7 @@ void lab_no_more(enum plane_report_kind kind);
 
 /* All of the VIP's traffic is protected. block: but this address, which is blocked; NULL. */
 void lab_give_policy(const struct addr *block);
-void lab_add_child(void); /* that sends, too */
+void lab_add_child(enum policy_offload offload); /* that sends, too */
 struct esp_usage lab_usage(void); /* of the child */
 
 void lab_expect_words(const char *text, const char *a, const char *b);

@@ -19,6 +19,7 @@
 
 #include "base/mem.h"
 #include "plane/plane.h"
+#include "policy/explain.h"
 #include "port/announce.h"
 #include "port/guard.h"
 #include "port/sockets.h"
@@ -40,6 +41,8 @@ static struct announcer *announcer;
 static struct spd *pending;
 static struct scope scopes[SCOPES];
 static char why[256];
+static struct policy_tags tags; /* of entries and SAs to come */
+static enum policy_offload offload;
 static bool in_kernel; /* VLAB_PLANE=kernel: the kernel plane, not the userspace one */
 
 /* ---- words into values --------------------------------------------------------- */
@@ -110,8 +113,10 @@ static void fill_random(void *ctx, uint8_t *out, size_t len)
 /* entry LOCAL REMOTE ACTION [tunnel] [oneway] */
 static int on_entry(char **w, int n)
 {
-	struct spd_entry e = {
-		.local = ts_word(w[1]), .remote = ts_word(w[2]), .mirrored = true};
+	struct spd_entry e = {.local = ts_word(w[1]),
+		.remote = ts_word(w[2]),
+		.mirrored = true,
+		.tags = tags};
 
 	if (!pending)
 		pending = spd_new();
@@ -153,7 +158,8 @@ static int on_guard(char **w, int n)
 	struct guard_rules rules = {.scopes = all,
 		.tun_name = in_kernel ? NULL : "vipsec0",
 		.reqid_first = REQID_FIRST,
-		.reqid_last = REQID_LAST};
+		.reqid_last = REQID_LAST,
+		.interfaces = tags.if_id != 0};
 
 	(void)w, (void)n;
 	for (uint16_t i = 0; i < SCOPES; i++)
@@ -271,10 +277,31 @@ static int on_sa(char **w, int n)
 	c->member = (uint8_t)(n > 11 ? number_word(w[11]) : 1);
 	c->soft_seq = UINT64_MAX;
 	c->outbound_ready = true;
+	c->tags = tags;
+	c->offload = offload;
 	plane_sa_add(plane, c);
 	esp_child_wipe(c);
 	free(c);
 	return 0;
+}
+
+/* tags MARK MASK IF-ID */
+static int on_tags(char **w, int n)
+{
+	(void)n;
+	tags = (struct policy_tags){
+		number_word(w[1]), number_word(w[2]), number_word(w[3])};
+	return 0;
+}
+
+/* offload no|auto|crypto|packet */
+static int on_offload(char **w, int n)
+{
+	(void)n;
+	for (offload = OFFLOAD_NO; offload < OFFLOAD_PACKET; offload++)
+		if (strcmp(policy_offload_name(offload), w[1]) == 0)
+			break;
+	return (int)offload;
 }
 
 static int on_delete(char **w, int n)
@@ -439,9 +466,10 @@ static void print_report(const struct plane_report *r)
 		print_notice(&r->u.notice);
 		break;
 	case PLANE_USAGE:
-		printf("usage %u in=%lu out=%lu seq=%lu replayed=%lu forged=%lu\n", u->id,
-			u->packets_in, u->packets_out, u->seq_out, u->replayed,
-			u->forged);
+		printf("usage %u in=%lu out=%lu seq=%lu replayed=%lu forged=%lu "
+		       "offload_in=%d offload_out=%d\n",
+			u->id, u->packets_in, u->packets_out, u->seq_out, u->replayed,
+			u->forged, (int)u->offload_in, (int)u->offload_out);
 		break;
 	case PLANE_USAGE_END:
 		printf("usage-end\n");
@@ -513,12 +541,14 @@ static const struct {
 	{"ike4500", 4, on_ike4500},
 	{"ike500", 4, on_ike500},
 	{"move", 4, on_move},
+	{"offload", 2, on_offload},
 	{"open", 1, on_open},
 	{"open500", 2, on_open500},
 	{"overruns", 1, on_overruns},
 	{"policy", 2, on_policy},
 	{"refresh", 1, on_refresh},
 	{"sa", 11, on_sa},
+	{"tags", 4, on_tags},
 	{"totals", 1, on_totals},
 	{"unbind", 2, on_unbind},
 	{"unguard", 1, on_unguard},

@@ -1,0 +1,155 @@
+/* tests/unit/test_xfrm_request.c - what is said to the kernel, attribute by attribute. */
+#include "config.h"
+
+#include "unit.h"
+
+#include <arpa/inet.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "xfrm/request.h"
+#include "xfrm/select.h"
+
+enum { PACKET = 4 }; /* XFRM_OFFLOAD_PACKET */
+
+static struct request_sa an_sa(struct secret *key)
+{
+	const uint8_t bytes[20] = {7};
+	struct addr to = unit_addr("198.51.100.1");
+	struct request_sa sa;
+
+	memset(&sa, 0, sizeof(sa));
+	assert_true(secret_set(key, span_of(bytes, sizeof(bytes))));
+	sa.info.id.daddr = select_addr(&to);
+	sa.info.id.spi = htonl(0x1001);
+	sa.info.id.proto = 50;
+	sa.info.family = AF_INET;
+	sa.alg = AEAD_AES128_GCM16;
+	sa.key = key;
+	sa.esn = true;
+	sa.replay_window = 64;
+	return sa;
+}
+
+static struct nlattr *find(struct nl_msg *m, size_t head, int type)
+{
+	return nlmsg_find_attr(nlmsg_hdr(m), (int)head, type);
+}
+
+static struct nlattr *of_sa(struct nl_msg *m, int type)
+{
+	return find(m, sizeof(struct xfrm_usersa_info), type);
+}
+
+static void an_sa_says_no_more_than_it_must(void **state)
+{
+	struct secret key;
+	struct request_sa sa = an_sa(&key);
+	struct nl_msg *m = request_sa_message(&sa);
+	const struct xfrm_usersa_info *info = nlmsg_data(nlmsg_hdr(m));
+
+	(void)state;
+	assert_int_equal(nlmsg_hdr(m)->nlmsg_type, XFRM_MSG_NEWSA);
+	assert_int_equal(ntohl(info->id.spi), 0x1001);
+	assert_true(info->flags & XFRM_STATE_ESN);
+	assert_non_null(of_sa(m, XFRMA_ALG_AEAD));
+	assert_non_null(of_sa(m, XFRMA_REPLAY_ESN_VAL));
+	assert_null(of_sa(m, XFRMA_SET_MARK));
+	assert_null(of_sa(m, XFRMA_IF_ID));
+	assert_null(of_sa(m, XFRMA_OFFLOAD_DEV));
+	assert_null(of_sa(m, XFRMA_ENCAP));
+	nlmsg_free(m);
+}
+
+static void tags_of_an_sa(void **state)
+{
+	struct secret key;
+	struct request_sa sa = an_sa(&key);
+
+	(void)state;
+	sa.tags = (struct policy_tags){.mark = 0x10, .mask = 0xff, .if_id = 7};
+	struct nl_msg *m = request_sa_message(&sa);
+	assert_int_equal(nla_get_u32(of_sa(m, XFRMA_SET_MARK)), 0x10);
+	assert_int_equal(nla_get_u32(of_sa(m, XFRMA_SET_MARK_MASK)), 0xff);
+	assert_int_equal(nla_get_u32(of_sa(m, XFRMA_IF_ID)), 7);
+	nlmsg_free(m);
+	/* To mark with zero is not the same as to set no mark. */
+	sa.tags = (struct policy_tags){.mark = 0, .mask = UINT32_MAX};
+	m = request_sa_message(&sa);
+	assert_int_equal(nla_get_u32(of_sa(m, XFRMA_SET_MARK)), 0);
+	assert_null(of_sa(m, XFRMA_IF_ID));
+	nlmsg_free(m);
+}
+
+static uint8_t offload_flags(enum policy_offload offload, bool inbound)
+{
+	struct secret key;
+	struct request_sa sa = an_sa(&key);
+	struct xfrm_user_offload o;
+
+	sa.offload = offload;
+	sa.inbound = inbound;
+	struct nl_msg *m = request_sa_message(&sa);
+	struct nlattr *a = of_sa(m, XFRMA_OFFLOAD_DEV);
+	assert_non_null(a);
+	assert_int_equal(nla_len(a), sizeof(o));
+	memcpy(&o, nla_data(a), sizeof(o));
+	assert_int_equal(o.ifindex, 0); /* the kernel's route knows it */
+	nlmsg_free(m);
+	return o.flags;
+}
+
+static void offload_of_an_sa(void **state)
+{
+	(void)state;
+	assert_int_equal(offload_flags(OFFLOAD_CRYPTO, false), 0);
+	assert_int_equal(offload_flags(OFFLOAD_CRYPTO, true), XFRM_OFFLOAD_INBOUND);
+	assert_int_equal(offload_flags(OFFLOAD_PACKET, false), PACKET);
+	assert_int_equal(
+		offload_flags(OFFLOAD_PACKET, true), PACKET | XFRM_OFFLOAD_INBOUND);
+}
+
+/* What is written is read back as it was. */
+static void a_policy_there_and_back(void **state)
+{
+	struct request_policy p, back;
+
+	(void)state;
+	memset(&p, 0, sizeof(p));
+	p.sel.family = AF_INET;
+	p.sel.user = SELECT_USER;
+	p.dir = XFRM_POLICY_OUT;
+	p.priority = 1089;
+	p.if_id = 7;
+	p.offload_ifindex = 5;
+	p.has_tmpl = true;
+	p.tmpl.reqid = 0x76000001;
+	struct nl_msg *m = request_policy_message(&p);
+	assert_true(request_policy_read(nlmsg_hdr(m), &back));
+	assert_int_equal(back.if_id, 7);
+	assert_int_equal(back.offload_ifindex, 5);
+	assert_int_equal(back.priority, 1089);
+	assert_int_equal(back.sel.user, SELECT_USER);
+	assert_true(back.has_tmpl && back.tmpl.reqid == 0x76000001);
+	nlmsg_free(m);
+	p.if_id = p.offload_ifindex = 0;
+	m = request_policy_message(&p);
+	const size_t head = sizeof(struct xfrm_userpolicy_info);
+	assert_null(find(m, head, XFRMA_IF_ID));
+	assert_null(find(m, head, XFRMA_OFFLOAD_DEV));
+	nlmsg_free(m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_sa_says_no_more_than_it_must),
+		cmocka_unit_test(tags_of_an_sa),
+		cmocka_unit_test(offload_of_an_sa),
+		cmocka_unit_test(a_policy_there_and_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -5,6 +5,7 @@ noinst_PROGRAMS += \
 	tests/lab/tools/vlab-echo \
 	tests/lab/tools/vlab-probe \
 	tests/lab/tools/vlab-tap \
+	tests/lab/tools/vlab-full.so \
 	tests/lab/tools/fence_vlab
 # The lab itself is never instrumented, only what it tests: a sanitizer's leak check cannot
 # follow a program into another pid namespace, and waits for ever.
@@ -21,6 +22,10 @@ tests_lab_tools_vlab_probe_LDFLAGS = $(HARDEN_LDFLAGS)
 tests_lab_tools_vlab_tap_SOURCES = tests/lab/tools/tap.c
 tests_lab_tools_vlab_tap_CFLAGS = $(lab_cflags)
 tests_lab_tools_vlab_tap_LDFLAGS = $(HARDEN_LDFLAGS)
+# To be loaded into a program under test, and so a library.
+tests_lab_tools_vlab_full_so_SOURCES = tests/lab/tools/full.c
+tests_lab_tools_vlab_full_so_CFLAGS = $(lab_cflags) -fPIC
+tests_lab_tools_vlab_full_so_LDFLAGS = -shared
 tests_lab_tools_fence_vlab_SOURCES = tests/lab/tools/fence.c
 tests_lab_tools_fence_vlab_CFLAGS = $(lab_cflags)
 tests_lab_tools_fence_vlab_LDFLAGS = $(HARDEN_LDFLAGS)
@@ -54,6 +59,7 @@ EXTRA_DIST += \
 	tests/lab/t-names.py \
 	tests/lab/t-nat.py \
 	tests/lab/t-nat-shared.py \
+	tests/lab/t-options.py \
 	tests/lab/t-pair.py \
 	tests/lab/t-plane-paths.py \
 	tests/lab/t-plane.py \

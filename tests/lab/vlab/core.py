@@ -254,8 +254,8 @@ class Host:
     def run(self, command, check=True, timeout=60, text=None, env=None):
         """Runs to its end; a string goes through the shell. Gives a CompletedProcess."""
         done = subprocess.run(self._argv(command), input=text, capture_output=True, text=True,
-                              timeout=timeout, env={**self.environ(), **(env or {})},
-                              start_new_session=True,
+                              timeout=timeout * PATIENCE,
+                              env={**self.environ(), **(env or {})}, start_new_session=True,
                               **({} if text is not None else {"stdin": subprocess.DEVNULL}))
         if check and done.returncode != 0:
             raise LabError(f"{self.name}: {command}: status {done.returncode}: "
@@ -277,7 +277,8 @@ class Host:
         """Lines for ip(8), in this host's network, with this program's view of pids."""
         done = subprocess.run(
             [f"{self.lab.tool}/vlab-ns", "net", str(self.pid), "ip", "-batch", "-"],
-            input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=60,
+            input="\n".join(lines) + "\n", capture_output=True, text=True,
+            timeout=60 * PATIENCE,
             env=self.environ(), start_new_session=True)
         if done.returncode != 0:
             raise LabError(f"{self.name}: ip {lines}: {done.stderr}")

@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <netlink/msg.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,8 +23,6 @@
 #define SOL_NETLINK 270
 #endif
 
-enum { EVENTS_PORT = 0x76697073 };
-enum { CLAIM_TRIES = 50, CLAIM_WAIT_MS = 10 };
 enum { RECEIVE_MAX = 32768, BUFFER_OCTETS = 4 << 20, AT_ONCE = 64 };
 
 static bool join(int fd, int group)
@@ -33,35 +30,17 @@ static bool join(int fd, int group)
 	return socket_set_int(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group);
 }
 
-/* Whoever clears what a dead daemon left has it for some milliseconds. */
-static bool bind_patiently(int fd)
+/* Bound, though to no port of its choice: what is told to all passes over port 0. */
+int events_open(void)
 {
-	struct sockaddr_nl me = {.nl_family = AF_NETLINK, .nl_pid = EVENTS_PORT};
-
-	for (int i = 0; bind(fd, (struct sockaddr *)&me, sizeof(me)) != 0; i++) {
-		if (errno != EADDRINUSE || i == CLAIM_TRIES)
-			return false;
-		poll(NULL, 0, CLAIM_WAIT_MS);
-	}
-	return true;
-}
-
-int events_claim(void)
-{
+	struct sockaddr_nl me = {.nl_family = AF_NETLINK};
 	int fd =
 		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_XFRM);
 
 	if (fd < 0)
 		return -1;
-	return bind_patiently(fd) ? fd : socket_give_up(fd);
-}
-
-int events_open(void)
-{
-	int fd = events_claim();
-
-	if (fd < 0)
-		return -1;
+	if (bind(fd, (struct sockaddr *)&me, sizeof(me)) != 0)
+		return socket_give_up(fd);
 	socket_set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_OCTETS);
 	if (join(fd, XFRMNLGRP_ACQUIRE) && join(fd, XFRMNLGRP_EXPIRE) &&
 		join(fd, XFRMNLGRP_MAPPING) && join(fd, XFRMNLGRP_SA) &&

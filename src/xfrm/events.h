@@ -35,11 +35,7 @@ struct kernel_event {
 	struct endpoint remote; /* MAPPING: where it is now */
 };
 
-/* One in each network namespace has the kernel's IPsec to itself: a second one would delete
- * the first one's SAs. Its end gives it back. -1: errno; EADDRINUSE: another has it, and
- * has not given it back for half a second. */
-int events_claim(void);
-/* The same, as a descriptor to poll. */
+/* A descriptor to poll. -1: errno. */
 int events_open(void);
 void events_close(int fd);
 /* From now on the kernel holds what begins a flow until its SA is there, some hundred packets

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "xfrm/claims.h"
-#include "xfrm/events.h"
+#include "xfrm/lock.h"
 #include "xfrm/sad.h"
 #include "xfrm/xfrm.h"
 
@@ -69,8 +69,8 @@ bool xfrm_clear(char *why, size_t why_cap)
 enum xfrm_flushing xfrm_flush(
 	bool keep_policies, struct xfrm_flushed *out, char *why, size_t why_cap)
 {
-	int claim = events_claim();
-	int err = claim < 0 ? errno : 0;
+	int lock = lock_take();
+	int err = lock < 0 ? errno : 0;
 
 	*out = (struct xfrm_flushed){0};
 	if (err == EADDRINUSE) {
@@ -78,11 +78,11 @@ enum xfrm_flushing xfrm_flush(
 			"a vipsecd serves with the kernel's data plane: stop it first");
 		return XFRM_SERVES;
 	}
-	if (err == EPROTONOSUPPORT)
-		return XFRM_FLUSHED;
+	if (err == EPROTONOSUPPORT || err == EOPNOTSUPP)
+		err = 0; /* where there is no such lock nobody serves */
 	if (err == 0)
 		err = clear(keep_policies, out);
-	events_close(claim);
+	lock_leave(lock);
 	if (err != 0)
 		say(err, why, why_cap);
 	return err == 0 ? XFRM_FLUSHED : XFRM_NOT_FLUSHED;

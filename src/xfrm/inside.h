@@ -39,7 +39,7 @@ struct xfrm {
 	struct reports reports;
 	struct xfrm_acquire acquires[XFRM_ACQUIRES];
 	unsigned next_acquire;
-	int events, wake, timer;
+	int lock, events, wake, timer;
 	int touch; /* readable: one of these */
 	bool touched, beside; /* what is ours; policies that are not */
 	bool sas_touched;

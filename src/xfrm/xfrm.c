@@ -24,6 +24,7 @@
 #include "os/timer.h"
 #include "xfrm/events.h"
 #include "xfrm/inside.h"
+#include "xfrm/lock.h"
 #include "xfrm/words.h"
 
 static struct sad_scope view_of(const struct xfrm *x, uint16_t scope)
@@ -256,6 +257,7 @@ static void xfrm_close(struct plane *plane, bool keep)
 	request_close(x->line);
 	reports_wipe(&x->reports);
 	events_close(x->events);
+	lock_leave(x->lock);
 	locals_wipe(&x->base.locals);
 	close(x->wake);
 	close(x->touch);
@@ -297,7 +299,8 @@ static bool open_all(struct xfrm *x)
 	bool have_locals = locals_init(&x->base.locals, LOCAL_KERNEL);
 
 	x->line = request_open();
-	x->events = x->line ? events_open() : -1;
+	x->lock = x->line ? lock_take() : -1;
+	x->events = x->lock >= 0 ? events_open() : -1;
 	return have_locals && x->events >= 0 && watch(x, x->events, &x->events) &&
 	       watch(x, x->timer, &x->timer) && watch(x, x->wake, &x->wake) &&
 	       x->touch >= 0 && watch(x, x->base.locals.timer, &x->base.locals);

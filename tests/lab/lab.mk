@@ -53,6 +53,7 @@ EXTRA_DIST += \
 	tests/lab/t-documents.py \
 	tests/lab/t-key-exchanges.py \
 	tests/lab/t-knob.py \
+	tests/lab/t-lock.py \
 	tests/lab/t-lab.py \
 	tests/lab/t-mobike.py \
 	tests/lab/t-moves.py \

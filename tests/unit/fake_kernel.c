@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "xfrm/lock.h"
 #include "xfrm/select.h"
 
 struct fake_kernel fake;
@@ -60,18 +61,22 @@ const char *request_why(const struct request_line *l)
 	return l->why;
 }
 
-int events_claim(void)
+int lock_take(void)
 {
-	errno = fake.claim_error;
-	if (fake.claim_error)
-		return -1;
-	events_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return events_fd;
+	errno = fake.lock_error;
+	return fake.lock_error ? -1 : dup(STDERR_FILENO);
+}
+
+void lock_leave(int fd)
+{
+	if (fd >= 0)
+		close(fd);
 }
 
 int events_open(void)
 {
-	return events_claim();
+	events_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return events_fd;
 }
 
 void events_close(int fd)

@@ -22,7 +22,7 @@ struct fake_kernel {
 	size_t n_sas, n_policies;
 	size_t sa_room, policy_room; /* ENOMEM beyond */
 	int open_error; /* of request_open() */
-	int claim_error; /* of events_claim() */
+	int lock_error; /* of lock_take() */
 	int sa_error, delete_error; /* of each request; 0: none */
 	uint16_t sa_error_family; /* sa_error only for these; 0: for all */
 	int offload_error; /* of an SA that is to be offloaded */

@@ -98,7 +98,7 @@ static void nothing_is_touched_while_a_daemon_serves(void **state)
 	char why[128];
 
 	(void)state;
-	fake.claim_error = EADDRINUSE;
+	fake.lock_error = EADDRINUSE;
 	assert_int_equal(xfrm_flush(false, &done, why, sizeof(why)), XFRM_SERVES);
 	assert_non_null(strstr(why, "stop it first"));
 	assert_int_equal(fake.requests, 0);
@@ -151,7 +151,7 @@ static void a_kernel_without_ipsec_has_nothing(void **state)
 	char why[128];
 
 	(void)state;
-	fake.claim_error = EPROTONOSUPPORT;
+	fake.lock_error = EPROTONOSUPPORT;
 	assert_int_equal(xfrm_flush(false, &done, why, sizeof(why)), XFRM_FLUSHED);
 	fake.open_error = EPROTONOSUPPORT;
 	assert_true(xfrm_clear(why, sizeof(why)));

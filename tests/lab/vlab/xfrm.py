@@ -5,7 +5,7 @@ import os
 import socket
 import struct
 
-NETLINK_XFRM = 6
+NETLINK_XFRM, NETLINK_NETFILTER = 6, 12
 OURS = 0x76697073
 GETSA, GETPOLICY, UPDPOLICY = 0x12, 0x15, 0x19
 REQUEST_ACK, REQUEST_DUMP = 0x5, 0x301
@@ -58,8 +58,29 @@ def sas(host, user=OURS):
     return _count(host, GETSA, user)
 
 
+def take_lock(s):
+    """With a socket of NETLINK_NETFILTER: the table that belongs to whoever serves with the
+    kernel's plane (src/xfrm/lock.h). An errno; 0: it is this socket's, until that is closed."""
+    import struct
+
+    def attr(kind, data):
+        return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
+
+    def message(kind, flags, body):
+        return struct.pack("=IHHII", 16 + len(body), kind, flags, 1, 0) + body
+
+    transaction = struct.pack(">BBH", 0, 0, 10)
+    table = (struct.pack(">BBH", 1, 0, 0) + attr(1, b"vipsec-kernel-plane\0")
+             + attr(2, struct.pack(">I", 2)))  # NFT_TABLE_F_OWNER
+    s.send(message(16, 1, transaction) + message(10 << 8, 0x605, table)
+           + message(17, 1, transaction))
+    return -struct.unpack_from("=i", s.recv(4096), 16)[0]
+
+
 def hold(host):
     """Has the kernel's IPsec to itself, as a daemon that serves has; ends with its close."""
-    s = host.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_XFRM)
-    s.bind((OURS, 0))
+    s = host.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
+    error = take_lock(s)
+    if error:
+        raise OSError(error, os.strerror(error))
     return s

@@ -118,6 +118,9 @@ struct esp_packet {
 	bool dont_fragment; /* ESP_SEND: the outer header's DF (IPv4) */
 	uint32_t mark, mark_mask; /* ESP_SEND: of the outer packet; mask 0: none */
 	uint8_t tos; /* ESP_SEND: outer traffic class; inbound: that of the outer header */
+	/* ESP_SEND: outer TTL or hop limit, 0: the host's own; inbound: that of the outer
+	 * header, 0: not known. In transport mode it is the packet's (RFC 5082). */
+	uint8_t ttl;
 	struct endpoint local, remote; /* outer addresses, in and out */
 };
 

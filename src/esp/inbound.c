@@ -178,7 +178,7 @@ static bool unwrap_transport(struct esp_packet *p, uint8_t *text, size_t len,
 		.src = p->remote.addr,
 		.dst = p->local.addr,
 		.tos = p->tos,
-		.ttl = HOP_LIMIT,
+		.ttl = p->ttl != 0 ? p->ttl : HOP_LIMIT,
 		.proto = next,
 	};
 	bool v4 = header.src.family == ADDR_V4;

@@ -175,6 +175,7 @@ static void send_on(struct esp_dp *dp, const struct selection *to, struct esp_pa
 	p->mark = sa->tags.mark;
 	p->mark_mask = sa->tags.mask;
 	p->tos = ip->tos;
+	p->ttl = sa->mode == POLICY_TRANSPORT ? ip->ttl : 0;
 	p->local = sa->local;
 	p->remote = sa->remote;
 	*turn = permit.turn;

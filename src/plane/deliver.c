@@ -54,16 +54,19 @@ static void put_control(struct msghdr *m, uint8_t *room, int level, int type,
 	memcpy(CMSG_DATA(c), value, len);
 }
 
-/* The traffic class, and the rule's own mark instead of the socket's, which keeps packets out
- * of the steering: ESP is out of it without. Linux 5.5 and later take a mark here. */
-static void set_control(struct msghdr *m, const struct esp_packet *pkt, uint8_t *room)
+/* The traffic class, a packet's own TTL, and the rule's own mark instead of the socket's, which
+ * keeps packets out of the steering: ESP is out of it without. Linux 5.5 and later take a mark
+ * here. */
+static void set_control(struct msghdr *m, const struct local_socket *s,
+	const struct esp_packet *pkt, uint8_t *room)
 {
 	bool v4 = pkt->remote.addr.family == ADDR_V4;
-	int tos = pkt->tos;
+	int level = v4 ? IPPROTO_IP : IPPROTO_IPV6, tos = pkt->tos, ttl = pkt->ttl;
 
 	if (tos != 0)
-		put_control(m, room, v4 ? IPPROTO_IP : IPPROTO_IPV6,
-			v4 ? IP_TOS : IPV6_TCLASS, &tos, sizeof(tos));
+		put_control(m, room, level, v4 ? IP_TOS : IPV6_TCLASS, &tos, sizeof(tos));
+	if (ttl != 0 && ttl != s->ttl)
+		put_control(m, room, level, v4 ? IP_TTL : IPV6_HOPLIMIT, &ttl, sizeof(ttl));
 	if (pkt->mark_mask != 0)
 		put_control(m, room, SOL_SOCKET, SO_MARK, &pkt->mark, sizeof(pkt->mark));
 }
@@ -80,7 +83,7 @@ static void add_message(struct batch *b, struct pile *l, const struct esp_packet
 	m->msg_namelen = sockaddr_of(&pkt->remote.addr, port, &b->names[i]);
 	m->msg_iov = &b->vectors[l->vectors];
 	m->msg_iovlen = 1;
-	set_control(m, pkt, b->control[i]);
+	set_control(m, l->to, pkt, b->control[i]);
 	b->runs[i] = (struct run){
 		.first = pkt, .len = pkt->len, .control_len = m->msg_controllen};
 }
@@ -95,7 +98,7 @@ static bool join(struct batch *b, const struct pile *l, const struct esp_packet 
 	struct run *r = &b->runs[l->n - 1];
 	if (r->complete || pkt->len > r->first->len || pkt->tos != r->first->tos ||
 		pkt->mark != r->first->mark || pkt->mark_mask != r->first->mark_mask ||
-		r->len + pkt->len > RUN_OCTETS_MAX ||
+		pkt->ttl != r->first->ttl || r->len + pkt->len > RUN_OCTETS_MAX ||
 		!endpoint_equal(&pkt->remote, &r->first->remote))
 		return false;
 	r->len += pkt->len;

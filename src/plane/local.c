@@ -29,10 +29,12 @@ static bool set_family_options(int fd, bool v4)
 		return socket_set_int(fd, IPPROTO_IP, IP_TRANSPARENT, 1) &&
 		       socket_set_int(fd, IPPROTO_IP, IP_RECVERR, 1) &&
 		       socket_set_int(fd, IPPROTO_IP, IP_RECVTOS, 1) &&
+		       socket_set_int(fd, IPPROTO_IP, IP_RECVTTL, 1) &&
 		       socket_set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
 	return socket_set_int(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1) &&
 	       socket_set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, 1) &&
 	       socket_set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) &&
+	       socket_set_int(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) &&
 	       socket_set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
 }
 
@@ -69,6 +71,18 @@ static int open_one(const struct addr *addr, uint32_t mark, bool udp)
 	return socket_give_up(fd);
 }
 
+static uint8_t own_ttl(int fd, const struct addr *addr)
+{
+	bool v4 = addr->family == ADDR_V4;
+	int ttl = 0;
+	socklen_t len = sizeof(ttl);
+
+	if (fd < 0 || getsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6,
+			      v4 ? IP_TTL : IPV6_UNICAST_HOPS, &ttl, &len) != 0)
+		return 0;
+	return (uint8_t)ttl;
+}
+
 /* The kernel looks at what comes to this port, and keeps ESP to itself (RFC 3948). */
 static bool leave_esp(int udp)
 {
@@ -95,6 +109,8 @@ struct local *local_open(
 	l->esp.local = l->udp.local = l;
 	l->esp.fd = esp;
 	l->udp.fd = udp;
+	l->esp.ttl = own_ttl(esp, addr);
+	l->udp.ttl = own_ttl(udp, addr);
 	l->udp.udp = true;
 	atomic_init(&l->holders, 1);
 	list_init(&l->link);

@@ -23,6 +23,7 @@ struct local_socket {
 	struct local *local;
 	int fd; /* -1: none */
 	bool udp;
+	uint8_t ttl; /* that of what it sends when nothing else is said; 0: not known */
 	/* IPv4: our datagrams carry DF. The data thread sets it as packets want it; the
 	 * loop's clears it for an IKE message that does not fit. Either is right for the
 	 * other, but for one datagram's size. */

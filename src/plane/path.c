@@ -76,19 +76,29 @@ static int receive(struct batch *b, const struct local_socket *s)
 	return n;
 }
 
-static uint8_t traffic_class(struct msghdr *m)
+static uint8_t number_of(const struct cmsghdr *c)
 {
 	int value = 0;
 
+	/* One octet, or all of an int: the kernel does it as it likes. */
+	if (c->cmsg_len < CMSG_LEN(sizeof(value)))
+		return *CMSG_DATA(c);
+	memcpy(&value, CMSG_DATA(c), sizeof(value));
+	return (uint8_t)value;
+}
+
+/* What the outer header says of a packet, beside its addresses. */
+static void read_control(struct msghdr *m, struct esp_packet *pkt)
+{
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)
-			return *CMSG_DATA(c);
-		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
-			memcpy(&value, CMSG_DATA(c), sizeof(value));
-			return (uint8_t)value;
-		}
+		bool v4 = c->cmsg_level == IPPROTO_IP;
+		if (!v4 && c->cmsg_level != IPPROTO_IPV6)
+			continue;
+		if (c->cmsg_type == (v4 ? IP_TOS : IPV6_TCLASS))
+			pkt->tos = number_of(c);
+		if (c->cmsg_type == (v4 ? IP_TTL : IPV6_HOPLIMIT))
+			pkt->ttl = number_of(c);
 	}
-	return 0;
 }
 
 /* A raw IPv4 socket hands out the IP header too, checked by the kernel. */
@@ -136,9 +146,9 @@ static bool take(
 		.verdict = ESP_DROP,
 		.scope = s->local->scope,
 		.encap = s->udp,
-		.tos = traffic_class(&b->in_messages[i].msg_hdr),
 		.local = {.addr = s->local->addr, .port = s->udp ? IKE_NATT_PORT : 0},
 	};
+	read_control(&b->in_messages[i].msg_hdr, pkt);
 	if (!sockaddr_read(&b->names[i], &pkt->remote))
 		return false;
 	if (!s->udp) {

@@ -115,6 +115,58 @@ static void congestion_marks_pass(void **state)
 	}
 }
 
+/* ---- hops --------------------------------------------------------------------------- */
+
+static struct esp_packet with_ttl(uint8_t ttl)
+{
+	struct esp_packet p = lab_ip(0, &l.a.inner, &l.b.inner, 47, 24);
+	const struct ip_packet h = {
+		.src = l.a.inner, .dst = l.b.inner, .proto = 47, .ttl = ttl};
+	struct writer w = wr_over(p.at, p.len);
+
+	ip_packet_write_header(&w, &h, 24);
+	return p;
+}
+
+/* Sends one with this TTL; on the way it loses `hops`. Gives what B has of it. */
+static uint8_t ttl_after(uint8_t ttl, uint8_t outer, uint8_t hops)
+{
+	struct esp_packet p = with_ttl(ttl);
+	struct ip_packet ip;
+
+	assert_int_equal(lab_out(&l.a, &p, LAB_NOW), ESP_SEND);
+	assert_int_equal(p.ttl, outer);
+	lab_cross(&p);
+	p.ttl = (uint8_t)(p.ttl - hops);
+	assert_int_equal(lab_in(&l.b, &p, LAB_NOW), ESP_INJECT);
+	assert_int_equal(ip_packet_read(span_of(p.at, p.len), &ip), WIRE_OK);
+	assert_true(l.o.v6 || ipv4_checksum_ok(span_of(p.at, 20)));
+	return ip.ttl;
+}
+
+/* RFC 4301 5.1.2: in transport mode there is one header, and RFC 5082 lives of its TTL. */
+static void hops_are_counted_in_transport_mode(void **state)
+{
+	(void)state;
+	for (int v6 = 0; v6 <= 1; v6++) {
+		open_lab((struct lab_options){.v6 = v6});
+		assert_int_equal(ttl_after(255, 255, 0), 255);
+		assert_int_equal(ttl_after(1, 1, 0), 1);
+		assert_int_equal(ttl_after(64, 64, 3), 61);
+		if (v6 == 0)
+			lab_free(&l);
+	}
+}
+
+/* RFC 4301 5.1.2.1: the outer header's is the sender's own business, and counts nothing. */
+static void hops_of_a_tunnel_are_not_the_packets(void **state)
+{
+	(void)state;
+	open_lab((struct lab_options){.mode = POLICY_TUNNEL});
+	assert_int_equal(ttl_after(5, 0, 0), 5);
+	assert_int_equal(ttl_after(255, 0, 7), 255);
+}
+
 /* ---- selectors --------------------------------------------------------------------- */
 
 static enum esp_verdict b_takes(uint64_t seq, const struct addr *src, uint16_t src_port,
@@ -234,6 +286,8 @@ int main(void)
 		TEST(a_tunnel_holds_ip),
 		TEST(traffic_flow_padding_goes),
 		TEST(congestion_marks_pass),
+		TEST(hops_are_counted_in_transport_mode),
+		TEST(hops_of_a_tunnel_are_not_the_packets),
 		TEST(selectors_are_checked),
 		TEST(selectors_are_each_sas_own),
 		TEST(more_specific_rules_are_kept),

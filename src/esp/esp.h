@@ -58,7 +58,9 @@ void esp_child_wipe(struct esp_child *c);
 struct esp_usage {
 	uint32_t id;
 	uint64_t packets_in, packets_out;
-	uint64_t bytes_in, bytes_out; /* octets of inner packets */
+	/* Octets of inner packets; what comes with one to hide its length counts, too. In:
+	 * all that was authentic, also what the selectors then did not let pass. */
+	uint64_t bytes_in, bytes_out;
 	uint64_t last_in_ms, last_out_ms; /* 0: never */
 	/* First packet sent since the last authentic one received; 0: none waits.
 	 * This is the child's share of the idle timer's t0 (design: who is dead). */

@@ -214,6 +214,18 @@ static void drop_taken(struct esp_dp *dp, struct esp_sa *sa, const struct select
 	notice_flow(&dp->notices, &n, dp->nat.now_ms);
 }
 
+/* What was authentic counts, though its selectors may not be the SA's: the kernel, too, has
+ * counted before it looks. */
+static void account(struct esp_sa *sa, size_t text_len)
+{
+	bool v4 = sa->local.addr.family == ADDR_V4;
+
+	sa->usage.packets_in++;
+	sa->usage.bytes_in += text_len;
+	if (sa->mode == POLICY_TRANSPORT)
+		sa->usage.bytes_in += v4 ? IPV4_HEADER_LEN : IPV6_HEADER_LEN;
+}
+
 /* May it go on? Then it has the port under which its talk is seen. */
 static bool admit(
 	struct esp_dp *dp, struct esp_sa *sa, uint8_t *at, const struct ip_packet *ip)
@@ -251,6 +263,7 @@ static void deliver(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,
 		dp->count.dummy_packets++;
 		return;
 	}
+	account(sa, text.len);
 	bool whole = sa->mode == POLICY_TUNNEL
 			     ? unwrap_tunnel(p, at, text.len, next, &ip)
 			     : unwrap_transport(p, at, text.len, next, &ip);
@@ -258,11 +271,8 @@ static void deliver(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,
 		dp->count.drop_malformed++;
 		return;
 	}
-	if (!admit(dp, sa, p->at, &ip))
-		return;
-	sa->usage.packets_in++;
-	sa->usage.bytes_in += p->len;
-	p->verdict = ESP_INJECT;
+	if (admit(dp, sa, p->at, &ip))
+		p->verdict = ESP_INJECT;
 }
 
 /* RFC 4301 4.1: the SPI means something together with its address only. */

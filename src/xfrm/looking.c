@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
+#include "wire/ip_packet.h"
 #include "xfrm/rules.h"
 #include "xfrm/select.h"
 
@@ -24,21 +25,30 @@ struct looking {
 	void *ctx;
 };
 
+/* In transport mode the kernel counts what is behind the IP header. */
+static uint64_t octets(const struct sad_child *c, uint64_t packets, uint64_t bytes)
+{
+	bool v4 = c->sa.local.addr.family == ADDR_V4;
+	uint64_t header = v4 ? IPV4_HEADER_LEN : IPV6_HEADER_LEN;
+
+	return bytes + (c->sa.mode == POLICY_TRANSPORT ? header * packets : 0);
+}
+
 /* The numbers of both directions of one child, put together from two SAs. */
 static void take_in(
 	struct looking *k, struct sad_child *c, const struct request_counts *counts)
 {
 	struct esp_usage *u = &c->usage;
-	uint64_t packets = c->received_before + counts->packets;
+	uint64_t packets = c->in_before.packets + counts->packets;
 
 	if (packets > u->packets_in) {
 		u->last_in_ms = k->now_ms;
 		u->unanswered_since_ms = 0;
 	}
 	u->packets_in = packets;
-	u->bytes_in = c->bytes_received_before + counts->bytes;
-	u->replayed = counts->replayed;
-	u->forged = counts->forged;
+	u->bytes_in = octets(c, packets, c->in_before.bytes + counts->bytes);
+	u->replayed = c->in_before.replayed + counts->replayed;
+	u->forged = c->in_before.forged + counts->forged;
 	if (!c->heard && counts->packets > 0) {
 		c->heard = true;
 		k->heard(c, k->ctx);
@@ -49,7 +59,7 @@ static void take_out(
 	struct looking *k, struct sad_child *c, const struct request_counts *counts)
 {
 	struct esp_usage *u = &c->usage;
-	uint64_t packets = c->packets_before + counts->packets;
+	uint64_t packets = c->out_before.packets + counts->packets;
 
 	if (packets > u->packets_out) {
 		u->last_out_ms = k->now_ms;
@@ -57,7 +67,7 @@ static void take_out(
 			u->unanswered_since_ms = k->now_ms;
 	}
 	u->packets_out = packets;
-	u->bytes_out = c->bytes_before + counts->bytes;
+	u->bytes_out = octets(c, packets, c->out_before.bytes + counts->bytes);
 	u->seq_out = c->seq_out = counts->seq_out;
 }
 

@@ -280,16 +280,27 @@ static int put_out(struct sad *cs, struct sad_child *c, uint32_t acquire_seq)
 	return err;
 }
 
+static void add_counts(struct request_counts *sum, const struct request_counts *more)
+{
+	sum->bytes += more->bytes;
+	sum->packets += more->packets;
+	sum->replayed += more->replayed;
+	sum->forged += more->forged;
+}
+
 /* replay: what it has received, for one that takes its place. */
 static void take_in(struct sad *cs, struct sad_child *c, struct request_replay *replay)
 {
+	struct request_counts counts = {0};
+
 	if (!c->in_there) /* whatever has its name is another program's */
 		return;
+	if (replay &&
+		request_sa_get(cs->line, &c->sa.local.addr, c->sa.spi_in, &counts) == 0)
+		add_counts(&c->in_before, &counts);
 	if (replay)
 		(void)request_sa_replay(
 			cs->line, &c->sa.local.addr, c->sa.spi_in, replay);
-	c->received_before = c->usage.packets_in;
-	c->bytes_received_before = c->usage.bytes_in;
 	(void)request_sa_delete(cs->line, &c->sa.local.addr, c->sa.spi_in);
 	c->in_there = false;
 }
@@ -304,8 +315,7 @@ static void take_out(struct sad *cs, struct sad_child *c)
 		return;
 	if (request_sa_get(cs->line, &c->sa.remote.addr, c->sa.spi_out, &counts) == 0)
 		c->seq_out = counts.seq_out;
-	c->packets_before += counts.packets;
-	c->bytes_before += counts.bytes;
+	add_counts(&c->out_before, &counts);
 	c->seq_out += SEQ_MARGIN;
 	(void)request_sa_delete(cs->line, &c->sa.remote.addr, c->sa.spi_out);
 	c->usage.offload_out = OFFLOAD_NO;

@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "esp/esp.h"
 #include "xfrm/claims.h"
+#include "xfrm/request.h"
 
 struct sad_child {
 	struct list link;
@@ -27,9 +28,8 @@ struct sad_child {
 	struct claimant policies;
 	uint64_t seq_out; /* as known last */
 	struct esp_usage usage; /* as looked at last */
-	/* by halves that have been taken away since */
-	uint64_t packets_before, bytes_before;
-	uint64_t received_before, bytes_received_before;
+	/* what halves have counted that were taken away since */
+	struct request_counts in_before, out_before;
 	uint64_t since_ms;
 };
 

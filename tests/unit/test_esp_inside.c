@@ -77,6 +77,7 @@ static void traffic_flow_padding_goes(void **state)
 	struct esp_packet p = lab_craft(&l, 0, 1, s);
 	assert_int_equal(lab_in(&l.b, &p, LAB_NOW), ESP_INJECT);
 	assert_int_equal(p.len, 28);
+	assert_int_equal(lab_usage(&l.b, LAB_ID).bytes_in, 28 + 12);
 }
 
 /* RFC 4301 5.1.2.1: congestion seen on the way reaches the inner header. */
@@ -194,7 +195,9 @@ static void selectors_are_checked(void **state)
 	assert_int_equal(b_takes(4, &l.a.inner, 5, &other, 143), ESP_DROP);
 	assert_int_equal(lab_count(&l.b).drop_selector, 3);
 	assert_int_equal(lab_usage(&l.b, LAB_ID).wrong_selector, 3);
-	assert_int_equal(lab_usage(&l.b, LAB_ID).packets_in, 1);
+	/* authentic, and so counted: as the kernel does it */
+	assert_int_equal(lab_usage(&l.b, LAB_ID).packets_in, 4);
+	assert_int_equal(lab_usage(&l.b, LAB_ID).bytes_in, 4 * 32);
 	/* the memo of what passed changes nothing */
 	assert_int_equal(b_takes(5, &l.a.inner, 5, &l.b.inner, 143), ESP_INJECT);
 	assert_int_equal(b_takes(6, &l.a.inner, 5, &l.b.inner, 144), ESP_DROP);

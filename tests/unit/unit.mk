@@ -457,6 +457,11 @@ tests_unit_test_xfrm_refusals_SOURCES = tests/unit/test_xfrm_refusals.c tests/un
 tests_unit_test_xfrm_refusals_LDADD = src/xfrm/libvipsec_xfrm.a src/plane/libvipsec_plane.a \
 	$(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) -lpthread
 
+UNIT_TESTS += tests/unit/test_xfrm_sad
+tests_unit_test_xfrm_sad_SOURCES = tests/unit/test_xfrm_sad.c tests/unit/fake_kernel.c \
+	tests/unit/fake_kernel.h
+tests_unit_test_xfrm_sad_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS)
+
 # --- plane
 UNIT_TESTS += tests/unit/test_plane_gate
 THREAD_TESTS += tests/unit/test_plane_gate

@@ -7,6 +7,7 @@ src_xfrm_libvipsec_xfrm_a_SOURCES = \
 	src/xfrm/flush.c src/xfrm/mending.c src/xfrm/words.c src/xfrm/words.h \
 	src/xfrm/foreign.c src/xfrm/foreign.h \
 	src/xfrm/hearing.c src/xfrm/inside.h src/xfrm/usage.c \
+	src/xfrm/lineage.c src/xfrm/lineage.h \
 	src/xfrm/lock.c src/xfrm/lock.h \
 	src/xfrm/looking.c src/xfrm/looking.h \
 	src/xfrm/offload.c src/xfrm/offload.h \

@@ -236,15 +236,15 @@ int rules_claim_child(struct claims *c, struct claimant *w, const struct spd *sp
 {
 	struct claiming k = {.claims = c, .owner = w, .out = of->out, .in = true};
 	const struct esp_child *child = of->child;
-	uint32_t reqid = of->reqid;
 	uint16_t family = select_family(&child->local.addr);
 
 	k.rule = child->rule;
 	k.like.has_tmpl = k.inward.has_tmpl = true;
 	k.like.tmpl = template_to(
-		child->mode, &child->local.addr, &child->remote.addr, family, reqid);
+		child->mode, &child->local.addr, &child->remote.addr, family, of->reqid_out);
 	/* From wherever the peer is now: its SAs answer for who it is. */
-	k.inward.tmpl = template_to(child->mode, NULL, &child->local.addr, family, reqid);
+	k.inward.tmpl =
+		template_to(child->mode, NULL, &child->local.addr, family, of->reqid_in);
 	k.like.if_id = k.inward.if_id = child->tags.if_id;
 	k.like.offload_ifindex = of->out_ifindex;
 	k.inward.offload_ifindex = of->in_ifindex;

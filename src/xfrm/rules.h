@@ -38,7 +38,7 @@ uint32_t rules_priority(bool is_host, size_t entry);
 /* The policies of a child SA whose outgoing half is there, or of its incoming half alone. */
 struct rules_child {
 	const struct esp_child *child;
-	uint32_t reqid;
+	uint32_t reqid_out, reqid_in; /* of the SAs that may serve them (lineage.h) */
 	bool out; /* false: in and forward only */
 	uint32_t in_ifindex,
 		out_ifindex; /* devices that have its SAs altogether; 0: none */

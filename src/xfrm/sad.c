@@ -2,8 +2,8 @@
  *
  * Of two outgoing SAs with one reqid that fit, the kernel takes the newer; so the newest
  * active child sends, as in the userspace plane, and an older one does again when the newer
- * is gone. A child and its successor have one reqid (a lineage: same rule, peer, selectors),
- * so a rekey changes no policy.
+ * is gone. A child and its successor have the same reqids (lineage.h), so a rekey changes no
+ * policy.
  */
 #include "config.h"
 
@@ -15,8 +15,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/siphash.h"
-#include "crypto/prf.h"
 #include "xfrm/offload.h"
 #include "xfrm/rules.h"
 #include "xfrm/select.h"
@@ -26,83 +24,6 @@ enum {
 	SEQ_HARD_ROOM = 1024, /* numbers left unused at the end */
 	ESN_WINDOW_MIN = 32,
 };
-
-/* ---- lineages -------------------------------------------------------------------------- */
-
-struct lineage {
-	uint8_t key[SHA256_LEN];
-	uint32_t reqid;
-	unsigned holders;
-};
-
-struct naming {
-	uint16_t scope;
-	uint32_t rule;
-	uint8_t mode;
-	struct addr local, remote;
-	uint64_t owner;
-};
-
-/* Everything about selectors is data without padding that matters: addresses, numbers. */
-static void name_lineage(const struct esp_child *sa, uint8_t key[SHA256_LEN])
-{
-	struct naming n;
-	struct ts_list lists[2];
-
-	memset(&n, 0, sizeof(n));
-	memset(lists, 0, sizeof(lists));
-	n.scope = sa->scope;
-	n.rule = sa->rule;
-	n.mode = (uint8_t)sa->mode;
-	n.local = sa->local.addr;
-	n.remote = sa->remote.addr;
-	n.owner = sa->owner;
-	for (unsigned which = 0; which < 2; which++) {
-		const struct ts_list *from = which ? &sa->remote_ts : &sa->local_ts;
-		lists[which].n = from->n;
-		for (unsigned i = 0; i < from->n; i++) {
-			struct ts *to = &lists[which].at[i];
-			to->lo = from->at[i].lo;
-			to->hi = from->at[i].hi;
-			to->proto = from->at[i].proto;
-			to->port_lo = from->at[i].port_lo;
-			to->port_hi = from->at[i].port_hi;
-		}
-	}
-	const struct span parts[] = {
-		span_of(&n, sizeof(n)), span_of(lists, sizeof(lists))};
-	if (sha256(parts, 2, key) != CRYPTO_OK)
-		abort();
-}
-
-static uint32_t lineage_take(struct sad *cs, const struct esp_child *sa)
-{
-	uint8_t key[SHA256_LEN];
-
-	name_lineage(sa, key);
-	struct lineage *l = map_get(cs->lineages, span_of(key, sizeof(key)));
-	if (!l) {
-		l = mem_new(1, sizeof(*l));
-		memcpy(l->key, key, sizeof(key));
-		l->reqid = cs->next_reqid;
-		cs->next_reqid = l->reqid == REQID_LAST ? REQID_FIRST : l->reqid + 1;
-		map_put(cs->lineages, span_of(l->key, sizeof(l->key)), l);
-	}
-	l->holders++;
-	return l->reqid;
-}
-
-static void lineage_drop(struct sad *cs, const struct esp_child *sa)
-{
-	uint8_t key[SHA256_LEN];
-
-	name_lineage(sa, key);
-	struct lineage *l = map_get(cs->lineages, span_of(key, sizeof(key)));
-	if (!l || --l->holders > 0)
-		return;
-	(void)map_take(cs->lineages, span_of(key, sizeof(key)));
-	free(l);
-}
 
 /* ---- the table ---------------------------------------------------------------------------- */
 
@@ -128,8 +49,7 @@ void sad_init(struct sad *cs, const struct entropy *e, struct request_line *line
 	cs->by_id = map_new(e);
 	cs->by_spi = map_new(e);
 	cs->by_spi_out = map_new(e);
-	cs->lineages = map_new(e);
-	cs->next_reqid = REQID_FIRST;
+	lineages_init(&cs->lineages, e);
 	cs->line = line;
 	cs->claims = claims;
 }
@@ -179,6 +99,18 @@ static void enlist(struct sad *cs, struct sad_child *c)
 	enlist_out(cs, c);
 }
 
+static void take_reqids(struct sad *cs, struct sad_child *c)
+{
+	c->reqid_out = lineage_take(&cs->lineages, &c->sa, LINEAGE_OUT);
+	c->reqid_in = lineage_take(&cs->lineages, &c->sa, LINEAGE_IN);
+}
+
+static void drop_reqids(struct sad *cs, const struct sad_child *c)
+{
+	lineage_drop(&cs->lineages, &c->sa, LINEAGE_OUT);
+	lineage_drop(&cs->lineages, &c->sa, LINEAGE_IN);
+}
+
 static void forget(struct sad *cs, struct sad_child *c)
 {
 	struct spi_key k = spi_key(&c->sa.local.addr, c->sa.spi_in);
@@ -187,7 +119,7 @@ static void forget(struct sad *cs, struct sad_child *c)
 	(void)map_take(cs->by_spi, span_of(&k, sizeof(k)));
 	forget_out(cs, c);
 	list_del(&c->link);
-	lineage_drop(cs, &c->sa);
+	drop_reqids(cs, c);
 	esp_child_wipe(&c->sa);
 	free(c);
 }
@@ -231,7 +163,7 @@ static struct request_sa half(const struct sad_child *c, bool out, uint32_t acqu
 	r.info.id.proto = IPPROTO_ESP;
 	r.info.saddr = select_addr(&from->addr);
 	r.info.lft = limits(sa, c->seq_out, out);
-	r.info.reqid = c->reqid;
+	r.info.reqid = out ? c->reqid_out : c->reqid_in;
 	r.info.family = select_family(&to->addr);
 	r.info.mode = sa->mode == POLICY_TUNNEL ? XFRM_MODE_TUNNEL : XFRM_MODE_TRANSPORT;
 	r.info.seq = acquire_seq;
@@ -329,7 +261,8 @@ static int claim(struct sad *cs, const struct sad_scope *s, struct sad_child *c)
 	claimant_init(&fresh, c->sa.scope);
 	int err = rules_claim_child(cs->claims, &fresh, s->spd, s->is_host,
 		&(struct rules_child){.child = &c->sa,
-			.reqid = c->reqid,
+			.reqid_out = c->reqid_out,
+			.reqid_in = c->reqid_in,
 			.out = c->active && s->open,
 			.in_ifindex = c->in_ifindex,
 			.out_ifindex = c->out_there ? c->out_ifindex : 0});
@@ -379,7 +312,7 @@ int sad_add(struct sad *cs, const struct sad_scope *s, const struct esp_child *s
 		return EADDRINUSE;
 	struct sad_child *c = mem_new(1, sizeof(*c));
 	c->sa = *sa;
-	c->reqid = lineage_take(cs, sa);
+	take_reqids(cs, c);
 	c->active = sa->outbound_ready;
 	c->usage.id = sa->id;
 	c->since_ms = now_ms;
@@ -430,12 +363,12 @@ int sad_move(struct sad *cs, const struct sad_scope *s, uint32_t id,
 		return ENODEV;
 	take_out(cs, c);
 	take_in(cs, c, &replay);
-	lineage_drop(cs, &c->sa);
+	drop_reqids(cs, c);
 	forget_out(cs, c);
 	c->sa.remote = *remote;
 	c->sa.encap = encap;
 	enlist_out(cs, c);
-	c->reqid = lineage_take(cs, &c->sa);
+	take_reqids(cs, c);
 	int err = put_in(cs, c, &replay);
 	return err == 0 ? send_on(cs, s, c, 0) : err;
 }
@@ -478,13 +411,6 @@ void sad_drop_scope(struct sad *cs, uint16_t scope)
 	}
 }
 
-static bool free_lineage(void *value, void *ctx)
-{
-	(void)ctx;
-	free(value);
-	return true;
-}
-
 void sad_wipe(struct sad *cs, bool keep)
 {
 	list_each_safe(item, &cs->all)
@@ -495,11 +421,10 @@ void sad_wipe(struct sad *cs, bool keep)
 		else
 			sad_delete(cs, c->sa.id);
 	}
-	map_each(cs->lineages, free_lineage, NULL);
 	map_free(cs->by_id);
 	map_free(cs->by_spi);
 	map_free(cs->by_spi_out);
-	map_free(cs->lineages);
+	lineages_wipe(&cs->lineages);
 }
 
 /* ---- what another life has left ------------------------------------------------------------------ */

@@ -14,12 +14,13 @@
 #include "base/map.h"
 #include "esp/esp.h"
 #include "xfrm/claims.h"
+#include "xfrm/lineage.h"
 #include "xfrm/request.h"
 
 struct sad_child {
 	struct list link;
 	struct esp_child sa; /* with its keys */
-	uint32_t reqid;
+	uint32_t reqid_out, reqid_in;
 	bool active;
 	bool in_there, out_there;
 	bool heard; /* ESP_INBOUND was told */
@@ -37,8 +38,7 @@ struct sad {
 	struct list all; /* struct sad_child, oldest first */
 	struct map *by_id;
 	struct map *by_spi, *by_spi_out; /* and where it goes to */
-	struct map *lineages; /* reqids in use */
-	uint32_t next_reqid;
+	struct lineages lineages;
 	uint64_t looked_ms; /* looking.c: at the counters */
 	struct request_line *line;
 	struct claims *claims;

@@ -182,12 +182,104 @@ static void a_move_loses_no_count(void **state)
 	}
 }
 
+/* ---- lineages ------------------------------------------------------------------------- */
+
+static const struct request_policy *policy(uint8_t dir, const struct ts *remote)
+{
+	const struct ts any = net("10.1.0.0/16");
+	const struct ts_list l = {.n = 1, .at = {any}}, r = {.n = 1, .at = {*remote}};
+	const struct xfrm_selector want =
+		select_hull(&l, &r, dir == XFRM_POLICY_OUT ? SELECT_OUT : SELECT_IN);
+
+	for (size_t i = 0; i < fake.n_policies; i++)
+		if (fake.policies[i].dir == dir &&
+			memcmp(&fake.policies[i].sel, &want, sizeof(want)) == 0)
+			return &fake.policies[i];
+	fail();
+	return NULL;
+}
+
+/* Two children of one rule, one for less than the other: what the peer sends may come through
+ * either, what leaves takes the one whose policy it meets. */
+static void a_packet_may_come_through_each_sa_that_covers_it(void **state)
+{
+	struct esp_child wide = child(1), narrow = child(2);
+
+	(void)state;
+	narrow.remote_ts.at[0] = net("10.2.3.0/24");
+	add(&wide);
+	add(&narrow);
+	uint32_t in = incoming(1)->sa.info.reqid;
+	assert_int_equal(incoming(2)->sa.info.reqid, in);
+	assert_int_not_equal(
+		outgoing(1)->sa.info.reqid, outgoing(2)->sa.info.reqid);
+	for (uint32_t id = 1; id <= 2; id++) {
+		const struct ts *remote = &sad_find(&t.sad, id)->sa.remote_ts.at[0];
+		assert_int_equal(policy(XFRM_POLICY_OUT, remote)->tmpl.reqid,
+			outgoing(id)->sa.info.reqid);
+		assert_int_equal(policy(XFRM_POLICY_IN, remote)->tmpl.reqid, in);
+		assert_int_equal(policy(XFRM_POLICY_FWD, remote)->tmpl.reqid, in);
+	}
+}
+
+static void a_successor_has_the_same_reqids(void **state)
+{
+	struct esp_child old = child(1), heir = child(2), stranger = child(3);
+
+	(void)state;
+	add(&old);
+	add(&heir);
+	stranger.remote.addr = addr_v4(192, 0, 2, 9);
+	add(&stranger);
+	assert_int_equal(incoming(1)->sa.info.reqid, incoming(2)->sa.info.reqid);
+	assert_int_equal(outgoing(1)->sa.info.reqid, outgoing(2)->sa.info.reqid);
+	assert_int_not_equal(incoming(1)->sa.info.reqid, incoming(3)->sa.info.reqid);
+	assert_int_not_equal(outgoing(1)->sa.info.reqid, outgoing(3)->sa.info.reqid);
+	uint32_t in = incoming(1)->sa.info.reqid;
+	sad_delete(&t.sad, 1);
+	struct esp_child third = child(4);
+	add(&third);
+	assert_int_equal(incoming(4)->sa.info.reqid, in);
+}
+
+/* The kernel's selector of an SA with several may cover what is another peer's. */
+static void peers_behind_one_nat_do_not_share(void **state)
+{
+	struct esp_child a = child(1), b = child(2);
+
+	(void)state;
+	a.encap = b.encap = true;
+	a.local.port = b.local.port = 4500;
+	a.remote.port = 40001;
+	b.remote.port = 40002;
+	a.remote_ts.at[0] = net("10.2.0.1/32");
+	a.remote_ts.at[a.remote_ts.n++] = net("10.2.0.14/32");
+	b.remote_ts.at[0] = net("10.2.0.7/32");
+	add(&a);
+	add(&b);
+	assert_int_not_equal(incoming(1)->sa.info.reqid, incoming(2)->sa.info.reqid);
+	assert_int_equal(policy(XFRM_POLICY_IN, &b.remote_ts.at[0])->tmpl.reqid,
+		incoming(2)->sa.info.reqid);
+	/* The NAT gives it another port. */
+	const struct endpoint there = {b.remote.addr, 40003};
+	assert_int_equal(sad_move(&t.sad, &t.scope, 2, &there, true), 0);
+	assert_int_equal(policy(XFRM_POLICY_IN, &b.remote_ts.at[0])->tmpl.reqid,
+		incoming(2)->sa.info.reqid);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			octets_are_those_of_packets, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_move_loses_no_count, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_packet_may_come_through_each_sa_that_covers_it, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_successor_has_the_same_reqids, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			peers_behind_one_nat_do_not_share, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@
 #include "base/ts.h"
 #include "crypto/aead.h"
 #include "esp/gate.h"
+#include "esp/replay_state.h"
 #include "policy/policy.h"
 
 struct esp_dp;
@@ -42,7 +43,9 @@ struct esp_child {
 	struct endpoint local, remote; /* outer; ports used with encap only */
 	struct ts_list local_ts, remote_ts;
 	bool esn;
-	uint32_t replay_window; /* packets; 0: no check (never for a peer's SA) */
+	/* packets, up to ESP_REPLAY_MAX, and then esp_replay_window() of it; 0: no check (never
+	 * for a peer's SA) */
+	uint32_t replay_window;
 	uint8_t member; /* upper octet of every IV that this SA sends */
 	uint64_t soft_seq; /* SEQ_SOFT notice when the outgoing number passes it */
 	bool outbound_ready; /* false: receive only, until esp_dp_activate */

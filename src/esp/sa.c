@@ -36,7 +36,7 @@ struct esp_sa *sa_new(const struct esp_child *c)
 	sa->remote_ts = c->remote_ts;
 	sa->member = c->member;
 	sa->soft_seq = c->soft_seq;
-	esp_replay_init(&sa->replay, c->replay_window, c->esn);
+	esp_replay_init(&sa->replay, esp_replay_window(c->replay_window), c->esn);
 	sa->seal = aead_new(c->alg, secret_span(&c->key_out));
 	sa->open = aead_new(c->alg, secret_span(&c->key_in));
 	sa->shape = aead_shape(c->alg);

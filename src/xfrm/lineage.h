@@ -28,7 +28,6 @@ void lineages_wipe(struct lineages *l);
 /* Each taking is dropped once, with the child as it was. */
 uint32_t lineage_take(
 	struct lineages *l, const struct esp_child *sa, enum lineage_side side);
-void lineage_drop(
-	struct lineages *l, const struct esp_child *sa, enum lineage_side side);
+void lineage_drop(struct lineages *l, const struct esp_child *sa, enum lineage_side side);
 
 #endif

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "esp/replay_state.h"
 #include "xfrm/offload.h"
 #include "xfrm/rules.h"
 #include "xfrm/select.h"
@@ -22,7 +23,6 @@
 enum {
 	SEQ_MARGIN = 1 << 16, /* what may have left since it was looked at */
 	SEQ_HARD_ROOM = 1024, /* numbers left unused at the end */
-	ESN_WINDOW_MIN = 32,
 };
 
 /* ---- the table ---------------------------------------------------------------------------- */
@@ -176,7 +176,9 @@ static struct request_sa half(const struct sad_child *c, bool out, uint32_t acqu
 	r.encap_dport = to->port;
 	r.esn = sa->esn;
 	/* One that only sends needs no window, but with ESN the kernel wants one. */
-	r.replay_window = !out ? sa->replay_window : sa->esn ? ESN_WINDOW_MIN : 0;
+	r.replay_window = !out      ? esp_replay_window(sa->replay_window)
+			  : sa->esn ? ESP_REPLAY_MIN
+				    : 0;
 	r.seq_out = out ? c->seq_out : 0;
 	r.tags.if_id = sa->tags.if_id;
 	if (out)

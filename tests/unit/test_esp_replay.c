@@ -5,6 +5,7 @@
  */
 #include "unit.h"
 #include "esp/replay.h"
+#include "esp/replay_state.h"
 
 static const uint32_t WINDOWS[] = {1, 2, 31, 32, 63, 64, 65, 100, 128, 1000, 1024, 4096};
 enum { N_WINDOWS = sizeof WINDOWS / sizeof WINDOWS[0] };
@@ -49,6 +50,19 @@ static void the_edges_of_the_window(void **state)
 		assert_false(esp_replay_fresh(&r, 10000 - w + 1));
 		esp_replay_wipe(&r);
 	}
+}
+
+/* For a ring of another size breaks where the number on the wire begins anew. */
+static void windows_are_powers_of_two(void **state)
+{
+	(void)state;
+	assert_int_equal(esp_replay_window(0), 0);
+	assert_int_equal(esp_replay_window(1), 32);
+	assert_int_equal(esp_replay_window(32), 32);
+	assert_int_equal(esp_replay_window(33), 64);
+	assert_int_equal(esp_replay_window(1000), 1024);
+	assert_int_equal(esp_replay_window(4096), 4096);
+	assert_int_equal(esp_replay_window(5000), 4096);
 }
 
 enum { MODEL = 200000 };
@@ -174,6 +188,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(zero_is_no_number),
 		cmocka_unit_test(the_edges_of_the_window),
+		cmocka_unit_test(windows_are_powers_of_two),
 		cmocka_unit_test(agrees_with_the_model),
 		cmocka_unit_test(a_leap_clears_everything),
 		cmocka_unit_test(no_window_no_check),

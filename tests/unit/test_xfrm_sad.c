@@ -182,6 +182,26 @@ static void a_move_loses_no_count(void **state)
 	}
 }
 
+/* ---- windows -------------------------------------------------------------------------- */
+
+/* The kernel numbers its ring by 32 bits: RFC 6479 2. */
+static void windows_are_powers_of_two(void **state)
+{
+	static const uint32_t cases[][2] = {
+		{32, 32}, {33, 64}, {100, 128}, {1000, 1024}, {4000, 4096}, {4096, 4096}};
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct esp_child c = child(i + 1);
+		c.replay_window = cases[i][0];
+		c.esn = i % 2 == 0;
+		add(&c);
+		assert_int_equal(incoming(c.id)->sa.replay_window, cases[i][1]);
+		/* One that only sends needs none, but with ESN the kernel wants one. */
+		assert_int_equal(outgoing(c.id)->sa.replay_window, c.esn ? 32 : 0);
+	}
+}
+
 /* ---- lineages ------------------------------------------------------------------------- */
 
 static const struct request_policy *policy(uint8_t dir, const struct ts *remote)
@@ -211,8 +231,7 @@ static void a_packet_may_come_through_each_sa_that_covers_it(void **state)
 	add(&narrow);
 	uint32_t in = incoming(1)->sa.info.reqid;
 	assert_int_equal(incoming(2)->sa.info.reqid, in);
-	assert_int_not_equal(
-		outgoing(1)->sa.info.reqid, outgoing(2)->sa.info.reqid);
+	assert_int_not_equal(outgoing(1)->sa.info.reqid, outgoing(2)->sa.info.reqid);
 	for (uint32_t id = 1; id <= 2; id++) {
 		const struct ts *remote = &sad_find(&t.sad, id)->sa.remote_ts.at[0];
 		assert_int_equal(policy(XFRM_POLICY_OUT, remote)->tmpl.reqid,
@@ -273,6 +292,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			octets_are_those_of_packets, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_move_loses_no_count, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			windows_are_powers_of_two, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_packet_may_come_through_each_sa_that_covers_it, set_up,
 			tear_down),

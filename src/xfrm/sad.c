@@ -202,8 +202,11 @@ static int put_in(
 	return err;
 }
 
+/* EOVERFLOW: all its numbers are used up, and the kernel would begin with them anew. */
 static int put_out(struct sad *cs, struct sad_child *c, uint32_t acquire_seq)
 {
+	if (c->seq_out >= last_seq(&c->sa))
+		return EOVERFLOW;
 	struct request_sa r = half(c, true, acquire_seq);
 	struct offload_granted granted;
 	int err = offload_add(cs->line, &r, &granted);

@@ -84,6 +84,10 @@ void words_of_sa(
 			"another peer is behind this NAT: of the planes only userspace "
 			"can tell them apart");
 		break;
+	case EOVERFLOW:
+		snprintf(out, PLANE_WHY_MAX,
+			"its sequence numbers are used up: it is to be rekeyed");
+		break;
 	case ENODEV:
 		snprintf(out, PLANE_WHY_MAX, "no rules are in force for it");
 		break;

@@ -458,8 +458,8 @@ tests_unit_test_xfrm_refusals_LDADD = src/xfrm/libvipsec_xfrm.a src/plane/libvip
 	$(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) -lpthread
 
 UNIT_TESTS += tests/unit/test_xfrm_sad
-tests_unit_test_xfrm_sad_SOURCES = tests/unit/test_xfrm_sad.c tests/unit/fake_kernel.c \
-	tests/unit/fake_kernel.h
+tests_unit_test_xfrm_sad_SOURCES = tests/unit/test_xfrm_sad.c tests/unit/sad_lab.h \
+	tests/unit/fake_kernel.c tests/unit/fake_kernel.h
 tests_unit_test_xfrm_sad_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS)
 
 # --- plane

@@ -140,6 +140,7 @@ static bool event_of_report(
 		on_lost(d);
 		return false;
 	case PLANE_USAGE_END:
+	case PLANE_REPLAY: /* not asked for here */
 		return false;
 	}
 	return false;

@@ -32,6 +32,8 @@ struct esp_dp *esp_dp_new(const struct entropy *e)
 	hold_init(&dp->hold);
 	early_init(&dp->early);
 	nat_init(&dp->nat, e);
+	list_init(&dp->watching.quiet);
+	list_init(&dp->watching.rung);
 	return dp;
 }
 
@@ -249,6 +251,41 @@ enum esp_err esp_dp_usage(const struct esp_dp *dp, uint32_t id, struct esp_usage
 		out->flows = sa->peer->n_flows;
 		out->flows_moved = sa->peer->n_moved;
 	}
+	return ESP_OK;
+}
+
+enum esp_err esp_dp_replay(
+	const struct esp_dp *dp, uint32_t id, struct esp_replay_state *out)
+{
+	const struct esp_sa *sa = by_id(dp, id);
+
+	if (sa == NULL)
+		return ESP_NOT_FOUND;
+	esp_replay_export(&sa->replay, out);
+	out->seq_out = sa->usage.seq_out;
+	return ESP_OK;
+}
+
+enum esp_err esp_dp_replay_set(
+	struct esp_dp *dp, uint32_t id, const struct esp_replay_state *from)
+{
+	struct esp_sa *sa = by_id(dp, id);
+
+	if (sa == NULL)
+		return ESP_NOT_FOUND;
+	esp_replay_import(&sa->replay, from);
+	if (from->seq_out > sa->usage.seq_out)
+		sa->usage.seq_out = from->seq_out;
+	return ESP_OK;
+}
+
+enum esp_err esp_dp_watch(struct esp_dp *dp, uint32_t id, uint32_t packets, uint32_t ms)
+{
+	struct esp_sa *sa = by_id(dp, id);
+
+	if (sa == NULL)
+		return ESP_NOT_FOUND;
+	watching_begin(dp, sa, packets, ms);
 	return ESP_OK;
 }
 

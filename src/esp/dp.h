@@ -30,6 +30,12 @@ struct flow_memo {
 };
 enum { FLOW_MEMOS = 1024 };
 
+/* SAs whose numbers somebody wants to know (struct esp_watch). */
+struct watching {
+	struct list quiet, rung; /* those with something to tell */
+	uint64_t looked_ms; /* at how long they have been quiet */
+};
+
 struct esp_dp {
 	struct esp_scope scopes[SCOPE_MAX];
 	struct esp_gate gates[SCOPE_MAX];
@@ -44,6 +50,7 @@ struct esp_dp {
 	struct hold hold; /* on their way out */
 	struct early early; /* and in */
 	struct nat nat;
+	struct watching watching;
 };
 
 /* The scope that has this address, or the host's; SCOPE_MAX: none. */
@@ -82,6 +89,21 @@ struct selection {
 enum selected select_outbound(struct esp_dp *dp, struct selection *s);
 /* May this flow have come out of this SA? RFC 4301 5.2 */
 enum selected select_inbound(struct esp_dp *dp, struct selection *s);
+
+/* ---- watching.c ---- */
+
+void watching_begin(struct esp_dp *dp, struct esp_sa *sa, uint32_t packets, uint32_t ms);
+void watching_ring(struct esp_dp *dp, struct esp_sa *sa);
+
+/* A number of it has been used, in either direction. */
+static inline void watching_note(struct esp_dp *dp, struct esp_sa *sa)
+{
+	const struct esp_watch *w = &sa->watch;
+
+	if (w->packets != 0 && (sa->usage.seq_out - w->told_out >= w->packets ||
+				       sa->replay.top - w->told_in >= w->packets))
+		watching_ring(dp, sa);
+}
 
 /* ---- inbound.c ---- */
 

@@ -186,6 +186,18 @@ enum esp_err esp_dp_move(struct esp_dp *dp, uint32_t id, const struct endpoint *
 enum esp_err esp_dp_path_mtu(struct esp_dp *dp, uint32_t id, uint32_t octets) ESP_CHECKED;
 enum esp_err esp_dp_usage(
 	const struct esp_dp *dp, uint32_t id, struct esp_usage *out) ESP_CHECKED;
+/* How far its numbers have come. Setting goes on with both, and never back; the IVs are
+ * others' business (struct esp_gate). */
+enum esp_err esp_dp_replay(
+	const struct esp_dp *dp, uint32_t id, struct esp_replay_state *out) ESP_CHECKED;
+enum esp_err esp_dp_replay_set(
+	struct esp_dp *dp, uint32_t id, const struct esp_replay_state *from) ESP_CHECKED;
+/* From now on esp_dp_rung() names it when either direction has used `packets` numbers since
+ * it was named last, or any, and `ms` have gone by. 0: not for that; both 0: not at all. */
+enum esp_err esp_dp_watch(
+	struct esp_dp *dp, uint32_t id, uint32_t packets, uint32_t ms) ESP_CHECKED;
+bool esp_dp_rung(struct esp_dp *dp, uint64_t now_ms, uint32_t *id); /* false: none */
+bool esp_dp_is_watched(const struct esp_dp *dp); /* any of them */
 size_t esp_dp_count(const struct esp_dp *dp);
 /* Deleted or not, nothing of this scope is left: what an agent's stop verifies. */
 size_t esp_dp_count_scope(const struct esp_dp *dp, uint16_t scope);

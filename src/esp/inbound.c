@@ -121,6 +121,7 @@ static void authentic(struct esp_dp *dp, struct esp_sa *sa, const struct esp_pac
 	sa->usage.last_in_ms = now_ms;
 	sa->usage.unanswered_since_ms = 0;
 	dp_tell(dp, sa, ESP_INBOUND, &sa->told_inbound);
+	watching_note(dp, sa);
 	if (newest)
 		watch_mapping(dp, sa, p);
 }

@@ -115,6 +115,7 @@ static void account(
 		u->unanswered_since_ms = now_ms;
 	if (sa->soft_seq != 0 && u->seq_out > sa->soft_seq)
 		dp_tell(dp, sa, ESP_SEQ_SOFT, &sa->told_soft);
+	watching_note(dp, sa);
 }
 
 /* The gate is asked before anything of the SA is used up. */

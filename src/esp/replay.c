@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { WORD_BITS = 64, WINDOW_MAX = 1 << 16 };
 /* Without a check, ESN still needs a window to guess the upper half by. */
@@ -85,4 +86,27 @@ void esp_replay_accept(struct esp_replay *r, uint64_t seq)
 		r->top = seq;
 	}
 	*word_of(r, seq) |= bit_of(seq);
+}
+
+void esp_replay_export(const struct esp_replay *r, struct esp_replay_state *out)
+{
+	uint32_t window = r->window < ESP_REPLAY_MAX ? r->window : ESP_REPLAY_MAX;
+
+	*out = (struct esp_replay_state){.seq_in = r->top, .window = window};
+	for (uint64_t back = 0; back < window && back < r->top; back++)
+		if ((*word_of(r, r->top - back) & bit_of(r->top - back)) != 0)
+			esp_replay_state_mark(out, back);
+}
+
+void esp_replay_import(struct esp_replay *r, const struct esp_replay_state *from)
+{
+	struct esp_replay_state both;
+
+	esp_replay_export(r, &both);
+	esp_replay_state_join(&both, from);
+	memset(r->ring, 0, r->words * sizeof *r->ring);
+	r->top = both.seq_in;
+	for (uint64_t back = 0; back < r->window && back < r->top; back++)
+		if (esp_replay_state_seen(&both, r->top - back))
+			*word_of(r, r->top - back) |= bit_of(r->top - back);
 }

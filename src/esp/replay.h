@@ -6,8 +6,7 @@
 #ifndef VIPSEC_ESP_REPLAY_H
 #define VIPSEC_ESP_REPLAY_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "esp/replay_state.h"
 
 struct esp_replay {
 	uint64_t top; /* the highest number that proved authentic; 0: none yet */
@@ -27,5 +26,10 @@ uint64_t esp_replay_number(const struct esp_replay *r, uint32_t low);
 bool esp_replay_fresh(const struct esp_replay *r, uint64_t seq);
 /* Only for a number whose packet is authentic and fresh. */
 void esp_replay_accept(struct esp_replay *r, uint64_t seq);
+
+/* Out and in again; seq_out is the caller's. Of a larger window what is within
+ * ESP_REPLAY_MAX. */
+void esp_replay_export(const struct esp_replay *r, struct esp_replay_state *out);
+void esp_replay_import(struct esp_replay *r, const struct esp_replay_state *from);
 
 #endif

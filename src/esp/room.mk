@@ -3,6 +3,7 @@ src_esp_libvipsec_esp_a_SOURCES = \
 	src/esp/gate.c \
 	src/esp/replay.c \
 	src/esp/replay_state.c \
+	src/esp/watching.c \
 	src/esp/reassembly.c \
 	src/esp/sa.c \
 	src/esp/notices.c \

@@ -21,6 +21,7 @@ struct esp_sa *sa_new(const struct esp_child *c)
 
 	list_init(&sa->in_scope);
 	list_init(&sa->of_peer);
+	list_init(&sa->watch.link);
 	sa->id = sa->usage.id = c->id;
 	sa->rule = c->rule;
 	sa->spi_in = c->spi_in;
@@ -51,6 +52,7 @@ struct esp_sa *sa_new(const struct esp_child *c)
 void sa_free(struct esp_sa *sa)
 {
 	list_del(&sa->in_scope);
+	list_del(&sa->watch.link);
 	aead_free(sa->seal);
 	aead_free(sa->open);
 	esp_replay_wipe(&sa->replay);
@@ -78,7 +80,7 @@ enum sa_answer sa_stamp(struct esp_sa *sa, uint16_t activation, struct sa_stamp 
 		sa->iv_activation = activation;
 		sa->iv_counter = 0;
 	}
-	if (sa->usage.seq_out == seq_max || sa->iv_counter > IV_COUNTER_MAX)
+	if (sa->usage.seq_out >= seq_max || sa->iv_counter > IV_COUNTER_MAX)
 		return SA_EXHAUSTED;
 	out->seq = ++sa->usage.seq_out;
 	out->iv = (uint64_t)sa->member << IV_MEMBER_SHIFT |

@@ -7,6 +7,13 @@
 #include "esp/nat.h"
 #include "esp/replay.h"
 
+/* Whom it tells how far it has come, and what it has told (watching.c). */
+struct esp_watch {
+	struct list link; /* of those that are watched; alone: it is not */
+	uint32_t packets, ms;
+	uint64_t told_out, told_in, told_ms;
+};
+
 struct esp_sa {
 	struct list in_scope; /* the newest active one first */
 	struct list of_peer; /* with peer */
@@ -33,6 +40,7 @@ struct esp_sa {
 	uint32_t path_mtu; /* outer packet; 0: the default */
 
 	struct esp_replay replay;
+	struct esp_watch watch;
 	struct esp_usage usage; /* seq_out: the last number used */
 };
 

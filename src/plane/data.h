@@ -46,6 +46,7 @@ struct data {
 	unsigned queries; /* of usage, not yet answered to the end */
 	uint32_t *ids; /* of the query being answered; NULL: none is */
 	size_t n_ids, next_id;
+	struct list replays; /* struct replay_asked */
 	struct plane_totals totals; /* but for esp and children */
 };
 

@@ -66,7 +66,8 @@ static void set_control(struct msghdr *m, const struct local_socket *s,
 	if (tos != 0)
 		put_control(m, room, level, v4 ? IP_TOS : IPV6_TCLASS, &tos, sizeof(tos));
 	if (ttl != 0 && ttl != s->ttl)
-		put_control(m, room, level, v4 ? IP_TTL : IPV6_HOPLIMIT, &ttl, sizeof(ttl));
+		put_control(
+			m, room, level, v4 ? IP_TTL : IPV6_HOPLIMIT, &ttl, sizeof(ttl));
 	if (pkt->mark_mask != 0)
 		put_control(m, room, SOL_SOCKET, SO_MARK, &pkt->mark, sizeof(pkt->mark));
 }

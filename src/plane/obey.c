@@ -52,6 +52,19 @@ static void move_child(struct data *d, const struct order *o)
 		children_move(d->children, o->id, &o->u.move.remote, o->u.move.encap);
 }
 
+/* Of a child that is gone meanwhile nothing is wanted any more. */
+static void set_replay(struct data *d, const struct order *o)
+{
+	enum esp_err err = esp_dp_replay_set(d->dp, o->id, o->u.replay);
+	(void)err;
+}
+
+static void watch_replay(struct data *d, const struct order *o)
+{
+	enum esp_err err = esp_dp_watch(d->dp, o->id, o->u.watch.packets, o->u.watch.ms);
+	(void)err;
+}
+
 static void carry_out(struct data *d, struct order *o)
 {
 	switch (o->kind) {
@@ -83,6 +96,15 @@ static void carry_out(struct data *d, struct order *o)
 		break;
 	case ORDER_USAGE:
 		d->queries++;
+		break;
+	case ORDER_REPLAY:
+		reporting_replay(d, o->id, true);
+		break;
+	case ORDER_REPLAY_SET:
+		set_replay(d, o);
+		break;
+	case ORDER_REPLAY_WATCH:
+		watch_replay(d, o);
 		break;
 	case ORDER_STOP:
 		d->stop = true;

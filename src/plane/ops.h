@@ -28,6 +28,10 @@ struct plane_ops {
 	void (*sa_move)(
 		struct plane *p, uint32_t id, const struct endpoint *remote, bool encap);
 	void (*usage_query)(struct plane *p);
+	void (*replay_query)(struct plane *p, uint32_t id);
+	void (*replay_set)(
+		struct plane *p, uint32_t id, const struct esp_replay_state *state);
+	void (*replay_watch)(struct plane *p, uint32_t id, uint32_t packets, uint32_t ms);
 	void (*totals)(struct plane *p, struct plane_totals *out);
 };
 

@@ -67,6 +67,8 @@ void order_free(struct order *o)
 		esp_child_wipe(o->u.add.child);
 		free(o->u.add.child);
 	}
+	if (o->kind == ORDER_REPLAY_SET)
+		free(o->u.replay);
 	free(o);
 }
 

@@ -22,6 +22,9 @@ enum order_kind {
 	ORDER_SA_DELETE,
 	ORDER_SA_MOVE,
 	ORDER_USAGE,
+	ORDER_REPLAY, /* tell it */
+	ORDER_REPLAY_SET,
+	ORDER_REPLAY_WATCH,
 	ORDER_STOP
 };
 
@@ -30,7 +33,7 @@ enum { ORDER_ADDRS_MAX = 8 };
 struct order {
 	struct list link;
 	enum order_kind kind;
-	uint32_t id; /* SA_ACTIVATE, SA_DELETE, SA_MOVE */
+	uint32_t id; /* SA_ACTIVATE, SA_DELETE, SA_MOVE, REPLAY... */
 	union {
 		struct {
 			uint16_t scope;
@@ -51,6 +54,10 @@ struct order {
 			struct endpoint remote;
 			bool encap;
 		} move;
+		struct esp_replay_state *replay; /* owned */
+		struct {
+			uint32_t packets, ms;
+		} watch;
 	} u;
 };
 

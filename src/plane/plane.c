@@ -111,6 +111,21 @@ void plane_usage_query(struct plane *p)
 	p->ops->usage_query(p);
 }
 
+void plane_replay_query(struct plane *p, uint32_t id)
+{
+	p->ops->replay_query(p, id);
+}
+
+void plane_replay_set(struct plane *p, uint32_t id, const struct esp_replay_state *state)
+{
+	p->ops->replay_set(p, id, state);
+}
+
+void plane_replay_watch(struct plane *p, uint32_t id, uint32_t packets, uint32_t ms)
+{
+	p->ops->replay_watch(p, id, packets, ms);
+}
+
 void plane_totals(struct plane *p, struct plane_totals *out)
 {
 	p->ops->totals(p, out);

@@ -54,7 +54,8 @@ enum plane_report_kind {
 	PLANE_IKE, /* a datagram to port 4500 with the non-ESP marker, removed */
 	PLANE_LOST, /* somebody took the TUN away: no packet passes any more */
 	PLANE_REFUSED, /* an SA could not be added: id, why in text */
-	PLANE_TROUBLED /* what a scope needs could not be made: plane_mend() tries again */
+	PLANE_TROUBLED, /* what a scope needs could not be made: plane_mend() tries again */
+	PLANE_REPLAY /* how far the numbers of a child have come */
 };
 
 struct plane_report {
@@ -71,6 +72,12 @@ struct plane_report {
 			uint8_t *bytes; /* valid until the next plane_next_report() */
 			size_t len;
 		} ike;
+		struct {
+			uint32_t id;
+			bool asked; /* or plane_replay_watch() had it told */
+			/* valid as ike.bytes; NULL: there is no such child */
+			struct esp_replay_state *state;
+		} replay;
 		struct {
 			uint32_t id;
 			char text[PLANE_WHY_MAX];
@@ -137,6 +144,17 @@ void plane_sa_delete(struct plane *p, uint32_t id);
 void plane_sa_move(
 	struct plane *p, uint32_t id, const struct endpoint *remote, bool encap);
 void plane_usage_query(struct plane *p);
+/* PLANE_REPLAY will tell it. */
+void plane_replay_query(struct plane *p, uint32_t id);
+/* Goes on with these numbers, never back (esp_replay_state_join). Meant for a child that
+ * carries nothing yet: of what comes in at this very moment the kernel plane may forget that
+ * it has come. */
+void plane_replay_set(struct plane *p, uint32_t id, const struct esp_replay_state *state);
+/* PLANE_REPLAY comes by itself when either direction has used `packets` numbers since it was
+ * told last, and when any was used and about `ms` have gone by. 0: not for that. Both 0: never
+ * any more. With the kernel plane, and while one child is watched, other people's SAs on the
+ * machine tell whoever listens, too, as often as they were made to. */
+void plane_replay_watch(struct plane *p, uint32_t id, uint32_t packets, uint32_t ms);
 /* IKE out through port 4500 of the local address: the marker is put in front here. A local
  * address just unbound still works for `linger_ms` of plane_unbind's grace (200 ms), for
  * Deletes after the address went (IP_TRANSPARENT). 0, or an errno. */

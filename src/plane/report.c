@@ -35,10 +35,16 @@ void report_free(struct report_ring *r)
 	struct plane_report left;
 
 	while (report_pop(r, &left))
-		if (left.kind == PLANE_IKE)
-			free(left.u.ike.bytes);
+		free(report_lends(&left));
 	close(r->fd);
 	free(r);
+}
+
+void *report_lends(const struct plane_report *rep)
+{
+	if (rep->kind == PLANE_IKE)
+		return rep->u.ike.bytes;
+	return rep->kind == PLANE_REPLAY ? rep->u.replay.state : NULL;
 }
 
 bool report_push(

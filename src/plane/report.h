@@ -19,6 +19,9 @@ enum report_weight { REPORT_LIGHT, REPORT_ANSWER, REPORT_VITAL };
 struct report_ring *report_new(void); /* NULL: errno */
 void report_free(struct report_ring *r);
 
+/* What a report has that its reader is lent: the plane's to free. NULL: nothing. */
+void *report_lends(const struct plane_report *rep);
+
 /* Writer. False: no room, and the report is not taken (its bytes stay the caller's). */
 bool report_push(
 	struct report_ring *r, const struct plane_report *rep, enum report_weight w);

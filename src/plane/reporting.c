@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
+
 static bool push(struct data *d, const struct plane_report *r, enum report_weight w)
 {
 	if (!report_push(d->reports, r, w))
@@ -23,8 +25,7 @@ void reporting_tell(struct data *d, const struct plane_report *r)
 	if (push(d, r, REPORT_LIGHT))
 		return;
 	d->totals.reports_dropped++;
-	if (r->kind == PLANE_IKE)
-		free(r->u.ike.bytes);
+	free(report_lends(r));
 }
 
 void reporting_notices(struct data *d)
@@ -77,6 +78,76 @@ static bool report_usage(struct data *d)
 	return true;
 }
 
+/* ---- how far numbers have come ------------------------------------------------------ */
+
+/* What is told is how it stands when there is room to tell it. */
+struct replay_asked {
+	struct list link;
+	uint32_t id;
+	bool asked;
+};
+
+void reporting_replay(struct data *d, uint32_t id, bool asked)
+{
+	list_each(item, &d->replays)
+	{
+		const struct replay_asked *other =
+			list_entry(item, struct replay_asked, link);
+		if (!asked && other->id == id && !other->asked)
+			return;
+	}
+	struct replay_asked *one = mem_new(1, sizeof(*one));
+	one->id = id;
+	one->asked = asked;
+	list_add(&d->replays, &one->link);
+}
+
+void reporting_rung(struct data *d, uint64_t now_ms)
+{
+	uint32_t id;
+
+	while (esp_dp_rung(d->dp, now_ms, &id))
+		reporting_replay(d, id, false);
+}
+
+static bool report_replay(struct data *d, const struct replay_asked *one)
+{
+	struct esp_replay_state *state = mem_new(1, sizeof(*state));
+	struct plane_report r = {.kind = PLANE_REPLAY};
+	bool there = esp_dp_replay(d->dp, one->id, state) == ESP_OK;
+
+	r.u.replay.id = one->id;
+	r.u.replay.asked = one->asked;
+	r.u.replay.state = there ? state : NULL;
+	bool done = (!there && !one->asked) || push(d, &r, REPORT_ANSWER);
+	if (!done || !there)
+		free(state);
+	return done;
+}
+
+/* False: no room. */
+static bool report_replays(struct data *d)
+{
+	list_each_safe(item, &d->replays)
+	{
+		struct replay_asked *one = list_entry(item, struct replay_asked, link);
+		if (!report_replay(d, one))
+			return false;
+		list_del(&one->link);
+		free(one);
+	}
+	return true;
+}
+
+void reporting_wipe(struct data *d)
+{
+	list_each_safe(item, &d->replays)
+		free(list_entry(item, struct replay_asked, link));
+	free(d->ids);
+}
+
+/* ---- answers -------------------------------------------------------------------------- */
+
 static bool report_loss(struct data *d)
 {
 	struct plane_report r = {.kind = PLANE_LOST};
@@ -88,7 +159,7 @@ static bool report_loss(struct data *d)
 
 bool reporting_answers(struct data *d)
 {
-	bool waits = report_gates(d) || report_loss(d);
+	bool waits = report_gates(d) || report_loss(d) || !report_replays(d);
 
 	while (d->queries > 0)
 		if (!report_usage(d))

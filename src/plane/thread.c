@@ -25,6 +25,7 @@ enum {
 	PUBLISH_MS = 20,
 	MTUS_LOOK_MS = 5000,
 	HELD_LOOK_MS = 250, /* packets that wait for an SA grow old */
+	WATCH_LOOK_MS = 50, /* numbers that are to be told after some time */
 };
 
 /* The device was deleted (ip link del). Its descriptor would be ready for ever. */
@@ -66,6 +67,8 @@ static int round_wait_ms(const struct data *d, bool answers_wait)
 		return RETRY_MS;
 	if (d->unpublished)
 		return PUBLISH_MS;
+	if (esp_dp_is_watched(d->dp))
+		return WATCH_LOOK_MS;
 	if (esp_dp_held(d->dp) > 0)
 		return HELD_LOOK_MS;
 	return d->mtus_learned ? MTUS_LOOK_MS : -1;
@@ -93,6 +96,7 @@ static void round_of(struct data *d, int wait_ms)
 	for (int i = 0; i < n; i++)
 		serve(d, &events[i], now_ms);
 	reporting_notices(d);
+	reporting_rung(d, now_ms);
 	look_at_mtus(d, now_ms);
 	if (d->unpublished && now_ms - d->published_ms >= PUBLISH_MS)
 		reporting_totals(d, now_ms);
@@ -123,6 +127,7 @@ static int watch(struct data *d, int fd, void *tag)
 int data_init(struct data *d, const struct entropy *e)
 {
 	list_init(&d->listening);
+	list_init(&d->replays);
 	d->children = children_new(d->dp, e);
 	d->batch = batch_new();
 	d->toobig_fd = -1;
@@ -151,5 +156,5 @@ void data_wipe(struct data *d)
 		close(d->epoll);
 	children_free(d->children);
 	batch_free(d->batch);
-	free(d->ids);
+	reporting_wipe(d);
 }

@@ -34,7 +34,7 @@ struct tun {
 	struct device device;
 	struct steering *steering;
 	struct esp_gate *gates[SCOPE_MAX];
-	uint8_t *ike_bytes; /* of the report handed out last */
+	void *lent; /* with the report handed out last */
 	struct plane_report troubled; /* a steering that failed, to be reported */
 	bool is_troubled;
 	struct snapshot snapshot;
@@ -139,7 +139,7 @@ static void tun_close(struct plane *plane, bool keep)
 	free_channels(p);
 	steering_close(p->steering, keep);
 	device_close(&p->device, keep);
-	free(p->ike_bytes);
+	free(p->lent);
 	free(p);
 }
 
@@ -158,13 +158,12 @@ static bool tun_next_report(struct plane *plane, struct plane_report *out)
 {
 	struct tun *p = tun_of(plane);
 
-	free(p->ike_bytes);
-	p->ike_bytes = NULL;
+	free(p->lent);
+	p->lent = NULL;
 	locals_end_lingering(&p->base.locals);
 	if (!take_report(p, out))
 		return false;
-	if (out->kind == PLANE_IKE)
-		p->ike_bytes = out->u.ike.bytes;
+	p->lent = report_lends(out);
 	return true;
 }
 
@@ -343,6 +342,37 @@ static void tun_usage_query(struct plane *plane)
 	give_id(p, ORDER_USAGE, 0);
 }
 
+static void tun_replay_query(struct plane *plane, uint32_t id)
+{
+	struct tun *p = tun_of(plane);
+
+	give_id(p, ORDER_REPLAY, id);
+}
+
+static void tun_replay_set(
+	struct plane *plane, uint32_t id, const struct esp_replay_state *state)
+{
+	struct tun *p = tun_of(plane);
+	struct order *o = order_new(ORDER_REPLAY_SET);
+
+	o->id = id;
+	o->u.replay = mem_new(1, sizeof(*state));
+	*o->u.replay = *state;
+	order_give(p->data.orders, o);
+}
+
+static void tun_replay_watch(
+	struct plane *plane, uint32_t id, uint32_t packets, uint32_t ms)
+{
+	struct tun *p = tun_of(plane);
+	struct order *o = order_new(ORDER_REPLAY_WATCH);
+
+	o->id = id;
+	o->u.watch.packets = packets;
+	o->u.watch.ms = ms;
+	order_give(p->data.orders, o);
+}
+
 static void tun_totals(struct plane *plane, struct plane_totals *out)
 {
 	struct tun *p = tun_of(plane);
@@ -370,6 +400,9 @@ static const struct plane_ops ops = {
 	.sa_delete = tun_sa_delete,
 	.sa_move = tun_sa_move,
 	.usage_query = tun_usage_query,
+	.replay_query = tun_replay_query,
+	.replay_set = tun_replay_set,
+	.replay_watch = tun_replay_watch,
 	.totals = tun_totals,
 };
 

@@ -1,7 +1,7 @@
 /* xfrm/events.c - multicast groups of NETLINK_XFRM.
  *
- * Counter events (AEVENTS) are not among them: a listener would make every other daemon's
- * SAs tell of each second packet.
+ * Counter events (AEVENTS) are among them only while somebody wants them: a listener makes
+ * every other daemon's SAs tell of each second packet.
  */
 #include "config.h"
 
@@ -66,6 +66,12 @@ void events_close(int fd)
 		close(fd);
 }
 
+void events_hear_numbers(int fd, bool on)
+{
+	(void)socket_set_int(fd, SOL_NETLINK,
+		on ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP, XFRMNLGRP_AEVENTS);
+}
+
 /* ---- messages -------------------------------------------------------------------------- */
 
 static bool read_acquire(struct nlmsghdr *h, struct kernel_event *ev)
@@ -96,6 +102,19 @@ static bool read_expire(struct nlmsghdr *h, struct kernel_event *ev)
 	ev->reqid = e->state.reqid;
 	ev->hard = e->hard != 0;
 	return ev->spi != 0; /* an acquired SA that never came is nobody's */
+}
+
+/* Not what comes of somebody's setting them. */
+static bool read_numbers(struct nlmsghdr *h, struct kernel_event *ev)
+{
+	if (nlmsg_datalen(h) < (int)sizeof(struct xfrm_aevent_id))
+		return false;
+	const struct xfrm_aevent_id *a = nlmsg_data(h);
+	ev->kind = EVENT_NUMBERS;
+	ev->daddr = select_addr_read(&a->sa_id.daddr, a->sa_id.family);
+	ev->spi = ntohl(a->sa_id.spi);
+	ev->reqid = a->reqid;
+	return (a->flags & (XFRM_AE_CR | XFRM_AE_CE)) != 0;
 }
 
 static bool read_mapping(struct nlmsghdr *h, struct kernel_event *ev)
@@ -172,6 +191,8 @@ static bool read_one(struct nlmsghdr *h, uint32_t own, struct kernel_event *ev)
 		return read_acquire(h, ev);
 	case XFRM_MSG_EXPIRE:
 		return read_expire(h, ev);
+	case XFRM_MSG_NEWAE:
+		return read_numbers(h, ev);
 	case XFRM_MSG_MAPPING:
 		return read_mapping(h, ev);
 	default:

@@ -13,6 +13,7 @@
 enum event_kind {
 	EVENT_ACQUIRE, /* a policy wants an SA that is not there */
 	EVENT_EXPIRE, /* an SA has come to a limit */
+	EVENT_NUMBERS, /* an SA's numbers have gone on (events_hear_numbers) */
 	EVENT_MAPPING, /* the peer's port or address has changed (RFC 7296 2.23) */
 	EVENT_SAS, /* somebody else has changed or deleted SAs of ours */
 	EVENT_POLICIES, /* or policies */
@@ -28,7 +29,7 @@ struct kernel_event {
 	uint8_t dir;
 	struct xfrm_selector flow;
 	uint32_t seq;
-	/* EXPIRE, MAPPING: the SA */
+	/* EXPIRE, NUMBERS, MAPPING: the SA */
 	struct addr daddr;
 	uint32_t spi, reqid;
 	bool hard;
@@ -38,6 +39,8 @@ struct kernel_event {
 /* A descriptor to poll. -1: errno. */
 int events_open(void);
 void events_close(int fd);
+/* Or no more. While anybody hears of them, each SA of this network namespace tells. */
+void events_hear_numbers(int fd, bool on);
 /* From now on the kernel holds what begins a flow until its SA is there, some hundred packets
  * for each policy, as the userspace plane does; by default it drops them. False: it may not
  * be told so here (/proc/sys is read only). */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "os/timer.h"
+#include "plane/report.h"
 #include "xfrm/events.h"
 #include "xfrm/inside.h"
 #include "xfrm/port4500.h"
@@ -125,6 +126,16 @@ static void on_mapping(struct xfrm *x, const struct kernel_event *ev)
 	xfrm_report(x, &r);
 }
 
+static void on_numbers(struct xfrm *x, const struct kernel_event *ev)
+{
+	const struct sad_child *c = sad_by_spi(&x->sad, &ev->daddr, ev->spi);
+
+	if (!c)
+		c = sad_by_spi_out(&x->sad, &ev->daddr, ev->spi);
+	if (c && sad_is_watched(c))
+		xfrm_tell_numbers(x, c, false);
+}
+
 /* Somebody else's. */
 static void on_deed(struct xfrm *x, enum event_kind kind)
 {
@@ -148,10 +159,15 @@ static void on_event(const struct kernel_event *ev, void *ctx)
 	case EVENT_MAPPING:
 		on_mapping(x, ev);
 		break;
+	case EVENT_NUMBERS:
+		on_numbers(x, ev);
+		break;
+	case EVENT_LOST:
+		xfrm_tell_all_numbers(x);
+		/* fallthrough */
 	case EVENT_SAS:
 	case EVENT_POLICIES:
 	case EVENT_BESIDE:
-	case EVENT_LOST:
 		on_deed(x, ev->kind);
 		break;
 	}
@@ -182,15 +198,14 @@ bool xfrm_next_report(struct plane *plane, struct plane_report *out)
 {
 	struct xfrm *x = xfrm_of(plane);
 
-	free(x->ike_bytes);
-	x->ike_bytes = NULL;
+	free(x->lent);
+	x->lent = NULL;
 	if (!reports_take(&x->reports, out) && !xfrm_next_usage(x, out)) {
 		take_ready(x);
 		if (!reports_take(&x->reports, out) && !xfrm_next_usage(x, out))
 			return false;
 	}
-	if (out->kind == PLANE_IKE)
-		x->ike_bytes = out->u.ike.bytes;
+	x->lent = report_lends(out);
 	/* Whoever takes only some of what waits is to be called again. */
 	if (!reports_empty(&x->reports) || x->queries > 0)
 		xfrm_wake(x);

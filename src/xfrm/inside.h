@@ -43,7 +43,8 @@ struct xfrm {
 	int touch; /* readable: one of these */
 	bool touched, beside; /* what is ours; policies that are not */
 	bool sas_touched;
-	uint8_t *ike_bytes; /* of the report handed out last */
+	void *lent; /* with the report handed out last */
+	bool hears_numbers; /* some child is watched */
 	uint32_t *telling; /* ids whose usage is to be told; NULL: none */
 	size_t n_telling, told;
 	unsigned queries;
@@ -67,6 +68,18 @@ enum plane_touch xfrm_touched(struct plane *plane);
 void xfrm_mend(struct plane *plane, struct plane_found *found);
 /* What the kernel did not take of policies, if there is anything that is not told yet. */
 bool xfrm_failed(struct xfrm *x, struct plane_trouble *out);
+
+/* telling.c */
+void xfrm_replay_query(struct plane *plane, uint32_t id);
+void xfrm_replay_set(
+	struct plane *plane, uint32_t id, const struct esp_replay_state *state);
+void xfrm_replay_watch(struct plane *plane, uint32_t id, uint32_t packets, uint32_t ms);
+void xfrm_tell_numbers(struct xfrm *x, const struct sad_child *c, bool asked);
+void xfrm_tell_all_numbers(struct xfrm *x); /* of those that are watched */
+void xfrm_hear_numbers(struct xfrm *x); /* or not, when children are gone */
+
+/* xfrm.c */
+struct sad_scope xfrm_view(const struct xfrm *x, uint16_t scope);
 
 /* usage.c */
 void xfrm_look(struct xfrm *x);

@@ -68,7 +68,7 @@ static void take_out(
 	}
 	u->packets_out = packets;
 	u->bytes_out = octets(c, packets, c->out_before.bytes + counts->bytes);
-	u->seq_out = c->seq_out = counts->seq_out;
+	c->seq_out = counts->seq_out;
 }
 
 static void take_sa(
@@ -95,6 +95,12 @@ void looking_round(struct sad *cs, uint64_t now_ms,
 	if (list_empty(&cs->all))
 		return;
 	(void)request_sa_each(cs->line, take_sa, &k);
+	/* Of one that does not send now it is what it will go on with. */
+	list_each(item, &cs->all)
+	{
+		struct sad_child *c = list_entry(item, struct sad_child, link);
+		c->usage.seq_out = c->seq_out;
+	}
 	cs->looked_ms = now_ms;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "plane/report.h"
 
 enum { LIGHT_MAX = 512 };
 
@@ -25,8 +26,7 @@ void reports_wipe(struct reports *r)
 	struct plane_report left;
 
 	while (reports_take(r, &left))
-		if (left.kind == PLANE_IKE)
-			free(left.u.ike.bytes);
+		free(report_lends(&left));
 }
 
 bool reports_empty(const struct reports *r)

@@ -223,13 +223,14 @@ static void put_encap(struct nl_msg *m, const struct request_sa *sa)
 	put(m, XFRMA_ENCAP, &e, sizeof(e));
 }
 
-/* Events about counters are asked for by others, if at all: never by each packet. */
-static void put_quiet(struct nl_msg *m)
+/* Somebody else's ears make the kernel tell of SAs that have said nothing about it, of each
+ * second packet: ours always say when. */
+static void put_watch(struct nl_msg *m, const struct request_watch *w)
 {
-	const uint32_t seldom = 1u << 30, never = 0;
+	const uint32_t packets = w->packets != 0 ? w->packets : 1u << 30;
 
-	put(m, XFRMA_REPLAY_THRESH, &seldom, sizeof(seldom));
-	put(m, XFRMA_ETIMER_THRESH, &never, sizeof(never));
+	put(m, XFRMA_REPLAY_THRESH, &packets, sizeof(packets));
+	put(m, XFRMA_ETIMER_THRESH, &w->tenths, sizeof(w->tenths));
 }
 
 static void put_if_id(struct nl_msg *m, uint32_t if_id)
@@ -269,7 +270,7 @@ struct nl_msg *request_sa_message(const struct request_sa *sa)
 		sizeof(info));
 	put_algorithm(m, sa);
 	put_replay(m, sa);
-	put_quiet(m);
+	put_watch(m, &sa->watch);
 	if (sa->encap)
 		put_encap(m, sa);
 	put_tags(m, &sa->tags);
@@ -369,14 +370,25 @@ int request_sa_get(struct request_line *l, const struct addr *daddr, uint32_t sp
 		on_sa, &reader);
 }
 
+/* ---- SAs: their numbers ------------------------------------------------------------------- */
+
+static struct nl_msg *about_numbers(
+	int type, int flags, const struct addr *daddr, uint32_t spi)
+{
+	struct xfrm_aevent_id id = {.sa_id = name_of(daddr, spi)};
+
+	return message(type, NLM_F_REQUEST | NLM_F_ACK | flags, &id, sizeof(id));
+}
+
 static int on_replay(struct nl_msg *m, void *arg)
 {
 	struct nlmsghdr *h = nlmsg_hdr(m);
 	struct nlattr *replay =
-		nlmsg_find_attr(h, sizeof(struct xfrm_usersa_info), XFRMA_REPLAY_ESN_VAL);
+		nlmsg_find_attr(h, sizeof(struct xfrm_aevent_id), XFRMA_REPLAY_ESN_VAL);
 	struct request_replay *r = arg;
 
-	if (!replay || nla_len(replay) > (int)sizeof(r->bytes))
+	if (h->nlmsg_type != XFRM_MSG_NEWAE || !replay ||
+		nla_len(replay) > (int)sizeof(r->bytes))
 		return NL_OK;
 	r->len = (size_t)nla_len(replay);
 	memcpy(r->bytes, nla_data(replay), r->len);
@@ -386,12 +398,30 @@ static int on_replay(struct nl_msg *m, void *arg)
 int request_sa_replay(struct request_line *l, const struct addr *daddr, uint32_t spi,
 	struct request_replay *out)
 {
-	struct xfrm_usersa_id id = name_of(daddr, spi);
-
 	memset(out, 0, sizeof(*out));
-	return ask(l, message(XFRM_MSG_GETSA, NLM_F_REQUEST | NLM_F_ACK, &id, sizeof(id)),
-		on_replay, out);
+	/* This, and not the SA itself, which would come with its keys. */
+	return ask(l, about_numbers(XFRM_MSG_GETAE, 0, daddr, spi), on_replay, out);
 }
+
+int request_sa_replay_set(struct request_line *l, const struct addr *daddr, uint32_t spi,
+	const struct request_replay *replay)
+{
+	struct nl_msg *m = about_numbers(XFRM_MSG_NEWAE, NLM_F_REPLACE, daddr, spi);
+
+	put(m, XFRMA_REPLAY_ESN_VAL, replay->bytes, replay->len);
+	return ask(l, m, NULL, NULL);
+}
+
+int request_sa_watch(struct request_line *l, const struct addr *daddr, uint32_t spi,
+	const struct request_watch *w)
+{
+	struct nl_msg *m = about_numbers(XFRM_MSG_NEWAE, NLM_F_REPLACE, daddr, spi);
+
+	put_watch(m, w);
+	return ask(l, m, NULL, NULL);
+}
+
+/* ---- SAs: all of them ----------------------------------------------------------------------- */
 
 int request_sa_each(struct request_line *l,
 	void (*each)(const struct xfrm_usersa_info *sa,

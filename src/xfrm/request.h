@@ -40,6 +40,12 @@ struct request_replay {
 	uint8_t bytes[sizeof(struct xfrm_replay_state_esn) + REQUEST_WINDOW_MAX / 8];
 };
 
+/* When the kernel is to tell of an SA's numbers: after so many packets, after so many tenths
+ * of a second. 0: not for that. */
+struct request_watch {
+	uint32_t packets, tenths;
+};
+
 struct request_sa {
 	struct xfrm_usersa_info info; /* replay_window 0; the one below counts */
 	enum aead_alg alg;
@@ -53,6 +59,7 @@ struct request_sa {
 	struct policy_tags tags;
 	bool inbound;
 	enum policy_offload offload; /* to the device that the route leads to; not AUTO */
+	struct request_watch watch;
 };
 
 struct request_counts {
@@ -72,6 +79,11 @@ int request_sa_get(struct request_line *l, const struct addr *daddr, uint32_t sp
 	struct request_counts *out);
 int request_sa_replay(struct request_line *l, const struct addr *daddr, uint32_t spi,
 	struct request_replay *out);
+/* The window's size must be that of the SA. */
+int request_sa_replay_set(struct request_line *l, const struct addr *daddr, uint32_t spi,
+	const struct request_replay *replay);
+int request_sa_watch(struct request_line *l, const struct addr *daddr, uint32_t spi,
+	const struct request_watch *w);
 /* Every SA of ESP, whoever made it. */
 int request_sa_each(struct request_line *l,
 	void (*each)(const struct xfrm_usersa_info *sa,

@@ -6,10 +6,11 @@ src_xfrm_libvipsec_xfrm_a_SOURCES = \
 	src/xfrm/events.c src/xfrm/events.h \
 	src/xfrm/flush.c src/xfrm/mending.c src/xfrm/words.c src/xfrm/words.h \
 	src/xfrm/foreign.c src/xfrm/foreign.h \
-	src/xfrm/hearing.c src/xfrm/inside.h src/xfrm/usage.c \
+	src/xfrm/hearing.c src/xfrm/inside.h src/xfrm/usage.c src/xfrm/telling.c \
 	src/xfrm/lineage.c src/xfrm/lineage.h \
 	src/xfrm/lock.c src/xfrm/lock.h \
 	src/xfrm/looking.c src/xfrm/looking.h \
+	src/xfrm/numbers.c src/xfrm/numbers.h \
 	src/xfrm/offload.c src/xfrm/offload.h \
 	src/xfrm/port4500.c src/xfrm/port4500.h \
 	src/xfrm/reports.c src/xfrm/reports.h \

@@ -240,8 +240,8 @@ int rules_claim_child(struct claims *c, struct claimant *w, const struct spd *sp
 
 	k.rule = child->rule;
 	k.like.has_tmpl = k.inward.has_tmpl = true;
-	k.like.tmpl = template_to(
-		child->mode, &child->local.addr, &child->remote.addr, family, of->reqid_out);
+	k.like.tmpl = template_to(child->mode, &child->local.addr, &child->remote.addr,
+		family, of->reqid_out);
 	/* From wherever the peer is now: its SAs answer for who it is. */
 	k.inward.tmpl =
 		template_to(child->mode, NULL, &child->local.addr, family, of->reqid_in);

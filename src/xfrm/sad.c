@@ -185,6 +185,7 @@ static struct request_sa half(const struct sad_child *c, bool out, uint32_t acqu
 		r.tags = sa->tags;
 	r.inbound = !out;
 	r.offload = sa->offload;
+	r.watch = c->watch;
 	return r;
 }
 
@@ -376,6 +377,20 @@ int sad_move(struct sad *cs, const struct sad_scope *s, uint32_t id,
 	take_reqids(cs, c);
 	int err = put_in(cs, c, &replay);
 	return err == 0 ? send_on(cs, s, c, 0) : err;
+}
+
+/* A new half in the old one's place: the kernel's limits count from its beginning. */
+int sad_send_behind(
+	struct sad *cs, const struct sad_scope *s, uint32_t id, uint64_t seq_out)
+{
+	struct sad_child *c = sad_find(cs, id);
+
+	if (!c)
+		return ENOENT;
+	take_out(cs, c);
+	if (c->seq_out < seq_out)
+		c->seq_out = seq_out;
+	return send_on(cs, s, c, 0);
 }
 
 void sad_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s,

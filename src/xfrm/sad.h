@@ -28,11 +28,17 @@ struct sad_child {
 		out_ifindex; /* devices that have its SAs altogether; 0: none */
 	struct claimant policies;
 	uint64_t seq_out; /* as known last */
+	struct request_watch watch; /* numbers.h */
 	struct esp_usage usage; /* as looked at last */
 	/* what halves have counted that were taken away since */
 	struct request_counts in_before, out_before;
 	uint64_t since_ms;
 };
+
+static inline bool sad_is_watched(const struct sad_child *c)
+{
+	return c->watch.packets != 0 || c->watch.tenths != 0;
+}
 
 struct sad {
 	struct list all; /* struct sad_child, oldest first */
@@ -69,6 +75,9 @@ int sad_activate(
 void sad_delete(struct sad *cs, uint32_t id);
 int sad_move(struct sad *cs, const struct sad_scope *s, uint32_t id,
 	const struct endpoint *remote, bool encap);
+/* Nothing leaves any more with a number that is not behind this one. */
+int sad_send_behind(
+	struct sad *cs, const struct sad_scope *s, uint32_t id, uint64_t seq_out);
 /* The gate has been opened or closed. refused: each that should send now, and cannot. */
 void sad_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s,
 	void (*refused)(const struct sad_child *c, int err, void *ctx), void *ctx);

@@ -27,7 +27,7 @@
 #include "xfrm/lock.h"
 #include "xfrm/words.h"
 
-static struct sad_scope view_of(const struct xfrm *x, uint16_t scope)
+struct sad_scope xfrm_view(const struct xfrm *x, uint16_t scope)
 {
 	const struct xfrm_scope *s = &x->scopes[scope];
 
@@ -69,6 +69,8 @@ static void end_scope(struct xfrm *x, uint16_t scope)
 	struct xfrm_scope *s = &x->scopes[scope];
 
 	sad_drop_scope(&x->sad, scope);
+	if (x->hears_numbers)
+		xfrm_hear_numbers(x);
 	claims_drop(x->claims, &s->rules);
 	spd_free(s->spd);
 	s->spd = NULL;
@@ -93,7 +95,7 @@ static void begin_scope(struct xfrm *x, uint16_t scope, struct spd *spd,
 	s->n_addrs = n_addrs;
 	if (n_addrs > 0)
 		memcpy(s->addrs, addrs, n_addrs * sizeof(*addrs));
-	const struct sad_scope view = view_of(x, scope);
+	const struct sad_scope view = xfrm_view(x, scope);
 	sad_rules(&x->sad, scope, &view);
 	claims_drop(x->claims, &s->rules);
 	claims_hand_over(&fresh, &s->rules);
@@ -145,7 +147,7 @@ static void set_gate(struct xfrm *x, uint16_t scope, bool open)
 {
 	assert(scope < SCOPE_MAX);
 	x->scopes[scope].open = open;
-	const struct sad_scope view = view_of(x, scope);
+	const struct sad_scope view = xfrm_view(x, scope);
 	sad_gate(&x->sad, scope, &view, refuse_half, x);
 	tell_failure(x);
 }
@@ -203,7 +205,7 @@ static void settle_order(struct xfrm *x, const struct esp_child *c, int err)
 static void xfrm_sa_add(struct plane *plane, const struct esp_child *c)
 {
 	struct xfrm *x = xfrm_of(plane);
-	const struct sad_scope view = view_of(x, c->scope);
+	const struct sad_scope view = xfrm_view(x, c->scope);
 	uint32_t seq = c->outbound_ready ? answered_acquire(x, &c->remote.addr) : 0;
 
 	settle_order(x, c, sad_add(&x->sad, &view, c, seq, clock_now_ms()));
@@ -218,7 +220,7 @@ static void xfrm_sa_activate(struct plane *plane, uint32_t id)
 
 	if (!c)
 		return;
-	const struct sad_scope view = view_of(x, c->sa.scope);
+	const struct sad_scope view = xfrm_view(x, c->sa.scope);
 	uint32_t seq = answered_acquire(x, &c->sa.remote.addr);
 	settle_order(x, &c->sa, sad_activate(&x->sad, &view, id, seq));
 }
@@ -228,6 +230,8 @@ static void xfrm_sa_delete(struct plane *plane, uint32_t id)
 	struct xfrm *x = xfrm_of(plane);
 
 	sad_delete(&x->sad, id);
+	if (x->hears_numbers)
+		xfrm_hear_numbers(x);
 	tell_failure(x);
 }
 
@@ -239,7 +243,7 @@ static void xfrm_sa_move(
 
 	if (!c)
 		return;
-	const struct sad_scope view = view_of(x, c->sa.scope);
+	const struct sad_scope view = xfrm_view(x, c->sa.scope);
 	settle_order(x, &c->sa, sad_move(&x->sad, &view, id, remote, encap));
 }
 
@@ -264,7 +268,7 @@ static void xfrm_close(struct plane *plane, bool keep)
 	close(x->timer);
 	close(x->base.epoll);
 	free(x->telling);
-	free(x->ike_bytes);
+	free(x->lent);
 	free(x);
 }
 
@@ -283,6 +287,9 @@ static const struct plane_ops ops = {
 	.sa_delete = xfrm_sa_delete,
 	.sa_move = xfrm_sa_move,
 	.usage_query = xfrm_usage_query,
+	.replay_query = xfrm_replay_query,
+	.replay_set = xfrm_replay_set,
+	.replay_watch = xfrm_replay_watch,
 	.totals = xfrm_totals,
 };
 

@@ -111,7 +111,8 @@ EXTRA_DIST += \
 
 # A plane without IKE, for the tests of plane/ and port/ alone.
 noinst_PROGRAMS += tests/lab/tools/vlab-plane
-tests_lab_tools_vlab_plane_SOURCES = tests/lab/tools/plane.c
+tests_lab_tools_vlab_plane_SOURCES = tests/lab/tools/plane.c \
+	tests/lab/tools/plane_words.c tests/lab/tools/plane_words.h
 tests_lab_tools_vlab_plane_LDADD = src/xfrm/libvipsec_xfrm.a src/plane/libvipsec_plane.a src/port/libvipsec_port.a \
 	$(outer_ldadd) $(NL_LIBS) $(NFTABLES_LIBS) $(QB_LIBS) $(COROSYNC_LIBS) -lpthread
 

@@ -85,6 +85,12 @@ void events_close(int fd)
 		close(fd);
 }
 
+void events_hear_numbers(int fd, bool on)
+{
+	(void)fd;
+	fake.tells_numbers = on;
+}
+
 void events_read(int fd, uint32_t own,
 	void (*each)(const struct kernel_event *ev, void *ctx), void *ctx)
 {
@@ -137,6 +143,22 @@ void fake_add_sa(const struct addr *daddr, uint32_t spi, uint32_t reqid, uint32_
 	info->sel.user = user;
 }
 
+static struct xfrm_replay_state_esn *head_of(struct request_replay *r)
+{
+	return (struct xfrm_replay_state_esn *)(void *)r->bytes;
+}
+
+static void begin_replay(struct fake_sa *sa)
+{
+	const uint32_t words = (sa->sa.replay_window + 31) / 32;
+	const struct xfrm_replay_state_esn head = {
+		.replay_window = sa->sa.replay_window, .bmp_len = words};
+
+	sa->replay.len = sizeof(head) + words * sizeof(uint32_t);
+	memcpy(sa->replay.bytes, &head, sizeof(head));
+	sa->counts.seq_out = sa->sa.seq_out;
+}
+
 int request_sa_add(struct request_line *l, const struct request_sa *sa)
 {
 	struct addr daddr = select_addr_read(&sa->info.id.daddr, sa->info.family);
@@ -151,13 +173,17 @@ int request_sa_add(struct request_line *l, const struct request_sa *sa)
 	if (fake.n_sas == fake.sa_room)
 		return say(l, ENOMEM);
 	fake.requests++;
-	fake.sas[fake.n_sas] = (struct fake_sa){.sa = *sa};
+	struct fake_sa *new = &fake.sas[fake.n_sas++];
+	*new = (struct fake_sa){.sa = *sa};
+	begin_replay(new);
+	if (sa->replay && sa->replay->len == new->replay.len)
+		new->replay = *sa->replay;
+	new->sa.key = NULL;
+	new->sa.replay = NULL;
 	if (sa->offload <= fake.device) {
-		fake.sas[fake.n_sas].counts.offload = sa->offload;
-		fake.sas[fake.n_sas].counts.ifindex = 5;
+		new->counts.offload = sa->offload;
+		new->counts.ifindex = 5;
 	}
-	fake.sas[fake.n_sas].sa.key = NULL;
-	fake.sas[fake.n_sas++].sa.replay = NULL;
 	return say(l, 0);
 }
 
@@ -191,8 +217,43 @@ int request_sa_get(struct request_line *l, const struct addr *daddr, uint32_t sp
 int request_sa_replay(struct request_line *l, const struct addr *daddr, uint32_t spi,
 	struct request_replay *out)
 {
+	struct fake_sa *sa = fake_find_sa(daddr, spi);
+
 	memset(out, 0, sizeof(*out));
-	return say(l, fake_find_sa(daddr, spi) ? 0 : ESRCH);
+	if (!sa)
+		return say(l, ESRCH);
+	*out = sa->replay;
+	if (out->len > 0) {
+		head_of(out)->oseq = (uint32_t)sa->counts.seq_out;
+		head_of(out)->oseq_hi = (uint32_t)(sa->counts.seq_out >> 32);
+	}
+	return say(l, 0);
+}
+
+int request_sa_replay_set(struct request_line *l, const struct addr *daddr, uint32_t spi,
+	const struct request_replay *replay)
+{
+	struct fake_sa *sa = fake_find_sa(daddr, spi);
+
+	if (!sa)
+		return say(l, ESRCH);
+	if (replay->len != sa->replay.len)
+		return say(l, EINVAL);
+	sa->replay = *replay;
+	fake.requests++;
+	return say(l, 0);
+}
+
+int request_sa_watch(struct request_line *l, const struct addr *daddr, uint32_t spi,
+	const struct request_watch *w)
+{
+	struct fake_sa *sa = fake_find_sa(daddr, spi);
+
+	if (!sa)
+		return say(l, ESRCH);
+	sa->sa.watch = *w;
+	fake.requests++;
+	return say(l, 0);
 }
 
 int request_sa_each(struct request_line *l,

@@ -14,6 +14,7 @@ enum { FAKE_MAX = 4096 };
 struct fake_sa {
 	struct request_sa sa; /* key, replay: NULL */
 	struct request_counts counts;
+	struct request_replay replay; /* its oseq is that of counts when asked for */
 };
 
 struct fake_kernel {
@@ -28,6 +29,7 @@ struct fake_kernel {
 	int offload_error; /* of an SA that is to be offloaded */
 	enum policy_offload device; /* what it can do at most */
 	const char *words; /* of the kernel, to an error; NULL: none */
+	bool tells_numbers; /* somebody listens (events_hear_numbers) */
 	unsigned requests; /* that changed something */
 	unsigned last_sa_gone, last_policy_gone; /* their numbers among them */
 	void (*on_delete)(void); /* while an SA is being deleted */

@@ -335,6 +335,10 @@ UNIT_TESTS += tests/unit/test_esp_replay
 tests_unit_test_esp_replay_SOURCES = tests/unit/test_esp_replay.c
 tests_unit_test_esp_replay_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_esp_numbers
+tests_unit_test_esp_numbers_SOURCES = tests/unit/test_esp_numbers.c
+tests_unit_test_esp_numbers_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_esp_seal
 tests_unit_test_esp_seal_SOURCES = tests/unit/test_esp_seal.c
 tests_unit_test_esp_seal_LDADD = $(unit_ldadd)
@@ -461,6 +465,11 @@ UNIT_TESTS += tests/unit/test_xfrm_sad
 tests_unit_test_xfrm_sad_SOURCES = tests/unit/test_xfrm_sad.c tests/unit/sad_lab.h \
 	tests/unit/fake_kernel.c tests/unit/fake_kernel.h
 tests_unit_test_xfrm_sad_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS)
+
+UNIT_TESTS += tests/unit/test_xfrm_numbers
+tests_unit_test_xfrm_numbers_SOURCES = tests/unit/test_xfrm_numbers.c tests/unit/sad_lab.h \
+	tests/unit/fake_kernel.c tests/unit/fake_kernel.h
+tests_unit_test_xfrm_numbers_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS)
 
 # --- plane
 UNIT_TESTS += tests/unit/test_plane_gate

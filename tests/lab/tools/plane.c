@@ -19,6 +19,7 @@
 
 #include "base/mem.h"
 #include "plane/plane.h"
+#include "plane_words.h"
 #include "policy/explain.h"
 #include "port/announce.h"
 #include "port/guard.h"
@@ -45,62 +46,6 @@ static struct policy_tags tags; /* of entries and SAs to come */
 static enum policy_offload offload;
 static bool in_kernel; /* VLAB_PLANE=kernel: the kernel plane, not the userspace one */
 
-/* ---- words into values --------------------------------------------------------- */
-
-static void die(const char *what, const char *word)
-{
-	printf("bad %s: %s\n", what, word);
-	exit(2);
-}
-
-static struct addr addr_word(const char *word)
-{
-	struct addr a;
-
-	if (!addr_parse(word, &a))
-		die("address", word);
-	return a;
-}
-
-static uint32_t number_word(const char *word)
-{
-	char *end;
-	unsigned long v = strtoul(word, &end, 0);
-
-	if (*end != '\0' || v > UINT32_MAX)
-		die("number", word);
-	return (uint32_t)v;
-}
-
-/* "10.0.0.0/8", "10.0.0.0/8,6,143" or "10.0.0.0/8,6,143,145" */
-static struct ts ts_word(const char *word)
-{
-	char text[ADDR_TEXT_MAX + 4];
-	unsigned proto = 0, lo = 0, hi = 0;
-	struct prefix p;
-	int n = sscanf(word, "%49[^,],%u,%u,%u", text, &proto, &lo, &hi);
-
-	if (n < 1 || !prefix_parse(text, &p))
-		die("selector", word);
-	struct ts t = ts_prefix(&p);
-	t.proto = (uint8_t)proto;
-	if (n >= 3) {
-		t.port_lo = (uint16_t)lo;
-		t.port_hi = (uint16_t)(n == 4 ? hi : lo);
-	}
-	return t;
-}
-
-static void key_from(uint32_t seed, struct secret *out)
-{
-	uint8_t keymat[20];
-
-	for (size_t i = 0; i < sizeof(keymat); i++)
-		keymat[i] = (uint8_t)(seed * 31 + i * 7);
-	if (!secret_set(out, span_of(keymat, sizeof(keymat))))
-		die("key", "");
-}
-
 static void fill_random(void *ctx, uint8_t *out, size_t len)
 {
 	(void)ctx;
@@ -110,7 +55,7 @@ static void fill_random(void *ctx, uint8_t *out, size_t len)
 
 /* ---- policy and guard --------------------------------------------------------------- */
 
-/* entry LOCAL REMOTE ACTION [tunnel] [oneway] */
+/* entry LOCAL REMOTE ACTION [tunnel] [oneway] [to=ADDRESS] [rule=N] */
 static int on_entry(char **w, int n)
 {
 	struct spd_entry e = {.local = ts_word(w[1]),
@@ -123,6 +68,9 @@ static int on_entry(char **w, int n)
 	e.action = strcmp(w[3], "permit") == 0  ? POLICY_PERMIT
 		   : strcmp(w[3], "block") == 0 ? POLICY_BLOCK
 						: POLICY_NEGOTIATE;
+	e.rule = e.binding = option_number(w, n, "rule", 0);
+	if (option(w, n, "to"))
+		e.tunnel_to = addr_word(option(w, n, "to"));
 	for (int i = 4; i < n; i++) {
 		if (strcmp(w[i], "tunnel") == 0)
 			e.mode = POLICY_TUNNEL;
@@ -253,35 +201,47 @@ static int on_gate(char **w, int n)
 	return 0;
 }
 
-/* sa ID SCOPE SPI-IN SPI-OUT transport|tunnel esp|udp LOCAL REMOTE LOCAL-TS REMOTE-TS [MEMBER]
- * Keys are made from the SPIs, so both ends agree. */
+/* sa ID SCOPE SPI-IN SPI-OUT transport|tunnel esp|udp LOCAL REMOTE LOCAL-TS REMOTE-TS
+ * [MEMBER] [alg=NAME] [esn=0] [window=N] [rule=N] [port=N] [soft=N] [idle=1]
+ * Keys are made from the SPIs, so both ends agree. idle: it only receives, until activate. */
 static int on_sa(char **w, int n)
 {
 	struct esp_child *c = mem_new(1, sizeof(*c));
+	const char *alg = option(w, n, "alg"), *soft = option(w, n, "soft");
 
 	c->id = number_word(w[1]);
 	c->scope = (uint16_t)number_word(w[2]);
 	c->spi_in = number_word(w[3]);
 	c->spi_out = number_word(w[4]);
-	c->alg = AEAD_AES128_GCM16;
-	key_from(c->spi_in, &c->key_in);
-	key_from(c->spi_out, &c->key_out);
+	c->alg = alg ? alg_word(alg) : AEAD_AES128_GCM16;
+	key_from(c->spi_in, c->alg, &c->key_in);
+	key_from(c->spi_out, c->alg, &c->key_out);
 	c->mode = strcmp(w[5], "tunnel") == 0 ? POLICY_TUNNEL : POLICY_TRANSPORT;
 	c->encap = strcmp(w[6], "udp") == 0;
 	c->local = (struct endpoint){addr_word(w[7]), c->encap ? 4500 : 0};
 	c->remote = (struct endpoint){addr_word(w[8]), c->encap ? 4500 : 0};
-	c->local_ts.at[c->local_ts.n++] = ts_word(w[9]);
-	c->remote_ts.at[c->remote_ts.n++] = ts_word(w[10]);
-	c->esn = true;
-	c->replay_window = 1024;
-	c->member = (uint8_t)(n > 11 ? number_word(w[11]) : 1);
-	c->soft_seq = UINT64_MAX;
-	c->outbound_ready = true;
+	if (c->encap)
+		c->remote.port = (uint16_t)option_number(w, n, "port", 4500);
+	ts_words(w[9], &c->local_ts);
+	ts_words(w[10], &c->remote_ts);
+	c->esn = option_number(w, n, "esn", 1) != 0;
+	c->replay_window = option_number(w, n, "window", 1024);
+	c->rule = option_number(w, n, "rule", 0);
+	c->member = (uint8_t)(n > 11 && !strchr(w[11], '=') ? number_word(w[11]) : 1);
+	c->soft_seq = soft ? long_word(soft) : UINT64_MAX;
+	c->outbound_ready = option_number(w, n, "idle", 0) == 0;
 	c->tags = tags;
 	c->offload = offload;
 	plane_sa_add(plane, c);
 	esp_child_wipe(c);
 	free(c);
+	return 0;
+}
+
+static int on_activate(char **w, int n)
+{
+	(void)n;
+	plane_sa_activate(plane, number_word(w[1]));
 	return 0;
 }
 
@@ -325,6 +285,40 @@ static int on_usage(char **w, int n)
 {
 	(void)w, (void)n;
 	plane_usage_query(plane);
+	return 0;
+}
+
+static int on_replay(char **w, int n)
+{
+	(void)n;
+	plane_replay_query(plane, number_word(w[1]));
+	return 0;
+}
+
+/* replay-set ID SEQ-OUT SEQ-IN WINDOW SEEN: as a line "replay" has them */
+static int on_replay_set(char **w, int n)
+{
+	struct esp_replay_state s = {.seq_out = long_word(w[2]),
+		.seq_in = long_word(w[3]),
+		.window = number_word(w[4])};
+	size_t len = strlen(w[5]);
+
+	(void)n;
+	for (size_t i = 0; i < len / 16 && i < ESP_REPLAY_MAX / ESP_REPLAY_WORD; i++) {
+		char word[17] = {0};
+		memcpy(word, w[5] + 16 * i, 16);
+		s.seen[i] = strtoull(word, NULL, 16);
+	}
+	plane_replay_set(plane, number_word(w[1]), &s);
+	return 0;
+}
+
+/* replay-watch ID PACKETS MILLISECONDS */
+static int on_replay_watch(char **w, int n)
+{
+	(void)n;
+	plane_replay_watch(
+		plane, number_word(w[1]), number_word(w[2]), number_word(w[3]));
 	return 0;
 }
 
@@ -449,12 +443,34 @@ static void print_bytes(const char *kind, const struct endpoint *local,
 
 static void print_notice(const struct esp_notice *e)
 {
-	static const char *const names[] = {
-		"acquire", "unknown-spi", "seq-soft", "seq-hard", "mapping", "inbound"};
-	char l[ADDR_TEXT_MAX], r[ADDR_TEXT_MAX];
+	static const char *const names[] = {"acquire", "unknown-spi", "seq-soft",
+		"seq-hard", "mapping", "inbound", "flow-taken", "flow-nobody"};
+	char l[ENDPOINT_TEXT_MAX], r[ENDPOINT_TEXT_MAX];
 
-	printf("notice %s scope=%u id=%u spi=%u %s %s\n", names[e->kind], e->scope, e->id,
-		e->spi, addr_format(&e->flow.local, l), addr_format(&e->flow.remote, r));
+	printf("notice %s scope=%u rule=%u id=%u spi=%u ", names[e->kind], e->scope,
+		e->rule, e->id, e->spi);
+	if (e->kind == ESP_MAPPING)
+		printf("%s %s\n", endpoint_format(&e->local, l),
+			endpoint_format(&e->remote, r));
+	else
+		printf("%s %s\n", addr_format(&e->flow.local, l),
+			addr_format(&e->flow.remote, r));
+}
+
+/* SEEN: 64 numbers in 16 digits, from the highest back, the newest one last of its 64. */
+static void print_replay(const struct plane_report *r)
+{
+	const struct esp_replay_state *s = r->u.replay.state;
+
+	printf("replay %u %s ", r->u.replay.id, r->u.replay.asked ? "asked" : "told");
+	if (!s) {
+		printf("none\n");
+		return;
+	}
+	printf("out=%lu in=%lu window=%u seen=", s->seq_out, s->seq_in, s->window);
+	for (uint32_t i = 0; i < s->window / ESP_REPLAY_WORD || i == 0; i++)
+		printf("%016lx", s->seen[i]);
+	printf("\n");
 }
 
 static void print_report(const struct plane_report *r)
@@ -466,10 +482,12 @@ static void print_report(const struct plane_report *r)
 		print_notice(&r->u.notice);
 		break;
 	case PLANE_USAGE:
-		printf("usage %u in=%lu out=%lu seq=%lu replayed=%lu forged=%lu "
-		       "offload_in=%d offload_out=%d\n",
-			u->id, u->packets_in, u->packets_out, u->seq_out, u->replayed,
-			u->forged, (int)u->offload_in, (int)u->offload_out);
+		printf("usage %u in=%lu out=%lu bytes_in=%lu bytes_out=%lu seq=%lu "
+		       "replayed=%lu forged=%lu selector=%lu offload_in=%d "
+		       "offload_out=%d\n",
+			u->id, u->packets_in, u->packets_out, u->bytes_in, u->bytes_out,
+			u->seq_out, u->replayed, u->forged, u->wrong_selector,
+			(int)u->offload_in, (int)u->offload_out);
 		break;
 	case PLANE_USAGE_END:
 		printf("usage-end\n");
@@ -489,6 +507,9 @@ static void print_report(const struct plane_report *r)
 		break;
 	case PLANE_TROUBLED:
 		printf("troubled %u %s\n", r->u.trouble.scope, r->u.trouble.why);
+		break;
+	case PLANE_REPLAY:
+		print_replay(r);
 		break;
 	}
 }
@@ -527,6 +548,7 @@ static const struct {
 	int words; /* with the name, at least */
 	int (*run)(char **w, int n);
 } commands[] = {
+	{"activate", 2, on_activate},
 	{"announce", 2, on_announce},
 	{"bind", 3, on_bind},
 	{"close", 2, on_close},
@@ -547,6 +569,9 @@ static const struct {
 	{"overruns", 1, on_overruns},
 	{"policy", 2, on_policy},
 	{"refresh", 1, on_refresh},
+	{"replay", 2, on_replay},
+	{"replay-set", 6, on_replay_set},
+	{"replay-watch", 4, on_replay_watch},
 	{"sa", 11, on_sa},
 	{"tags", 4, on_tags},
 	{"totals", 1, on_totals},

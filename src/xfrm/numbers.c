@@ -1,0 +1,131 @@
+/* xfrm/numbers.c - see numbers.h. RFC 4303 3.3.3 and 3.4.3. */
+#include "config.h"
+
+#include "xfrm/numbers.h"
+
+#include <string.h>
+
+#include "xfrm/request.h"
+
+enum { WORD_BITS = 32, TENTH_MS = 100 };
+
+/* ---- one direction ------------------------------------------------------------------- */
+
+struct bitmap {
+	struct xfrm_replay_state_esn head;
+	uint32_t words[REQUEST_WINDOW_MAX / WORD_BITS];
+};
+
+static bool take_apart(const struct request_replay *r, struct bitmap *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (r->len < sizeof(out->head) || r->len > sizeof(*out))
+		return false;
+	memcpy(out, r->bytes, r->len);
+	return out->head.replay_window <= REQUEST_WINDOW_MAX &&
+	       out->head.bmp_len * sizeof(uint32_t) <= r->len - sizeof(out->head) &&
+	       out->head.replay_window <= out->head.bmp_len * WORD_BITS;
+}
+
+/* Where the number that is so far behind the highest has its bit. */
+static uint32_t place_of(const struct bitmap *b, uint32_t back)
+{
+	uint32_t window = b->head.replay_window;
+	uint32_t top = (b->head.seq - 1) % window;
+
+	return top >= back ? top - back : top + window - back;
+}
+
+bool numbers_from_kernel(const struct request_replay *r, struct esp_replay_state *out)
+{
+	struct bitmap b;
+
+	memset(out, 0, sizeof(*out));
+	if (!take_apart(r, &b))
+		return false;
+	out->seq_out = (uint64_t)b.head.oseq_hi << 32 | b.head.oseq;
+	out->seq_in = (uint64_t)b.head.seq_hi << 32 | b.head.seq;
+	out->window = b.head.replay_window;
+	for (uint32_t back = 0; back < out->window && back < out->seq_in; back++) {
+		uint32_t at = place_of(&b, back);
+		if ((b.words[at / WORD_BITS] >> at % WORD_BITS & 1) != 0)
+			esp_replay_state_mark(out, back);
+	}
+	return true;
+}
+
+void numbers_to_kernel(const struct esp_replay_state *s, struct request_replay *r)
+{
+	struct bitmap b;
+
+	memset(&b, 0, sizeof(b));
+	b.head.oseq = (uint32_t)s->seq_out;
+	b.head.oseq_hi = (uint32_t)(s->seq_out >> 32);
+	b.head.seq = (uint32_t)s->seq_in;
+	b.head.seq_hi = (uint32_t)(s->seq_in >> 32);
+	b.head.replay_window = s->window;
+	b.head.bmp_len = (s->window + WORD_BITS - 1) / WORD_BITS;
+	for (uint32_t back = 0; back < s->window && back < s->seq_in; back++) {
+		uint32_t at = place_of(&b, back);
+		if (esp_replay_state_has(s, back))
+			b.words[at / WORD_BITS] |= UINT32_C(1) << at % WORD_BITS;
+	}
+	r->len = sizeof(b.head) + b.head.bmp_len * sizeof(uint32_t);
+	memcpy(r->bytes, &b, r->len);
+}
+
+/* ---- both ------------------------------------------------------------------------------ */
+
+/* With the outgoing half away nothing of it changes: what is remembered counts. */
+static uint64_t seq_out(struct sad *cs, const struct sad_child *c)
+{
+	struct esp_replay_state out;
+	struct request_replay r;
+
+	if (c->out_there &&
+		request_sa_replay(cs->line, &c->sa.remote.addr, c->sa.spi_out, &r) == 0 &&
+		numbers_from_kernel(&r, &out))
+		return out.seq_out;
+	return c->seq_out;
+}
+
+bool numbers_read(struct sad *cs, const struct sad_child *c, struct esp_replay_state *out)
+{
+	struct request_replay r;
+
+	if (!c->in_there ||
+		request_sa_replay(cs->line, &c->sa.local.addr, c->sa.spi_in, &r) != 0 ||
+		!numbers_from_kernel(&r, out))
+		return false;
+	out->seq_out = seq_out(cs, c);
+	return true;
+}
+
+void numbers_set(struct sad *cs, const struct sad_scope *s, struct sad_child *c,
+	const struct esp_replay_state *state)
+{
+	struct esp_replay_state both;
+	struct request_replay r;
+
+	if (!numbers_read(cs, c, &both))
+		return;
+	bool sent_more = state->seq_out > both.seq_out;
+	esp_replay_state_join(&both, state);
+	if (sent_more)
+		(void)sad_send_behind(cs, s, c->sa.id, both.seq_out);
+	both.seq_out = 0; /* this half never sends */
+	numbers_to_kernel(&both, &r);
+	(void)request_sa_replay_set(cs->line, &c->sa.local.addr, c->sa.spi_in, &r);
+}
+
+void numbers_watch(struct sad *cs, struct sad_child *c, uint32_t packets, uint32_t ms)
+{
+	c->watch = (struct request_watch){
+		.packets = packets, .tenths = (ms + TENTH_MS - 1) / TENTH_MS};
+	if (c->in_there)
+		(void)request_sa_watch(
+			cs->line, &c->sa.local.addr, c->sa.spi_in, &c->watch);
+	if (c->out_there)
+		(void)request_sa_watch(
+			cs->line, &c->sa.remote.addr, c->sa.spi_out, &c->watch);
+}

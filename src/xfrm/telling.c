@@ -1,0 +1,83 @@
+/* xfrm/telling.c - how far a child's numbers have come: asked, set, and told by itself. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "xfrm/events.h"
+#include "xfrm/inside.h"
+#include "xfrm/numbers.h"
+
+void xfrm_tell_numbers(struct xfrm *x, const struct sad_child *c, bool asked)
+{
+	struct esp_replay_state *state = mem_new(1, sizeof(*state));
+	struct plane_report r = {.kind = PLANE_REPLAY};
+
+	r.u.replay.id = c->sa.id;
+	r.u.replay.asked = asked;
+	r.u.replay.state = state;
+	if (!numbers_read(&x->sad, c, state)) {
+		free(state);
+		r.u.replay.state = NULL;
+	}
+	xfrm_report(x, &r);
+}
+
+void xfrm_tell_all_numbers(struct xfrm *x)
+{
+	list_each(item, &x->sad.all)
+	{
+		const struct sad_child *c = list_entry(item, struct sad_child, link);
+		if (sad_is_watched(c))
+			xfrm_tell_numbers(x, c, false);
+	}
+}
+
+void xfrm_replay_query(struct plane *plane, uint32_t id)
+{
+	struct xfrm *x = xfrm_of(plane);
+	struct plane_report none = {.kind = PLANE_REPLAY};
+	const struct sad_child *c = sad_find(&x->sad, id);
+
+	none.u.replay.id = id;
+	none.u.replay.asked = true;
+	if (c)
+		xfrm_tell_numbers(x, c, true);
+	else
+		xfrm_report(x, &none);
+}
+
+void xfrm_replay_set(
+	struct plane *plane, uint32_t id, const struct esp_replay_state *state)
+{
+	struct xfrm *x = xfrm_of(plane);
+	struct sad_child *c = sad_find(&x->sad, id);
+
+	if (!c)
+		return;
+	const struct sad_scope view = xfrm_view(x, c->sa.scope);
+	numbers_set(&x->sad, &view, c, state);
+}
+
+/* Only as long as some child is watched, for the sake of others' SAs. */
+void xfrm_hear_numbers(struct xfrm *x)
+{
+	bool any = false;
+
+	list_each(item, &x->sad.all) any =
+		any || sad_is_watched(list_entry(item, struct sad_child, link));
+	if (any != x->hears_numbers)
+		events_hear_numbers(x->events, any);
+	x->hears_numbers = any;
+}
+
+void xfrm_replay_watch(struct plane *plane, uint32_t id, uint32_t packets, uint32_t ms)
+{
+	struct xfrm *x = xfrm_of(plane);
+	struct sad_child *c = sad_find(&x->sad, id);
+
+	if (!c)
+		return;
+	numbers_watch(&x->sad, c, packets, ms);
+	xfrm_hear_numbers(x);
+}

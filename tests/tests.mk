@@ -34,7 +34,7 @@ SAN_SEEDS = 200
 TEST_JOBS = 2
 # Laboratories wait more than they work, and share nothing.
 LAB_JOBS = 2
-KERNEL_TIMEOUT = 1800
+KERNEL_TIMEOUT = 2400
 
 RUN = $(PYTHON3) $(srcdir)/tests/run
 SUB_BUILD = $(SHELL) $(abs_top_srcdir)/tools/sub-build $(abs_top_srcdir)
@@ -92,7 +92,7 @@ check-lab: all check-programs
 
 # The kernel plane, on Debian's own kernel: one boot of a virtual machine for all. It is
 # emulated, and so slow.
-KERNEL_LAB = t-plane t-pair t-options t-lock
+KERNEL_LAB = t-plane t-pair t-options t-lock k-differential
 check-kernel: all check-programs
 	$(AM_V_at)$(PYTHON3) $(srcdir)/tests/lab/vm/suite --timeout $(KERNEL_TIMEOUT) \
 		check-kernel --as kernel --slow 5 --env VLAB_PLANE=kernel \

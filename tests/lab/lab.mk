@@ -32,6 +32,7 @@ tests_lab_tools_fence_vlab_LDFLAGS = $(HARDEN_LDFLAGS)
 EXTRA_DIST += \
 	tests/lab/README.md \
 	tests/lab/demo \
+	tests/lab/k-differential.py \
 	tests/lab/t-agents-states.py \
 	tests/lab/t-daemon-control.py \
 	tests/lab/t-daemon-schema.py \
@@ -75,14 +76,22 @@ EXTRA_DIST += \
 	tests/lab/t-watch.py \
 	tests/lab/vlab/__init__.py \
 	tests/lab/vlab/addrwatch.py \
+	tests/lab/vlab/arrivals.py \
 	tests/lab/vlab/byhand.py \
 	tests/lab/vlab/capture.py \
 	tests/lab/vlab/cib.py \
 	tests/lab/vlab/cluster.py \
+	tests/lab/vlab/compared.py \
 	tests/lab/vlab/core.py \
 	tests/lab/vlab/dns.py \
+	tests/lab/vlab/drawn.py \
+	tests/lab/vlab/esp.py \
 	tests/lab/vlab/events.py \
 	tests/lab/vlab/freeze.py \
+	tests/lab/vlab/inbound.py \
+	tests/lab/vlab/ippacket.py \
+	tests/lab/vlab/kernel.py \
+	tests/lab/vlab/lawful.py \
 	tests/lab/vlab/net.py \
 	tests/lab/vlab/pair.py \
 	tests/lab/vlab/power.py \
@@ -90,11 +99,13 @@ EXTRA_DIST += \
 	tests/lab/vlab/rekeying.py \
 	tests/lab/vlab/report.py \
 	tests/lab/vlab/scene.py \
+	tests/lab/vlab/sent.py \
 	tests/lab/vlab/sockets.py \
 	tests/lab/vlab/swan.py \
 	tests/lab/vlab/tap.py \
 	tests/lab/vlab/vipsec.py \
 	tests/lab/vlab/wire.py \
+	tests/lab/vlab/worlds.py \
 	tests/lab/vlab/xfrm.py \
 	tests/cluster/t-agents.py \
 	tests/cluster/t-bare-vip.py \

@@ -10,13 +10,15 @@ from .core import PATIENCE, LabError, LabTimeout
 
 
 class ByHand:
-    """vlab-plane running in a host. Lines that it reports are kept until taken."""
+    """vlab-plane running in a host. Lines that it reports are kept until taken. plane: which
+    one; None: the one that the labs are run with."""
 
-    def __init__(self, host):
+    def __init__(self, host, plane=None):
         self.host = host
         self.child = subprocess.Popen(
             host._argv([f"{host.lab.tool}/vlab-plane"]), stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=host.environ(),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env={**host.environ(), **({"VLAB_PLANE": plane} if plane else {})},
             start_new_session=True)
         host.children.append(self.child)
         self.lines = []

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
@@ -313,14 +314,27 @@ class Host:
             self.run(["kill", f"-{int(number)}", *pids], check=False)
         return len(pids)
 
-    def socket(self, *args):
-        """A socket in this host's network, held by this program."""
+    @contextmanager
+    def network(self):
+        """Meanwhile this program is in this host's network."""
         with open("/proc/self/ns/net") as home, open(f"/proc/{self.pid}/ns/net") as there:
             syscall_ok(libc.setns(there.fileno(), CLONE_NEWNET), f"enter {self.name}")
             try:
-                return socket.socket(*args)
+                yield
             finally:
                 syscall_ok(libc.setns(home.fileno(), CLONE_NEWNET), "come home")
+
+    def socket(self, *args):
+        """A socket in this host's network, held by this program."""
+        with self.network():
+            return socket.socket(*args)
+
+    def set(self, settings):
+        """Below /proc/sys/net, without a process: {"ipv4/ip_forward": 1, ...}"""
+        with self.network():
+            for name, value in settings.items():
+                with open(f"/proc/sys/net/{name}", "w") as file:
+                    file.write(f"{value}\n")
 
     def alive(self):
         return self.init.poll() is None

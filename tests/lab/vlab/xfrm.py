@@ -84,3 +84,13 @@ def hold(host):
     if error:
         raise OSError(error, os.strerror(error))
     return s
+
+
+def asked_for(host):
+    """The addresses for which the kernel waits for an SA: it does not ask again meanwhile."""
+    at, out = SELECTOR.size, set()
+    for _, body in ask(host, GETSA, REQUEST_DUMP, bytes(64)):
+        if body[at + 16:at + 20] == bytes(4):
+            out |= {socket.inet_ntop(socket.AF_INET, body[at:at + 4]),
+                    socket.inet_ntop(socket.AF_INET6, body[at:at + 16])}
+    return out

@@ -9,21 +9,30 @@ from collections import namedtuple
 
 PASS, FAIL, NOT_THERE = "pass", "fail", "not there"
 
-# One make of peer with one data plane in one mode: a table of its own.
+# One make of peer with one data plane in one mode, and vipsec on one of its planes: a table
+# of its own. Place: a worker of its own, in namespaces of this machine or of a virtual one.
 Setting = namedtuple("Setting", "key title place peer mode")
+IN_MACHINE = {"vm": "userspace", "vm-kernel": "kernel"}
+
+
+def _in_machine(place):
+    """What the peers do with the kernel's ESP, against vipsec on the plane of this place."""
+    plane = IN_MACHINE[place]
+    end = "-kernel" if plane == "kernel" else ""
+    return [Setting(f"{peer}-{mode}{end}", f"{name}, {mode} mode with kernel ESP, in the virtual "
+                    f"machine; vipsec on the {plane} plane", place, peer, mode)
+            for peer, name in (("swan", "strongSwan"), ("libre", "libreswan"))
+            for mode in ("transport", "tunnel")]
+
+
 SETTINGS = [
     Setting("swan-libipsec", "strongSwan, tunnel mode through its userspace ESP "
-            "(kernel-libipsec), in namespaces", "here", "swan", "tunnel"),
-    Setting("swan-transport", "strongSwan, transport mode with kernel ESP, in the virtual "
-            "machine", "vm", "swan", "transport"),
-    Setting("swan-tunnel", "strongSwan, tunnel mode with kernel ESP, in the virtual machine",
-            "vm", "swan", "tunnel"),
+            "(kernel-libipsec), in namespaces; vipsec on the userspace plane", "here", "swan",
+            "tunnel"),
     Setting("libre-ike", "libreswan without ESP, in namespaces: IKE alone", "here", "libre",
             "tunnel"),
-    Setting("libre-transport", "libreswan, transport mode with kernel ESP, in the virtual "
-            "machine", "vm", "libre", "transport"),
-    Setting("libre-tunnel", "libreswan, tunnel mode with kernel ESP, in the virtual machine",
-            "vm", "libre", "tunnel"),
+    *_in_machine("vm"),
+    *_in_machine("vm-kernel"),
 ]
 
 AUTHS = {"psk": "PSK", "ecdsa": "ECDSA", "rsa-pss": "RSA-PSS", "ed25519": "Ed25519"}

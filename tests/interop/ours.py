@@ -117,6 +117,12 @@ class Ours:
         self.daemon.start(timeout=60)
         self.control = Control(self.host)
 
+    def must_serve(self, plane):
+        """No column is about another plane than it says."""
+        serves = self.control.ask("status")["dataplane"]
+        if serves["name"] != plane:
+            raise LabError(f"vipsec is on the {serves['name']} plane: {serves['note']}")
+
     def initiate(self, connection):
         self.control.ask("up", vip="host", rule=connection.name)
 

@@ -107,8 +107,9 @@ class Talk:
                             letters.keys_of(self.ours.keys()))
 
     def reset(self):
-        """After a failure: nothing left at either end."""
-        for end in (self.ours, self.peer):
+        """After a failure: nothing left at either end. The peer's first: libreswan calls again
+        by itself when it has called once and only the other side ends it."""
+        for end in (self.peer, self.ours):
             try:
                 end.terminate(self.connection)
             except TROUBLE:
@@ -137,7 +138,8 @@ def establish(talk):
     talk.peer.agrees(talk.connection, kind)
     group = talk.ours.group(talk.connection)
     if talk.role == "initiator" and group != [FIRST_GROUP]:
-        raise Failed(f"the key exchange is {group} and not our first choice")
+        raise Failed(f"the key exchange is {group} and not our first choice",
+                     str(talk.ours.rows("ike", talk.connection)))
 
 
 def connect(talk):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the benches of one place (here, or inside the virtual machine), one after another.
+"""Runs the benches of one place (here, or inside a virtual machine), one after another.
 
     worker.py PLACE PKI OUT [--setting KEY]... [--auth NAME]... [--scenario NAME]...
 
@@ -16,8 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import bench
 import links
-from cells import (AUTHS, FAIL, NOT_THERE, PASS, ROLES, SCENARIOS, SETTINGS, Cell, Result,
-                   to_line, variant_of)
+from cells import (AUTHS, FAIL, IN_MACHINE, NOT_THERE, PASS, ROLES, SCENARIOS, SETTINGS, Cell,
+                   Result, to_line, variant_of)
 from libre import Libre
 from ours import Ours
 from pki import Pki
@@ -28,8 +28,8 @@ from vlab.core import Lab, LabTimeout, wait_until
 
 PEERS = {"swan": Swan, "libre": Libre}
 SIDE_BY_SIDE = 4
-PATIENCE = {"here": 10, "vm": 45}
-DEAD_AFTER = {"here": 2, "vm": 4}  # s of idle-timeout where the peer is silent
+PATIENCE = {"here": 10, "vm": 45, "vm-kernel": 45}
+DEAD_AFTER = {"here": 2, "vm": 4, "vm-kernel": 4}  # s of idle-timeout where the peer is silent
 NO_ESP = "this kernel has no ESP, and libreswan no other"
 
 
@@ -74,13 +74,14 @@ class Bench:
             network = bench.Network(lab, self.ours.host, self.peer.host, self.connections)
             self.network, self.watch = network, network.watch
             usable = [c for c in self.connections if not self.peer.lacks(c)]
-            if self.place == "vm":
+            if self.place in IN_MACHINE:
                 warm_kernel(self.peer.host)
             self.peer.start(usable)
             self.ours.start(self.connections)
+            self.ours.must_serve(IN_MACHINE.get(self.place, "userspace"))
             self.echo = Echo(self.peer.host, self.connections)
             self.flows = {c: Flow(self.ours.host, c, self.echo) for c in self.connections}
-            if self.place == "vm":
+            if self.place in IN_MACHINE:
                 self.warm_up()
             with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
                 list(pool.map(self.one_connection, self.connections))

@@ -92,10 +92,13 @@ check-lab: all check-programs
 
 # The kernel plane, on Debian's own kernel: one boot of a virtual machine for all. It is
 # emulated, and so slow.
-KERNEL_LAB = t-plane t-pair t-options t-lock k-differential
+KERNEL_LAB = t-plane k-cluster k-differential k-peers t-options k-tables t-pair t-lock
 check-kernel: all check-programs
+	+$(AM_V_at)$(SUB_BUILD) key-log all --enable-key-log
 	$(AM_V_at)$(PYTHON3) $(srcdir)/tests/lab/vm/suite --timeout $(KERNEL_TIMEOUT) \
+		--before '$(PYTHON3) $(srcdir)/tests/interop/matrix --prepare' \
 		check-kernel --as kernel --slow 5 --env VLAB_PLANE=kernel \
+		--env VIPSEC_KEYLOG_BUILDDIR=$(abs_top_builddir)/key-log --jobs $(LAB_JOBS) \
 		$(KERNEL_LAB:%=tests/lab/%.py)
 
 # Real Corosync and Pacemaker nodes, each in its own namespaces.

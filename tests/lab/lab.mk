@@ -32,7 +32,10 @@ tests_lab_tools_fence_vlab_LDFLAGS = $(HARDEN_LDFLAGS)
 EXTRA_DIST += \
 	tests/lab/README.md \
 	tests/lab/demo \
+	tests/lab/k-cluster.py \
 	tests/lab/k-differential.py \
+	tests/lab/k-peers.py \
+	tests/lab/k-tables.py \
 	tests/lab/t-agents-states.py \
 	tests/lab/t-daemon-control.py \
 	tests/lab/t-daemon-schema.py \

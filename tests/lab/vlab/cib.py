@@ -2,6 +2,10 @@
 
 from xml.sax.saxutils import quoteattr
 
+from .core import PATIENCE
+
+LIMIT = f"{20 * PATIENCE}s"  # of each action; 20 s is Pacemaker's own
+
 
 def nvpairs(prefix, values):
     return "".join(f'<nvpair id="{prefix}-{n}" name="{n}" value={quoteattr(str(v))}/>'
@@ -12,7 +16,7 @@ def primitive(name, kind, parameters, monitor, meta=None, timeouts=None):
     """kind: class:provider:type, or class:type."""
     words = kind.split(":")
     where = f'class="{words[0]}"' + (f' provider="{words[1]}"' if len(words) == 3 else "")
-    ops = f'<op id="{name}-monitor" name="monitor" interval="{monitor}" timeout="20s"/>'
+    ops = f'<op id="{name}-monitor" name="monitor" interval="{monitor}" timeout="{LIMIT}"/>'
     for action, limit in (timeouts or {}).items():
         ops += f'<op id="{name}-{action}" name="{action}" interval="0" timeout="{limit}"/>'
     return (f'<primitive id="{name}" {where} type="{words[-1]}">'
@@ -89,4 +93,6 @@ def whole(nodes, service, fence=True, properties=None):
         f'<resources>{resources}</resources><constraints>{constraints}</constraints>'
         '<rsc_defaults><meta_attributes id="defaults"><nvpair id="defaults-sticky" '
         'name="resource-stickiness" value="100"/></meta_attributes></rsc_defaults>'
+        '<op_defaults><meta_attributes id="op-defaults"><nvpair id="op-defaults-timeout" '
+        f'name="timeout" value="{LIMIT}"/></meta_attributes></op_defaults>'
         '</configuration><status/></cib>')

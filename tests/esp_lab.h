@@ -25,6 +25,7 @@ enum {
 
 struct lab_options {
 	enum aead_alg alg; /* 0: AES-128-GCM */
+	bool ah; /* AH, not ESP; alg is then NULL with HMAC, 0: SHA-256 */
 	enum policy_mode mode;
 	bool v6; /* outer, and in transport mode inner, addresses */
 	bool inner_v6; /* tunnel mode */
@@ -118,6 +119,7 @@ static inline struct esp_child lab_child(const struct lab *l, bool is_a)
 		.rule = LAB_RULE,
 		.spi_in = is_a ? LAB_SPI_A : LAB_SPI_B,
 		.spi_out = is_a ? LAB_SPI_B : LAB_SPI_A,
+		.ah = l->o.ah,
 		.alg = l->o.alg,
 		.mode = l->o.mode,
 		.encap = l->o.encap,
@@ -168,7 +170,7 @@ static inline void lab_init(struct lab *l, struct lab_options o)
 	bool inner_v6 = o.mode == POLICY_TUNNEL ? o.inner_v6 : o.v6;
 
 	if (o.alg == AEAD_NONE)
-		o.alg = AEAD_AES128_GCM16;
+		o.alg = o.ah ? AEAD_NULL_SHA256 : AEAD_AES128_GCM16;
 	if (o.window == 0)
 		o.window = 64;
 	*l = (struct lab){.o = o};

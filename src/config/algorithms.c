@@ -83,6 +83,8 @@ static const struct refused other_prfs[] = {
 	{"prfsha1", OLD_HASH},
 	{"sha", OLD_HASH},
 	{"aesxcbc", NULL},
+	{"aes128gmac", NULL},
+	{"aes256gmac", NULL},
 	{"prfaesxcbc", NULL},
 	{"aescmac", NULL},
 	{"prfaescmac", NULL},
@@ -240,7 +242,20 @@ bool algorithms_esp(struct draft *d, const struct word *w, struct config_esp_sui
 	}
 	if (composed && !part_find(d, w->at, &integrity_part, parts.at[1], &hash))
 		return false;
-	out->encr = (enum aead_alg)(encr + (composed ? hashes[hash].place : 0));
+	*out = (struct config_esp_suite){
+		.encr = (enum aead_alg)(encr + (composed ? hashes[hash].place : 0))};
+	return true;
+}
+
+/* RFC 8221 6 has AES-GMAC for AH as a MAY; no kernel of ours has it. */
+bool algorithms_ah(struct draft *d, const struct word *w, struct config_esp_suite *out)
+{
+	unsigned hash;
+
+	if (!part_find(d, w->at, &integrity_part, w->text, &hash))
+		return false;
+	*out = (struct config_esp_suite){.ah = true,
+		.encr = (enum aead_alg)(AEAD_NULL_SHA256 + hashes[hash].place)};
 	return true;
 }
 
@@ -281,5 +296,5 @@ void algorithms_builtin_esp(struct config_proposal *p)
 		AEAD_AES128_SHA256};
 
 	for (size_t i = 0; i < COUNT_OF(algs); i++)
-		p->esp[p->n_esp++] = (struct config_esp_suite){algs[i]};
+		p->esp[p->n_esp++] = (struct config_esp_suite){.encr = algs[i]};
 }

@@ -330,6 +330,31 @@ static void check_host(struct draft *d)
 	}
 }
 
+static bool is_ah_alone(const struct config_proposal *p)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < p->n_esp; i++)
+		any |= !p->esp[i].ah;
+	return !any;
+}
+
+/* AH has no UDP encapsulation. */
+static void check_ah(struct draft *d)
+{
+	for (unsigned i = 0; i < d->c->n_rules; i++) {
+		const struct config_rule *r = &d->c->rules[i];
+
+		if (d->c->dataplane.encap == ENCAP_FORCE &&
+			r->action == POLICY_NEGOTIATE &&
+			is_ah_alone(&d->c->proposals[r->proposal]))
+			errors_add(d->errors, d->rule_at[i],
+				"rule \"%s\" has nothing but AH, which cannot go in UDP: "
+				"\"udp-encap force\" needs ESP (esp null-sha256)",
+				r->name);
+	}
+}
+
 static void check_assigned(struct draft *d)
 {
 	bool any = d->c->host_policy != CONFIG_NO_POLICY;
@@ -386,6 +411,7 @@ void draft_check(struct draft *d)
 	check_identities(d);
 	check_timers(d);
 	check_host(d);
+	check_ah(d);
 	check_assigned(d);
 	check_plane(d);
 }

@@ -88,6 +88,7 @@ struct config_ike_suite {
 		[CONFIG_MORE_MAX]; /* the same of ke1_ to ke7_; KE_NONE: not that one */
 };
 struct config_esp_suite {
+	bool ah; /* by AH: encr is then NULL with HMAC */
 	enum aead_alg encr;
 };
 
@@ -96,9 +97,9 @@ struct config_esp_suite {
 struct config_proposal {
 	char name[POLICY_NAME_MAX];
 	struct config_ike_suite ike[CONFIG_BUILTIN_SUITES]; /* in order of preference */
-	struct config_esp_suite esp[CONFIG_SUITES];
+	struct config_esp_suite esp[CONFIG_SUITES]; /* and AH, as they are written */
 	unsigned n_ike, n_esp;
-	struct config_place esp_at;
+	struct config_place esp_at, ah_at;
 	uint64_t lifetime_ike_ms, lifetime_child_ms; /* defaults 4h, 1h */
 	uint64_t reauth_ms; /* 0: never */
 	uint64_t rekey_bytes, rekey_packets; /* of a child, both ways; 0: no limit */

@@ -163,6 +163,7 @@ enum policy_err expand_rule(
 		.tags = config_tags(c, scope, index),
 		.rule = index,
 		.binding = rule->binding,
+		.ah = c->proposals[rule->proposal].esp[0].ah,
 	};
 
 	snprintf(e.rule_name, sizeof(e.rule_name), "%s", rule->name);

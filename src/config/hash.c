@@ -136,8 +136,11 @@ static void mix_proposal(struct config *c, const struct config_proposal *p)
 			mix_number(c, p->ike[i].more[k]);
 	}
 	mix_number(c, p->n_esp);
-	for (unsigned i = 0; i < p->n_esp; i++)
+	for (unsigned i = 0; i < p->n_esp; i++) {
+		if (p->esp[i].ah)
+			mix_text(c, "ah");
 		mix_text(c, aead_name(p->esp[i].encr));
+	}
 	mix_number(c, p->lifetime_ike_ms);
 	mix_number(c, p->lifetime_child_ms);
 	mix_number(c, p->reauth_ms);

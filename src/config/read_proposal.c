@@ -4,6 +4,7 @@
  *       aes256gcm16-sha384-x25519-ke1_ecp384   and additional ones (RFC 9370 2.2.1)
  *   esp aes256gcm16, aes256-sha256, ...;   cipher, with integrity if it has none
  *   esp null-sha256, aes256gmac;           or integrity only
+ *   ah sha256, sha512;                     by AH: behind, or in front of, those of ESP
  *   lifetime ike 4h child 1h;
  *   rekey bytes 100g packets 1g;           of a child SA, both ways together
  *   reauth 24h;
@@ -53,28 +54,46 @@ static void warn_of_mixture(struct draft *d, const struct word *w,
 		aead_encrypts(next) ? " not" : "");
 }
 
-static void read_esp(struct draft *d, const struct stmt *s, struct args *a, void *into)
+typedef bool read_suite(
+	struct draft *d, const struct word *w, struct config_esp_suite *out);
+
+static void read_suites(struct draft *d, struct args *a, struct config_proposal *p,
+	read_suite *read, const char *expected)
 {
-	struct config_proposal *p = into;
 	struct config_esp_suite suite;
 
-	p->esp_at = (struct config_place){s->at.line, s->at.column};
 	do {
-		const struct word *w = arg_next(a, "a cipher such as aes256gcm16");
+		const struct word *w = arg_next(a, expected);
 
 		if (w == NULL)
 			return;
-		if (!algorithms_esp(d, w, &suite))
+		if (!read(d, w, &suite))
 			continue;
 		if (p->n_esp == CONFIG_SUITES) {
-			errors_add(
-				d->errors, w->at, "more than %d ciphers", CONFIG_SUITES);
+			errors_add(d->errors, w->at, "more than %d algorithms",
+				CONFIG_SUITES);
 			return;
 		}
 		warn_of_mixture(d, w, p, suite.encr);
 		p->esp[p->n_esp++] = suite;
 	} while (arg_more(a));
 	(void)arg_end(a);
+}
+
+static void read_esp(struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	struct config_proposal *p = into;
+
+	p->esp_at = (struct config_place){s->at.line, s->at.column};
+	read_suites(d, a, p, algorithms_esp, "a cipher such as aes256gcm16");
+}
+
+static void read_ah(struct draft *d, const struct stmt *s, struct args *a, void *into)
+{
+	struct config_proposal *p = into;
+
+	p->ah_at = (struct config_place){s->at.line, s->at.column};
+	read_suites(d, a, p, algorithms_ah, "an integrity algorithm such as sha256");
 }
 
 static void read_lifetime(
@@ -142,6 +161,7 @@ void read_proposal(struct draft *d, const struct stmt *s, struct args *a, void *
 	static const struct keyword table[] = {
 		{"ike", .read = read_ike},
 		{"esp", .read = read_esp},
+		{"ah", .read = read_ah},
 		{"lifetime", .read = read_lifetime, .many = true},
 		{"rekey", .read = read_rekey, .many = true},
 		{"reauth", .read = read_reauth},

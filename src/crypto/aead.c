@@ -109,6 +109,14 @@ const char *aead_name(enum aead_alg alg)
 	return row_of(alg)->name;
 }
 
+const char *aead_mac_name(enum aead_alg alg)
+{
+	const struct alg_row *row = row_of(alg);
+
+	assert(is_composed(row));
+	return strchr(row->name, '-') + 1;
+}
+
 bool aead_encrypts(enum aead_alg alg)
 {
 	const struct alg_row *row = row_of(alg);
@@ -284,6 +292,12 @@ static enum crypto_err gmac_open(struct aead *a, uint64_t n, struct span clear,
 }
 
 /* ---- whole packets */
+
+enum crypto_err aead_tag(struct aead *a, const struct span *parts, size_t n, uint8_t *tag)
+{
+	assert(a->etm != NULL);
+	return etm_tag(a->etm, parts, n, tag);
+}
 
 enum crypto_err aead_seal_packet(struct aead *a, uint64_t n, struct span clear,
 	struct span tail, uint8_t *iv, uint8_t *text, size_t len)

@@ -55,6 +55,7 @@ size_t aead_keymat_len(enum aead_alg alg);
 /* Of these the ones at the end that are an integrity key; 0: not composed. */
 size_t aead_mac_key_len(enum aead_alg alg);
 const char *aead_name(enum aead_alg alg); /* "aes128gcm16", "aes256-sha256", ... */
+const char *aead_mac_name(enum aead_alg alg); /* of a composed one: "sha256", ... */
 bool aead_encrypts(enum aead_alg alg); /* false: integrity only */
 
 /* Aborts on a wrong length (our fault); NULL when OpenSSL refuses (the world's). */
@@ -69,6 +70,11 @@ enum crypto_err aead_seal_packet(struct aead *a, uint64_t n, struct span clear,
 /* sealed: ciphertext and tag; the text goes to out, which may be sealed.at. */
 enum crypto_err aead_open_packet(struct aead *a, struct span clear, struct span tail,
 	const uint8_t *iv, struct span sealed, uint8_t *out) CRYPTO_CHECKED;
+
+/* Of NULL with HMAC-SHA2, the HMAC alone, as AH wants it: the tag of these octets, one behind
+ * the other. */
+enum crypto_err aead_tag(
+	struct aead *a, const struct span *parts, size_t n, uint8_t *tag) CRYPTO_CHECKED;
 
 /* Not for composed ones, nor without encryption. Writes text.len octets of ciphertext and the 16 of the tag to out. out may be
  * text.at (in place); otherwise they may not overlap. */

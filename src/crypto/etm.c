@@ -129,21 +129,38 @@ static bool make_iv(struct etm *e, uint64_t n, uint8_t *iv)
 	return crypt(e, 1, zero, span_of(block, sizeof block), iv);
 }
 
-static bool add(struct etm *e, struct span s)
-{
-	return s.len == 0 || EVP_MAC_update(e->hmac, s.at, s.len) == 1;
-}
-
-static bool authenticate(struct etm *e, struct span clear, const uint8_t *iv,
-	struct span ciphertext, struct span tail, uint8_t digest[DIGEST_MAX])
+static bool authenticate(
+	struct etm *e, const struct span *parts, size_t n, uint8_t digest[DIGEST_MAX])
 {
 	size_t got = 0;
-
 	/* Without a key: the one of last time. */
-	return EVP_MAC_init(e->hmac, NULL, 0, NULL) == 1 && add(e, clear) &&
-	       add(e, span_of(iv, etm_block_len(e->alg))) && add(e, ciphertext) &&
-	       add(e, tail) && EVP_MAC_final(e->hmac, digest, &got, DIGEST_MAX) == 1 &&
+	bool ok = EVP_MAC_init(e->hmac, NULL, 0, NULL) == 1;
+
+	for (size_t i = 0; ok && i < n; i++)
+		ok = parts[i].len == 0 ||
+		     EVP_MAC_update(e->hmac, parts[i].at, parts[i].len) == 1;
+	return ok && EVP_MAC_final(e->hmac, digest, &got, DIGEST_MAX) == 1 &&
 	       got == e->alg->mac_key_len;
+}
+
+static bool authenticate_packet(struct etm *e, struct span clear, const uint8_t *iv,
+	struct span ciphertext, struct span tail, uint8_t digest[DIGEST_MAX])
+{
+	const struct span parts[] = {
+		clear, span_of(iv, etm_block_len(e->alg)), ciphertext, tail};
+
+	return authenticate(e, parts, 4, digest);
+}
+
+enum crypto_err etm_tag(struct etm *e, const struct span *parts, size_t n, uint8_t *tag)
+{
+	uint8_t digest[DIGEST_MAX];
+	bool ok = authenticate(e, parts, n, digest);
+
+	if (ok)
+		memcpy(tag, digest, e->alg->tag_len);
+	wipe(digest, sizeof digest);
+	return ok ? CRYPTO_OK : CRYPTO_REFUSED;
 }
 
 static bool is_whole(const struct etm *e, size_t len)
@@ -159,7 +176,7 @@ enum crypto_err etm_seal(struct etm *e, uint64_t n, struct span clear, struct sp
 
 	assert(is_whole(e, len));
 	if (!make_iv(e, n, iv) || !crypt(e, 1, iv, in_place, text) ||
-		!authenticate(e, clear, iv, in_place, tail, digest)) {
+		!authenticate_packet(e, clear, iv, in_place, tail, digest)) {
 		/* What is not wholly sealed must not leave by mistake. */
 		wipe(text, len + e->alg->tag_len);
 		return CRYPTO_REFUSED;
@@ -177,7 +194,7 @@ enum crypto_err etm_open(struct etm *e, struct span clear, struct span tail,
 	if (sealed.len < tag_len || !is_whole(e, sealed.len - tag_len))
 		return CRYPTO_FORGED;
 	struct span ciphertext = span_of(sealed.at, sealed.len - tag_len);
-	if (!authenticate(e, clear, iv, ciphertext, tail, digest))
+	if (!authenticate_packet(e, clear, iv, ciphertext, tail, digest))
 		return CRYPTO_REFUSED;
 	/* RFC 4303 3.4.4.1: before anything is decrypted, and in constant time. */
 	bool authentic = secret_equal(

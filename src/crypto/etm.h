@@ -40,4 +40,8 @@ enum crypto_err etm_seal(struct etm *e, uint64_t n, struct span clear, struct sp
 enum crypto_err etm_open(struct etm *e, struct span clear, struct span tail,
 	const uint8_t *iv, struct span sealed, uint8_t *out) CRYPTO_CHECKED;
 
+/* The HMAC alone, of these octets, one behind the other. */
+enum crypto_err etm_tag(
+	struct etm *e, const struct span *parts, size_t n, uint8_t *tag) CRYPTO_CHECKED;
+
 #endif

@@ -132,8 +132,8 @@ void print_offload(const json_t *sa)
 
 static void print_sa(const json_t *peer)
 {
-	printf("    IKE %s  ESP %s%s", text_of(peer, "suite"), text_of(peer, "esp"),
-		plain_of(peer));
+	printf("    IKE %s  %s %s%s", text_of(peer, "suite"), text_of(peer, "protocol"),
+		text_of(peer, "esp"), plain_of(peer));
 	print_offload(peer);
 	printf("  age %s\n", age_of(peer, "age_ms"));
 }

@@ -70,9 +70,10 @@ static void print_children(const json_t *list)
 
 	json_array_foreach(list, i, c)
 	{
-		printf("%d (IKE %d): %s%s %s%s  vip %s  rule %s  %s - %s\n",
+		printf("%d (IKE %d): %s %s%s %s%s  vip %s  rule %s  %s - %s\n",
 			(int)number_of(c, "id"), (int)number_of(c, "ike"),
-			text_of(c, "algorithm"), plain_of(c), text_of(c, "mode"),
+			text_of(c, "protocol"), text_of(c, "algorithm"), plain_of(c),
+			text_of(c, "mode"),
 			json_is_true(json_object_get(c, "encap")) ? " in UDP" : "",
 			text_of(c, "vip"), text_of(c, "rule"), text_of(c, "local"),
 			text_of(c, "remote"));

@@ -39,8 +39,8 @@ static void one_way(uint32_t spi, const struct addr *src, const struct addr *dst
 {
 	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX];
 
-	fprintf(file, "esp %08x %s %s %s ", spi, addr_format(src, from),
-		addr_format(dst, to), aead_name(c->alg));
+	fprintf(file, "%s %08x %s %s %s ", c->ah ? "ah" : "esp", spi,
+		addr_format(src, from), addr_format(dst, to), aead_name(c->alg));
 	for (size_t i = 0; i < key->len; i++)
 		fprintf(file, "%02x", key->b[i]);
 	fputc('\n', file);

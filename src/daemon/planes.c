@@ -14,15 +14,16 @@
 static bool kernel_offers(
 	const struct config *c, struct config_place *at, char *why, size_t why_cap)
 {
-	bool tried[AEAD_ALGS] = {false};
+	bool tried[2][AEAD_ALGS] = {{false}}; /* of ESP, of AH */
 
 	for (unsigned i = 0; i < c->n_proposals; i++) {
 		for (unsigned k = 0; k < c->proposals[i].n_esp; k++) {
-			enum aead_alg alg = c->proposals[i].esp[k].encr;
-			*at = c->proposals[i].esp_at;
-			if (!tried[alg] && !xfrm_offers(alg, why, why_cap))
+			const struct config_esp_suite *s = &c->proposals[i].esp[k];
+			bool *done = &tried[s->ah][s->encr];
+			*at = s->ah ? c->proposals[i].ah_at : c->proposals[i].esp_at;
+			if (!*done && !xfrm_offers(s->ah, s->encr, why, why_cap))
 				return false;
-			tried[alg] = true;
+			*done = true;
 		}
 	}
 	return true;

@@ -138,6 +138,16 @@ static void add_offload(json_t *out, const struct esp_usage *u)
 		out, "offload_out", json_string(policy_offload_name(u->offload_out)));
 }
 
+static const char *protocol_of(const struct ike_child *c)
+{
+	return c->ah ? "AH" : "ESP";
+}
+
+static const char *algorithm_of_child(const struct ike_child *c)
+{
+	return c->ah ? aead_mac_name(c->alg) : aead_name(c->alg);
+}
+
 static bool add_algorithm(const struct child_view *v, void *ctx)
 {
 	struct peer_list *l = ctx;
@@ -147,7 +157,8 @@ static bool add_algorithm(const struct child_view *v, void *ctx)
 	json_t *sa = json_object_get(l->sas, key);
 	if (!sa)
 		return true;
-	json_object_set_new(sa, "esp", json_string(aead_name(v->child.alg)));
+	json_object_set_new(sa, "protocol", json_string(protocol_of(&v->child)));
+	json_object_set_new(sa, "esp", json_string(algorithm_of_child(&v->child)));
 	/* of several children: each of them */
 	if (!json_is_false(json_object_get(sa, "encrypted")))
 		json_object_set_new(
@@ -207,12 +218,13 @@ static bool add_child(const struct child_view *v, void *ctx)
 		(json_int_t)c->id, "ike", (json_int_t)c->ike, "vip",
 		value_scope_name(l->daemon, c->path.scope), "rule",
 		value_rule_name(l->daemon, c->rule), "spi_in", value_hex(c->spi_in, 8),
-		"spi_out", value_hex(c->spi_out, 8), "algorithm", aead_name(c->alg),
+		"spi_out", value_hex(c->spi_out, 8), "algorithm", algorithm_of_child(c),
 		"mode", policy_mode_name(c->mode), "encap", c->encap, "esn", c->esn,
 		"local", value_endpoint(&c->path.local), "remote",
 		value_endpoint(&c->path.remote), "local_ts", value_ts_list(&c->local_ts),
 		"remote_ts", value_ts_list(&c->remote_ts));
 
+	json_object_set_new(out, "protocol", json_string(protocol_of(c)));
 	json_object_set_new(out, "encrypted", json_boolean(aead_encrypts(c->alg)));
 	json_object_set_new(out, "age_ms", value_age(l->now_ms, v->since_ms));
 	json_object_set_new(out, "pfs", pfs_json(c));

@@ -128,6 +128,20 @@ static void on_guard(const struct patient *p, struct findings *f)
 	judge_guard(&x, f);
 }
 
+/* Some rule would use it. */
+static bool asks_for_ah(const struct config *c)
+{
+	for (unsigned i = 0; c && i < c->n_rules; i++) {
+		const struct config_proposal *p = &c->proposals[c->rules[i].proposal];
+
+		for (unsigned k = 0;
+			c->rules[i].action == POLICY_NEGOTIATE && k < p->n_esp; k++)
+			if (p->esp[k].ah)
+				return true;
+	}
+	return false;
+}
+
 static void on_firewall(const struct patient *p, struct findings *f)
 {
 	char *text = guard_ruleset_json();
@@ -135,7 +149,7 @@ static void on_firewall(const struct patient *p, struct findings *f)
 	char names[64];
 
 	if (ruleset) {
-		firewall_judge(ruleset, p->own, p->n_own, f);
+		firewall_judge(ruleset, p->own, p->n_own, asks_for_ah(p->config), f);
 	} else {
 		find(f, GRADE_WARN, "the rules of others cannot be read");
 		find_advise(f, "run as root, with nftables in the kernel");

@@ -24,10 +24,11 @@ struct facts_esp {
 	enum config_plane prefer;
 	bool has_fallback;
 	struct {
+		bool ah; /* of AH, not of ESP */
 		enum aead_alg alg;
 		bool offered;
 		char why[FACT_TEXT_MAX];
-	} at[AEAD_ALGS];
+	} at[2 * AEAD_ALGS];
 	size_t n;
 };
 

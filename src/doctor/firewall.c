@@ -254,31 +254,33 @@ static void judge_packet(const json_t *ruleset, const struct packet *p, const ch
 			"not know it",
 			what, way, address, where);
 		find_advise(f,
-			"exempt UDP 500, UDP 4500 and ESP there: nft insert rule "
+			"exempt UDP 500, UDP 4500 and %s there: nft insert rule "
 			"%s ip saddr %s accept",
-			where, address);
+			p->proto == IP_AH ? "AH" : "ESP", where, address);
 		return;
 	}
 	if (p->proto == IP_UDP)
 		find_advise(f, "nft insert rule %s udp %s %u accept", where,
 			p->out ? "sport" : "dport", p->port);
 	else
-		find_advise(f, "nft insert rule %s meta l4proto esp accept", where);
+		find_advise(f, "nft insert rule %s meta l4proto %s accept", where,
+			p->proto == IP_AH ? "ah" : "esp");
 }
 
-void firewall_judge(
-	const json_t *ruleset, const struct addr *own, size_t n, struct findings *f)
+void firewall_judge(const json_t *ruleset, const struct addr *own, size_t n, bool ah,
+	struct findings *f)
 {
 	static const struct {
 		uint8_t proto;
 		uint16_t port;
 		const char *what;
 	} kinds[] = {{IP_UDP, IKE_PORT, "UDP 500"}, {IP_UDP, IKE_NATT_PORT, "UDP 4500"},
-		{IP_ESP, 0, "ESP"}};
+		{IP_ESP, 0, "ESP"}, {IP_AH, 0, "AH"}};
 	size_t before = f->count[GRADE_WARN] + f->count[GRADE_BAD];
+	size_t n_kinds = sizeof(kinds) / sizeof(kinds[0]) - (ah ? 0 : 1);
 
 	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+		for (size_t k = 0; k < n_kinds; k++)
 			for (int out = 0; out < 2; out++) {
 				struct packet p = {.out = out != 0,
 					.own = own[i],
@@ -287,5 +289,5 @@ void firewall_judge(
 				judge_packet(ruleset, &p, kinds[k].what, f);
 			}
 	if (before == f->count[GRADE_WARN] + f->count[GRADE_BAD])
-		find_ok(f, "no rule of others stops IKE or ESP");
+		find_ok(f, "no rule of others stops IKE or ESP%s", ah ? " or AH" : "");
 }

@@ -1,4 +1,4 @@
-/* doctor/firewall.h - would the rules of others let IKE and ESP through?
+/* doctor/firewall.h - would the rules of others let IKE, ESP and AH through?
  *
  * A packet is led through nftables' own description of its rules (`nft -j list ruleset`),
  * as far as they can be understood: what a rule asks may be true of it, false, or depend on
@@ -33,8 +33,8 @@ enum { WHERE_MAX = 160 };
 enum passage firewall_passage(
 	const json_t *ruleset, const struct packet *p, char where[WHERE_MAX]);
 
-/* IKE, IKE and ESP in UDP, ESP: both ways, from each of own. */
-void firewall_judge(
-	const json_t *ruleset, const struct addr *own, size_t n, struct findings *f);
+/* IKE, IKE and ESP in UDP, ESP, and AH if asked: both ways, from each of own. */
+void firewall_judge(const json_t *ruleset, const struct addr *own, size_t n, bool ah,
+	struct findings *f);
 
 #endif

@@ -87,9 +87,12 @@ static enum answer address_in(const json_t *right, const struct addr *own)
 
 static enum answer protocol_in(const json_t *right, uint8_t proto)
 {
-	const char *udp[] = {"udp", NULL}, *esp[] = {"esp", NULL};
+	const char *name[] = {proto == IP_UDP  ? "udp"
+			      : proto == IP_AH ? "ah"
+					       : "esp",
+		NULL};
 
-	return number_in(right, proto, proto == IP_UDP ? udp : esp);
+	return number_in(right, proto, name);
 }
 
 static enum answer meta_matches(
@@ -131,8 +134,8 @@ static enum answer has_header(const char *header, const struct packet *p)
 		return answer_of(p->own.family == ADDR_V4);
 	if (strcmp(header, "ip6") == 0)
 		return answer_of(p->own.family == ADDR_V6);
-	if (strcmp(header, "esp") == 0)
-		return answer_of(!udp);
+	if (strcmp(header, "esp") == 0 || strcmp(header, "ah") == 0)
+		return answer_of(p->proto == (header[0] == 'a' ? IP_AH : IP_ESP));
 	return answer_of(
 		udp && (strcmp(header, "udp") == 0 || strcmp(header, "th") == 0));
 }

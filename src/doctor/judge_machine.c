@@ -33,11 +33,21 @@ void judge_privileges(const struct facts_privileges *x, struct findings *f)
 		find_ok(f, "all that vipsecd needs");
 }
 
+static bool has_ah(const struct facts_esp *x)
+{
+	for (size_t i = 0; i < x->n; i++)
+		if (x->at[i].ah)
+			return true;
+	return false;
+}
+
 static void judge_refused(const struct facts_esp *x, const char *why, struct findings *f)
 {
-	static const char modules[] =
-		"load the modules (modprobe -a esp4 esp6 gcm authenc "
-		"chacha20poly1305), or take a kernel that has them";
+	const char *modules =
+		has_ah(x) ? "load the modules (modprobe -a esp4 esp6 ah4 ah6 gcm authenc "
+			    "chacha20poly1305), or take a kernel that has them"
+			  : "load the modules (modprobe -a esp4 esp6 gcm authenc "
+			    "chacha20poly1305), or take a kernel that has them";
 
 	if (x->has_fallback) {
 		find(f, GRADE_WARN,
@@ -72,8 +82,10 @@ void judge_esp(const struct facts_esp *x, struct findings *f)
 	}
 	for (size_t i = 0; i < x->n; i++) {
 		size_t used = strlen(names);
-		snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "",
-			aead_name(x->at[i].alg));
+		snprintf(names + used, sizeof(names) - used, "%s%s%s", used ? ", " : "",
+			x->at[i].ah ? "AH " : "",
+			x->at[i].ah ? aead_mac_name(x->at[i].alg)
+				    : aead_name(x->at[i].alg));
 	}
 	if (x->configured && x->prefer == PLANE_KERNEL)
 		find_ok(f, "the kernel has ESP with %s", names);

@@ -26,14 +26,15 @@ void look_privileges(struct facts_privileges *x)
 
 /* ---- ESP ------------------------------------------------------------------------------ */
 
-static void try_algorithm(struct facts_esp *x, enum aead_alg alg)
+static void try_algorithm(struct facts_esp *x, bool ah, enum aead_alg alg)
 {
 	for (size_t i = 0; i < x->n; i++)
-		if (x->at[i].alg == alg)
+		if (x->at[i].alg == alg && x->at[i].ah == ah)
 			return;
 	size_t i = x->n++;
+	x->at[i].ah = ah;
 	x->at[i].alg = alg;
-	x->at[i].offered = xfrm_offers(alg, x->at[i].why, sizeof(x->at[i].why));
+	x->at[i].offered = xfrm_offers(ah, alg, x->at[i].why, sizeof(x->at[i].why));
 }
 
 void look_esp(struct patient *p)
@@ -48,10 +49,11 @@ void look_esp(struct patient *p)
 	}
 	for (unsigned i = 0; c && i < c->n_proposals; i++)
 		for (unsigned k = 0; k < c->proposals[i].n_esp; k++)
-			try_algorithm(x, c->proposals[i].esp[k].encr);
+			try_algorithm(x, c->proposals[i].esp[k].ah,
+				c->proposals[i].esp[k].encr);
 	if (!c) {
-		try_algorithm(x, AEAD_AES128_GCM16);
-		try_algorithm(x, AEAD_AES256_GCM16);
+		try_algorithm(x, false, AEAD_AES128_GCM16);
+		try_algorithm(x, false, AEAD_AES256_GCM16);
 	}
 	p->in_kernel = c && c->dataplane.prefer == PLANE_KERNEL;
 	for (size_t i = 0; i < x->n; i++)

@@ -163,6 +163,8 @@ enum esp_err esp_dp_add(struct esp_dp *dp, const struct esp_child *c)
 	assert(c->scope < SCOPE_MAX && c->spi_in != 0 && c->spi_out != 0);
 	assert(c->key_in.len == aead_keymat_len(c->alg));
 	assert(c->key_out.len == aead_keymat_len(c->alg));
+	assert(!c->ah ||
+		(!c->encap && !aead_encrypts(c->alg) && aead_mac_key_len(c->alg)));
 	/* Without rules there would be nothing to judge what comes out of it. */
 	if (!dp->scopes[c->scope].in_use)
 		return ESP_NOT_FOUND;
@@ -225,7 +227,7 @@ enum esp_err esp_dp_move(
 	if (!addr_equal(&sa->remote.addr, &remote->addr))
 		move_address(dp, sa, &remote->addr);
 	sa->remote = sa->told_remote = *remote;
-	sa->encap = encap;
+	sa->encap = encap && !sa->ah;
 	changed(dp);
 	return ESP_OK;
 }

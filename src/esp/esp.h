@@ -1,4 +1,5 @@
-/* esp/esp.h - the ESP data path, buffer to buffer (RFC 4303, 3948; RFC 4301 3.2).
+/* esp/esp.h - the data path of ESP and AH, buffer to buffer (RFC 4303, 4302, 3948; RFC 4301
+ * 3.2).
  *
  * A dataplane holds the SA database and each scope's SPD, and turns batches of packets
  * into batches of packets: what came out of the TUN into datagrams for the network, what
@@ -36,6 +37,7 @@ struct esp_child {
 	uint16_t scope;
 	uint32_t rule;
 	uint32_t spi_in, spi_out;
+	bool ah; /* AH (RFC 4302): alg is then NULL with HMAC, and there is no UDP */
 	enum aead_alg alg;
 	struct secret key_in, key_out; /* key and salt; wiped by esp_child_wipe */
 	enum policy_mode mode;
@@ -106,7 +108,8 @@ enum {
 
 enum esp_verdict {
 	ESP_DROP, /* counted */
-	ESP_SEND, /* at..len is ESP (from the SPI on): to remote, from local */
+	ESP_SEND, /* at..len is ESP (from the SPI on), or a whole IP packet with AH: to
+		     remote, from local */
 	ESP_INJECT, /* at..len is an IP packet: into the TUN */
 	ESP_HELD /* copied: a fragment, until its datagram is whole, or a packet, until
 		    there is an SA for it (esp_dp_release) */
@@ -120,8 +123,10 @@ struct esp_packet {
 	enum esp_verdict verdict;
 	uint16_t scope;
 	bool encap;
+	bool ah; /* in and out: AH, and at..len the whole packet, outer header included */
 	bool dont_fragment; /* ESP_SEND: the outer header's DF (IPv4) */
 	uint32_t mark, mark_mask; /* ESP_SEND: of the outer packet; mask 0: none */
+	uint32_t mtu; /* ESP_SEND: what the path carries, for who cuts AH up */
 	uint8_t tos; /* ESP_SEND: outer traffic class; inbound: that of the outer header */
 	/* ESP_SEND: outer TTL or hop limit, 0: the host's own; inbound: that of the outer
 	 * header, 0: not known. In transport mode it is the packet's (RFC 5082). */
@@ -216,8 +221,9 @@ void esp_dp_outbound(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms);
  * now and then while some wait, so that old ones are dropped. */
 void esp_dp_release(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms);
 size_t esp_dp_held(const struct esp_dp *dp); /* how many wait for an SA */
-/* ESP from the network: at..len from the SPI on, addresses filled in. Sets ESP_INJECT,
- * ESP_DROP or ESP_HELD. Selectors are checked on what was decrypted (RFC 4301 5.2). */
+/* ESP from the network: at..len from the SPI on, addresses filled in; or AH, with ah set. Sets
+ * ESP_INJECT, ESP_DROP or ESP_HELD. Selectors are checked on what was decrypted (RFC 4301
+ * 5.2). */
 void esp_dp_inbound(struct esp_dp *dp, struct esp_batch *b, uint64_t now_ms);
 
 /* What the policy says of a packet that comes or goes in clear, beside any SA: used by

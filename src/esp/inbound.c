@@ -7,6 +7,7 @@
  */
 #include "esp/dp.h"
 
+#include "esp/ah.h"
 #include "wire/checksum.h"
 #include "wire/esp_header.h"
 
@@ -19,18 +20,13 @@ enum {
 	ECN_CE = 3
 };
 
-/* The parts of an ESP packet, none of them trusted. */
-struct esp_parts {
-	uint32_t spi, seq_low;
-	/* where IV and text begin, and how long the text is, depends on the SA */
-	size_t text_at, text_len;
-};
-
 static bool parse(const struct esp_packet *p, struct esp_parts *out)
 {
 	struct esp_header header;
 	struct reader r;
 
+	if (p->ah)
+		return ah_parse(p, out);
 	if (esp_header_read(span_of(p->at, p->len), &header, &r) != WIRE_OK)
 		return false;
 	*out = (struct esp_parts){.spi = header.spi, .seq_low = header.seq};
@@ -42,6 +38,8 @@ static bool divide(
 {
 	size_t around = sa_before_text(sa) + sa->shape.tag_len;
 
+	if (sa->ah)
+		return ah_fits(sa, parts);
 	if (p->len < around + ESP_TRAILER_LEN)
 		return false;
 	parts->text_at = sa_before_text(sa);
@@ -73,23 +71,30 @@ static void unknown_spi(
 
 /* ---- opening ------------------------------------------------------------------ */
 
-/* RFC 4303 3.4.3, 3.4.4: number, then integrity, then the window moves. */
-static bool open_sealed(struct esp_dp *dp, struct esp_sa *sa, const struct esp_packet *p,
-	const struct esp_parts *parts, uint64_t *seq)
+static bool open_esp(const struct esp_sa *sa, const struct esp_packet *p,
+	const struct esp_parts *parts, uint64_t seq)
 {
 	struct sa_aad aad;
 	uint8_t *text = p->at + parts->text_at;
 
+	sa_aad(sa, parts->spi, seq, &aad);
+	return aead_open_packet(sa->open, aad.clear, aad.tail, p->at + ESP_IV_AT,
+		       span_of(text, parts->text_len + sa->shape.tag_len),
+		       text) == CRYPTO_OK;
+}
+
+/* RFC 4303 3.4.3, 3.4.4: number, then integrity, then the window moves. */
+static bool open_sealed(struct esp_dp *dp, struct esp_sa *sa, const struct esp_packet *p,
+	const struct esp_parts *parts, uint64_t *seq)
+{
 	*seq = esp_replay_number(&sa->replay, parts->seq_low);
 	if (!esp_replay_fresh(&sa->replay, *seq)) {
 		dp->count.drop_replayed++;
 		sa->usage.replayed++;
 		return false;
 	}
-	sa_aad(sa, parts->spi, *seq, &aad);
-	if (aead_open_packet(sa->open, aad.clear, aad.tail, p->at + ESP_IV_AT,
-		    span_of(text, parts->text_len + sa->shape.tag_len),
-		    text) != CRYPTO_OK) {
+	if (!(sa->ah ? ah_is_authentic(sa, p, parts, *seq)
+		     : open_esp(sa, p, parts, *seq))) {
 		dp->count.drop_forged++;
 		sa->usage.forged++;
 		return false;
@@ -254,9 +259,9 @@ static void deliver(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,
 	uint8_t *at = p->at + parts->text_at;
 	struct span text = span_of(at, parts->text_len);
 	struct ip_packet ip;
-	uint8_t next;
+	uint8_t next = parts->next;
 
-	if (!strip_trailer(&text, &next)) {
+	if (!sa->ah && !strip_trailer(&text, &next)) {
 		dp->count.drop_malformed++;
 		return;
 	}
@@ -276,13 +281,16 @@ static void deliver(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,
 		p->verdict = ESP_INJECT;
 }
 
-/* RFC 4301 4.1: the SPI means something together with its address only. */
+/* RFC 4301 4.1: the SPI means something together with its protocol and address only. */
 static struct esp_sa *sa_for(
 	const struct esp_dp *dp, const struct esp_packet *p, uint32_t spi)
 {
 	struct esp_sa *sa = dp_by_spi(dp, spi);
 
-	return sa != NULL && addr_equal(&sa->local.addr, &p->local.addr) ? sa : NULL;
+	return sa != NULL && sa->ah == p->ah &&
+			       addr_equal(&sa->local.addr, &p->local.addr)
+		       ? sa
+		       : NULL;
 }
 
 static void inbound_on(struct esp_dp *dp, struct esp_sa *sa, struct esp_packet *p,

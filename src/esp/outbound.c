@@ -3,10 +3,11 @@
  * Obeys RFC 4301 4.1 (both modes), RFC 4301 5.1 and 5.1.2 (order, tunnel headers), RFC 4303
  * 3.3 and 2.4 (padding), RFC 4106, RFC 7634. A packet is sealed where it lies. The outer
  * IP header, and UDP's in front of it (RFC 3948 2.1), are the socket's to write; what they
- * must say is left in the packet's fields.
+ * must say is left in the packet's fields. AH is in ah.c.
  */
 #include "esp/dp.h"
 
+#include "esp/ah.h"
 #include "wire/esp_header.h"
 
 #include <assert.h>
@@ -44,21 +45,15 @@ static void acquire(struct esp_dp *dp, struct esp_packet *p, const struct select
 
 /* ---- sealing ---------------------------------------------------------------- */
 
-/* Where the text lies, and what it is. */
-struct text {
-	uint8_t *at;
-	size_t len;
-	uint8_t next;
-};
-
-/* RFC 4303 3.1. False: the packet cannot be carried so. */
+/* RFC 4303 3.1, RFC 4302 3.1: where the text lies, and what it is. False: the packet cannot be
+ * carried so. */
 static bool text_of(const struct esp_sa *sa, const struct esp_packet *p,
-	const struct ip_packet *ip, struct text *out)
+	const struct ip_packet *ip, struct sa_text *out)
 {
 	bool v4 = ip->src.family == ADDR_V4;
 
 	if (sa->mode == POLICY_TUNNEL) {
-		*out = (struct text){p->at, p->len, v4 ? IP_IPIP : IP_IPV6};
+		*out = (struct sa_text){p->at, p->len, v4 ? IP_IPIP : IP_IPV6};
 		return true;
 	}
 	uint8_t next = v4 ? ip->proto : p->at[IPV6_NEXT_AT];
@@ -66,12 +61,12 @@ static bool text_of(const struct esp_sa *sa, const struct esp_packet *p,
 	if (v4 ? ip->header_len != IPV4_HEADER_LEN
 	       : next == IPV6_HOP_BY_HOP || next == IPV6_ROUTING || next == IPV6_FRAGMENT)
 		return false;
-	*out = (struct text){p->at + ip->header_len, p->len - ip->header_len, next};
+	*out = (struct sa_text){p->at + ip->header_len, p->len - ip->header_len, next};
 	return true;
 }
 
 /* RFC 4303 2.4: 1, 2, 3, ..., then how many, then the next header. */
-static size_t write_trailer(const struct text *t, size_t align)
+static size_t write_trailer(const struct sa_text *t, size_t align)
 {
 	size_t pad = (align - (t->len + ESP_TRAILER_LEN) % align) % align;
 	struct writer w = wr_over(t->at + t->len, pad + ESP_TRAILER_LEN);
@@ -84,8 +79,8 @@ static size_t write_trailer(const struct text *t, size_t align)
 	return pad + ESP_TRAILER_LEN;
 }
 
-static bool seal(const struct esp_sa *sa, const struct sa_stamp *stamp,
-	const struct text *t, struct esp_packet *p)
+static bool seal_esp(const struct esp_sa *sa, const struct sa_stamp *stamp,
+	const struct sa_text *t, struct esp_packet *p)
 {
 	struct sa_aad aad;
 	size_t before = sa_before_text(sa);
@@ -154,7 +149,7 @@ static void send_on(struct esp_dp *dp, const struct selection *to, struct esp_pa
 	struct esp_sa *sa = to->sa;
 	const struct ip_packet *ip = to->ip;
 	struct esp_permit permit = esp_gate_read(&dp->gates[sa->scope]);
-	struct text text;
+	struct sa_text text;
 	struct sa_stamp s;
 
 	if (!text_of(sa, p, ip, &text)) {
@@ -165,7 +160,10 @@ static void send_on(struct esp_dp *dp, const struct selection *to, struct esp_pa
 		return;
 	if (to->flow != NULL && to->flow->seen_port != to->flow->port)
 		nat_set_port(p->at, ip, &to->talk, to->flow->port);
-	if (!seal(sa, &s, &text, p)) {
+	p->ttl = sa->mode == POLICY_TRANSPORT ? ip->ttl : 0; /* AH writes it */
+	bool sealed = sa->ah ? ah_seal(sa, s.seq, &text, ip->tos, p)
+			     : seal_esp(sa, &s, &text, p);
+	if (!sealed) {
 		dp->count.drop_refused++;
 		return;
 	}
@@ -173,10 +171,10 @@ static void send_on(struct esp_dp *dp, const struct selection *to, struct esp_pa
 	p->verdict = ESP_SEND;
 	p->scope = sa->scope;
 	p->encap = sa->encap;
+	p->ah = sa->ah;
 	p->mark = sa->tags.mark;
 	p->mark_mask = sa->tags.mask;
 	p->tos = ip->tos;
-	p->ttl = sa->mode == POLICY_TRANSPORT ? ip->ttl : 0;
 	p->local = sa->local;
 	p->remote = sa->remote;
 	*turn = permit.turn;

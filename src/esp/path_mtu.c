@@ -17,23 +17,13 @@ enum { ICMP_HEADER_LEN = 8, HOP_LIMIT = 64 };
 /* RFC 1812 4.3.2.3: 576 octets in all; RFC 4443 3.2: the least IPv6 MTU. */
 enum { ANSWER_MAX_V4 = 576, ANSWER_MAX_V6 = IPV6_MIN_MTU };
 
-/* Octets of an outer packet that are not text, padding and trailer. */
-static size_t around_text(const struct esp_sa *sa)
-{
-	size_t ip = sa->remote.addr.family == ADDR_V4 ? IPV4_HEADER_LEN : IPV6_HEADER_LEN;
-
-	return ip + (sa->encap ? UDP_LEN : 0) + sa_before_text(sa) + sa->shape.tag_len;
-}
-
-/* Largest text in an outer packet of mtu octets: what remains, rounded down to the
- * alignment, less the trailer. */
+/* Largest text in an outer packet of mtu octets. */
 static size_t text_room(const struct esp_sa *sa, size_t mtu)
 {
-	size_t around = around_text(sa), align = sa_align(sa);
+	size_t ip = sa->remote.addr.family == ADDR_V4 ? IPV4_HEADER_LEN : IPV6_HEADER_LEN;
+	size_t outside = ip + (sa->encap ? UDP_LEN : 0);
 
-	if (mtu < around + align)
-		return 0;
-	return (mtu - around) / align * align - ESP_TRAILER_LEN;
+	return mtu < outside ? 0 : sa_text_room(sa, mtu - outside);
 }
 
 /* The same for the packet that has this text, or, in tunnel mode, is it. */
@@ -94,7 +84,8 @@ static bool answer(struct esp_packet *p, const struct ip_packet *ip, size_t mtu)
 enum fit path_fit(
 	const struct esp_sa *sa, struct esp_packet *p, const struct ip_packet *ip)
 {
-	size_t room = packet_room(sa, ip, sa->path_mtu == 0 ? DEFAULT_MTU : sa->path_mtu);
+	p->mtu = sa->path_mtu == 0 ? DEFAULT_MTU : sa->path_mtu;
+	size_t room = packet_room(sa, ip, p->mtu);
 	bool v6 = ip->src.family == ADDR_V6;
 
 	/* No outer header could say its length. */

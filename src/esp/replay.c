@@ -1,7 +1,7 @@
 /* esp/replay.c - the anti-replay window.
  *
- * Obeys RFC 4303 2.2.1, 3.4.3, A2.1 and A2.2, RFC 6479 2. What a takeover means for the
- * window (a standby's lags) is left to those who import one.
+ * Obeys RFC 4303 2.2.1, 3.4.3, A2.1 and A2.2, RFC 4302 3.4.3, RFC 6479 2. What a takeover
+ * means for the window (a standby's lags) is left to those who import one.
  */
 #include "esp/replay.h"
 

@@ -6,6 +6,7 @@ src_esp_libvipsec_esp_a_SOURCES = \
 	src/esp/watching.c \
 	src/esp/reassembly.c \
 	src/esp/sa.c \
+	src/esp/ah.c \
 	src/esp/notices.c \
 	src/esp/early.c \
 	src/esp/hold.c \

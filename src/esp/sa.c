@@ -1,12 +1,13 @@
 /* esp/sa.c - an SA's keys, numbers and IVs.
  *
- * Obeys RFC 4303 2.2, 2.2.1, 3.3.3 (numbers start at 1 and never wrap), RFC 4106 3.1 and 5
- * and RFC 7634 2 (an IV is never used twice with a key). The IV is member 8 | activation 16 |
+ * Obeys RFC 4303 2.2, 2.2.1, 3.3.3 and RFC 4302 3.3.2 (numbers start at 1 and never wrap), RFC
+ * 4106 3.1 and 5 and RFC 7634 2 (an IV is never used twice with a key). The IV is member 8 | activation 16 |
  * counter 40: no two members, and no two lives of one, can make the same.
  */
 #include "esp/sa.h"
 
 #include "base/mem.h"
+#include "esp/ah.h"
 #include "wire/writer.h"
 
 #include <assert.h>
@@ -28,6 +29,7 @@ struct esp_sa *sa_new(const struct esp_child *c)
 	sa->spi_out = c->spi_out;
 	sa->scope = c->scope;
 	sa->mode = c->mode;
+	sa->ah = c->ah;
 	sa->encap = c->encap;
 	sa->esn = c->esn;
 	sa->tags = c->tags;
@@ -96,6 +98,18 @@ size_t sa_before_text(const struct esp_sa *sa)
 size_t sa_align(const struct esp_sa *sa)
 {
 	return sa->shape.block_len > ESP_ALIGN ? sa->shape.block_len : ESP_ALIGN;
+}
+
+/* What remains, rounded down to the alignment, less the trailer. AH has neither. */
+size_t sa_text_room(const struct esp_sa *sa, size_t octets)
+{
+	size_t around =
+		sa->ah ? ah_len(sa) : sa_before_text(sa) + (size_t)sa->shape.tag_len;
+	size_t align = sa->ah ? 1 : sa_align(sa), trailer = sa->ah ? 0 : ESP_TRAILER_LEN;
+
+	if (octets < around + align)
+		return 0;
+	return (octets - around) / align * align - trailer;
 }
 
 void sa_aad(const struct esp_sa *sa, uint32_t spi, uint64_t seq, struct sa_aad *out)

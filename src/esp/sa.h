@@ -22,6 +22,7 @@ struct esp_sa {
 	uint16_t scope;
 	enum policy_mode mode;
 	bool encap, esn;
+	bool ah; /* ah.h */
 	struct policy_tags tags;
 	bool active; /* its outgoing half is in use */
 	struct endpoint local, remote;
@@ -50,9 +51,11 @@ enum {
 	ESP_ALIGN = 4 /* RFC 4303 2.4; a block cipher may need more */
 };
 
-/* Octets in front of the text, and what its length is a multiple of. */
+/* Of ESP: octets in front of the text, and what its length is a multiple of. */
 size_t sa_before_text(const struct esp_sa *sa);
 size_t sa_align(const struct esp_sa *sa);
+/* Largest text in so many octets behind the outer IP header. */
+size_t sa_text_room(const struct esp_sa *sa, size_t octets);
 
 /* NULL: the library refuses the keys. */
 struct esp_sa *sa_new(const struct esp_child *c);
@@ -60,6 +63,13 @@ void sa_free(struct esp_sa *sa);
 
 /* Traffic selectors of both sides; in transport mode also the SA's own ends. */
 bool sa_selects(const struct esp_sa *sa, const struct flow *f);
+
+/* What is sealed, where it lies, and its protocol. */
+struct sa_text {
+	uint8_t *at;
+	size_t len;
+	uint8_t next;
+};
 
 /* What the next packet carries. Takes the number and the IV: they are never used again,
  * whatever becomes of the packet. */

@@ -31,7 +31,8 @@ enum ike_err ike_create_child(struct ike_engine *e, uint64_t now_ms, uint32_t id
 	struct ike_conn *c = mem_new(1, sizeof(*c));
 	*c = *what;
 	c->path = sa->path;
-	bool any = ike_selectors_restrict(c);
+	/* another IKE SA will say why it cannot be */
+	bool any = ike_natd_lets_pass(sa, &c->proposals) && ike_selectors_restrict(c);
 	if (any) {
 		*child = ike_child_new(e, sa, c, true)->is.id;
 		ike_task_add(e, sa, TASK_CREATE_CHILD, *child);

@@ -81,10 +81,15 @@ static void write_selectors(
 /* ---- initiator: the request */
 
 /* closed() comes with the next tick. */
-static void cannot_prove(struct ike_engine *e, struct ike_sa *sa, const char *why)
+static void cannot_call(
+	struct ike_engine *e, struct ike_sa *sa, enum ike_why why, const char *text)
 {
-	ike_note(e, &sa->path, sa->id, "AUTHENTICATION_FAILED: not called: %s", why);
-	ike_fail(sa, IKE_CLOSE_WE_REFUSED, IKE_WHY_AUTH, N_AUTHENTICATION_FAILED);
+	uint16_t notify =
+		why == IKE_WHY_AUTH ? N_AUTHENTICATION_FAILED : N_NO_PROPOSAL_CHOSEN;
+
+	ike_note(e, &sa->path, sa->id, "%s: not called: %s", ike_notify_name(notify),
+		text);
+	ike_fail(sa, IKE_CLOSE_WE_REFUSED, why, notify);
 	sa->expire_ms = e->now_ms;
 }
 
@@ -96,7 +101,7 @@ static void ask_child(struct ike_engine *e, struct ike_sa *sa, struct message *m
 
 	if (c->mode == POLICY_TRANSPORT)
 		ike_notify_write(m, N_USE_TRANSPORT_MODE, span_of(NULL, 0));
-	ike_suites_offer_esp(&c->proposals, child->is.spi_in, true, &offer);
+	ike_suites_offer_esp(&child->proposals, child->is.spi_in, true, &offer);
 	sa_payload_write(message_payload(m, PAYLOAD_SA), &offer);
 	write_selectors(m, &c->local_ts, &c->remote_ts);
 }
@@ -107,6 +112,10 @@ void ike_auth_ask(struct ike_engine *e, struct ike_sa *sa)
 	uint8_t store[ID_PAYLOAD_MAX];
 	const char *why;
 
+	if (!ike_natd_lets_pass(sa, &c->proposals)) {
+		cannot_call(e, sa, IKE_WHY_NAT, IKE_NATD_STOPS_AH);
+		return;
+	}
 	struct message m = ike_request_begin(e, sa, IKE_AUTH);
 	struct span idi = write_id(&m, PAYLOAD_IDI, &c->local_id, store);
 	ike_cert_write(&m, c);
@@ -117,7 +126,7 @@ void ike_auth_ask(struct ike_engine *e, struct ike_sa *sa)
 	if (!c->remote_any && !identity_is_any(&c->remote_id))
 		id_payload_write(message_payload(&m, PAYLOAD_IDR), &c->remote_id);
 	if (!ike_ppk_write_auth(&m, sa, idi, &why)) {
-		cannot_prove(e, sa, why);
+		cannot_call(e, sa, IKE_WHY_AUTH, why);
 		return;
 	}
 	sa->childless = c->childless == IKE_CHILDLESS_FORCE;
@@ -237,7 +246,7 @@ enum ike_verdict ike_on_auth_response(struct exchange *x)
 	if (sa_payload_read(body_of(x, PAYLOAD_SA), &answer) != WIRE_OK ||
 		!ike_suites_accept_esp(&child->proposals, &answer, true, &choice))
 		return refuse(x, IKE_WHY_PROPOSAL, N_NO_PROPOSAL_CHOSEN,
-			"the peer chose an ESP proposal that we have not made");
+			"the peer chose an ESP or AH proposal that we have not made");
 	if (ts_payload_read(body_of(x, PAYLOAD_TSI), &tsi) != WIRE_OK ||
 		ts_payload_read(body_of(x, PAYLOAD_TSR), &tsr) != WIRE_OK ||
 		!ike_selectors_take(child, &tsi, &tsr))
@@ -430,6 +439,16 @@ static enum ike_verdict refuse_selectors(
 	return refuse_child(x, why, N_TS_UNACCEPTABLE, text);
 }
 
+static enum ike_verdict refuse_proposals(struct exchange *x, const struct child *child)
+{
+	bool nat = child->proposals.n_esp == 0;
+
+	return refuse_child(x, nat ? IKE_WHY_NAT : IKE_WHY_PROPOSAL, N_NO_PROPOSAL_CHOSEN,
+		nat ? "NO_PROPOSAL_CHOSEN: " IKE_NATD_STOPS_AH
+		    : "NO_PROPOSAL_CHOSEN: none of the caller's ESP or AH proposals is "
+		      "ours: compare the algorithms on both sides");
+}
+
 static enum ike_verdict answer_child(struct exchange *x, const struct auth_request *q)
 {
 	struct ike_sa *sa = x->sa;
@@ -450,9 +469,7 @@ static enum ike_verdict answer_child(struct exchange *x, const struct auth_reque
 	struct child *child = ike_child_new(x->e, sa, sa->conn, false);
 	if (!ike_suites_choose_esp(&child->proposals, &q->offer, KE_NONE, true,
 		    child->is.spi_in, &choice, &answer))
-		return refuse_child(x, IKE_WHY_PROPOSAL, N_NO_PROPOSAL_CHOSEN,
-			"NO_PROPOSAL_CHOSEN: none of the caller's ESP proposals is ours: "
-			"compare the algorithms on both sides");
+		return refuse_proposals(x, child);
 	ike_mobike_agree(x);
 	complete(child, &choice);
 	if (sa->conn->mode == POLICY_TRANSPORT)

@@ -43,6 +43,8 @@ struct child *ike_child_new(struct ike_engine *e, struct ike_sa *sa,
 		e->last_child = 1;
 	c->sa = sa;
 	c->proposals = what->proposals;
+	if (ike_natd_encap(sa))
+		ike_suites_without_ah(&c->proposals);
 	c->is = (struct ike_child){.ike = sa->id,
 		.id = e->last_child,
 		.rule = what->rule,
@@ -75,13 +77,20 @@ struct child *ike_child_by_id(const struct ike_engine *e, uint32_t id)
 	return map_get(e->by_child, id_span(&id));
 }
 
-struct child *ike_child_by_spi_out(const struct ike_sa *sa, uint32_t spi)
+uint8_t ike_child_protocol(const struct child *c)
+{
+	return c->is.ah ? PROTO_AH : PROTO_ESP;
+}
+
+struct child *ike_child_by_spi_out(
+	const struct ike_sa *sa, uint8_t protocol, uint32_t spi)
 {
 	list_each(item, &sa->children)
 	{
 		struct child *c = child_of(item);
 
-		if (c->is.spi_out == spi && c->state != CHILD_ASKED)
+		if (c->is.spi_out == spi && c->state != CHILD_ASKED &&
+			ike_child_protocol(c) == protocol)
 			return c;
 	}
 	return NULL;
@@ -101,11 +110,12 @@ void ike_child_complete(
 
 	c->is.path = sa->path;
 	c->is.spi_out = choice->spi;
+	c->is.ah = choice->ah;
 	c->is.alg = choice->alg;
 	c->is.esn = choice->esn;
 	c->is.pfs = choice->group;
 	c->is.pfs_more = choice->more;
-	c->is.encap = ike_natd_encap(sa);
+	c->is.encap = ike_natd_encap(sa) && !choice->ah;
 	c->is.nat_local = sa->nat_local;
 	c->is.nat_remote = sa->nat_remote;
 	ike_keys_child(sa, &c->is, seed);

@@ -49,8 +49,10 @@ struct child *ike_child_new(struct ike_engine *e, struct ike_sa *sa,
 	const struct ike_conn *what, bool initiator);
 void ike_child_free(struct ike_engine *e, struct child *c); /* silently */
 struct child *ike_child_by_id(const struct ike_engine *e, uint32_t id); /* NULL: none */
-/* The ESP SA that we send on; NULL: none that the peer has. */
-struct child *ike_child_by_spi_out(const struct ike_sa *sa, uint32_t spi);
+/* The SA that we send on; NULL: none that the peer has. */
+uint8_t ike_child_protocol(const struct child *c); /* enum ike_protocol */
+struct child *ike_child_by_spi_out(
+	const struct ike_sa *sa, uint8_t protocol, uint32_t spi);
 struct child *ike_child_first(const struct ike_sa *sa);
 
 /* Everything is agreed. */

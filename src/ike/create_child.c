@@ -87,13 +87,16 @@ bool ike_child_ask(struct ike_engine *e, struct ike_sa *sa, struct task *t,
 	const struct ike_proposals *p = &c->proposals;
 	struct wire_sa offer = {.n = 0};
 
+	if (p->n_esp == 0) /* see ike_suites_without_ah() */
+		return false;
 	if (p->n_pfs > 0 && !ike_task_kex(e, t, guess_group(sa, p)))
 		return false;
 	nonce_draw(&t->nonce, &e->entropy);
 	ike_suites_offer_esp(p, c->is.spi_in, false, &offer);
 	struct message m = ike_request_begin(e, sa, CREATE_CHILD_SA);
 	if (old)
-		ike_notify_write_esp(&m, N_REKEY_SA, old->is.spi_in);
+		ike_notify_write_child(
+			&m, N_REKEY_SA, ike_child_protocol(old), old->is.spi_in);
 	write_message(&m, &offer, &t->nonce, t->kex, &c->is.local_ts, &c->is.remote_ts,
 		c->is.mode == POLICY_TRANSPORT);
 	ike_request_send(e, sa, &m, CREATE_CHILD_SA, false);
@@ -158,7 +161,7 @@ static const char *why_not_taken(struct child *c, struct child_message *q,
 	if (!ike_suites_accept_esp(&c->proposals, &q->sa, false, choice) ||
 		(choice->group != KE_NONE &&
 			(choice->group != sent || q->ke.group != sent)))
-		return "the peer chose an ESP proposal that we have not made";
+		return "the peer chose an ESP or AH proposal that we have not made";
 	*why = IKE_WHY_MODE;
 	if (q->transport != (c->is.mode == POLICY_TRANSPORT))
 		return q->transport
@@ -398,9 +401,11 @@ enum child_answered ike_child_answer(struct exchange *x, const struct child_mess
 
 	if (!ike_suites_choose_esp(&c->proposals, &q->sa, q->ke.group, false,
 		    c->is.spi_in, &choice, &answer)) {
-		ike_note(x->e, x->from, x->sa->id,
-			"NO_PROPOSAL_CHOSEN: none of the peer's ESP proposals is ours: "
-			"compare the algorithms and PFS on both sides");
+		ike_note(x->e, x->from, x->sa->id, "NO_PROPOSAL_CHOSEN: %s",
+			c->proposals.n_esp == 0
+				? IKE_NATD_STOPS_AH
+				: "none of the peer's ESP or AH proposals is ours: "
+				  "compare the algorithms and PFS on both sides");
 		return refuse(x, c, N_NO_PROPOSAL_CHOSEN, span_of(NULL, 0));
 	}
 	if (choice.group != KE_NONE && choice.group != q->ke.group) {

@@ -50,6 +50,7 @@ const char *ike_more_format(const struct ike_more *m, char out[IKE_MORE_TEXT_MAX
 struct ike_proposals { /* in order of preference */
 	struct ike_suite ike[IKE_SUITES_MAX];
 	enum aead_alg esp[IKE_CIPHERS_MAX];
+	bool ah[IKE_CIPHERS_MAX]; /* that one by AH, not ESP: NULL with HMAC it is then */
 	uint16_t
 		pfs[IKE_GROUPS_MAX]; /* enum ke_id: groups that a child made or rekeyed by
 					 CREATE_CHILD_SA may use; none: no PFS */
@@ -143,6 +144,7 @@ enum ike_why { /* of REFUSED and WE_REFUSED */
 	IKE_WHY_SYNTAX,
 	IKE_WHY_BUSY, /* TEMPORARY_FAILURE, NO_ADDITIONAL_SAS */
 	IKE_WHY_CHILDLESS, /* one of the two must begin without a child, the other may not */
+	IKE_WHY_NAT, /* AH is all that is left, and a NAT is on the way */
 	IKE_WHY_REDIRECT, /* the peer sends us elsewhere, where we do not go */
 	IKE_WHY_OTHER /* notify in .notify */
 };
@@ -154,6 +156,7 @@ struct ike_child {
 	struct ike_path path;
 	uint32_t rule;
 	uint32_t spi_in, spi_out;
+	bool ah; /* AH instead of ESP; alg is then NULL with HMAC */
 	enum aead_alg alg;
 	struct secret key_in, key_out;
 	enum policy_mode mode;
@@ -255,7 +258,7 @@ struct ike_host {
 	 * there. NULL: we may go; else why not. */
 	const char *(*may_redirect)(
 		void *ctx, const struct ike_info *sa, const struct ike_gateway *to);
-	/* A fresh inbound ESP SPI (> 255, unique on this node, partitioned by member). */
+	/* A fresh inbound SPI of ESP or AH (> 255, unique on this node, partitioned by member). */
 	uint32_t (*new_spi)(void *ctx);
 
 	/* -- actions -- */

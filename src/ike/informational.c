@@ -17,9 +17,20 @@ enum { CHILDREN_MAX = 256 /* of one message; the peer asks again for the others 
 struct deletes {
 	bool malformed;
 	bool of_ike;
-	uint32_t children[CHILDREN_MAX]; /* ESP SAs that we send on */
+	struct {
+		uint8_t protocol;
+		uint32_t spi; /* we send on it */
+	} children[CHILDREN_MAX];
 	uint16_t n;
 };
+
+static void note_children(struct deletes *found, const struct wire_delete *d)
+{
+	for (uint16_t i = 0; i < d->n && found->n < CHILDREN_MAX; i++) {
+		found->children[found->n].protocol = d->protocol;
+		found->children[found->n++].spi = wire_delete_spi(d, i);
+	}
+}
 
 static struct deletes read_deletes(const struct exchange *x)
 {
@@ -34,9 +45,7 @@ static struct deletes read_deletes(const struct exchange *x)
 			return found;
 		}
 		found.of_ike |= d.protocol == PROTO_IKE;
-		for (uint16_t i = 0; d.protocol == PROTO_ESP && i < d.n; i++)
-			if (found.n < CHILDREN_MAX)
-				found.children[found.n++] = wire_delete_spi(&d, i);
+		note_children(&found, &d);
 	}
 	return found;
 }
@@ -60,14 +69,14 @@ static bool is_late_refusal(const struct exchange *x, uint16_t error)
 
 /* While the IKE SA is rekeyed, its children may already be with the heir, or still with
  * the SA that has made this one (RFC 7296 2.25.2). */
-static struct child *find_child(const struct ike_sa *sa, uint32_t spi)
+static struct child *find_child(const struct ike_sa *sa, uint8_t protocol, uint32_t spi)
 {
 	const struct ike_sa *kin[] = {
 		sa, sa->heir, ike_is_rival(sa) ? sa->predecessor : NULL};
 	struct child *c = NULL;
 
 	for (size_t i = 0; i < sizeof(kin) / sizeof(kin[0]) && !c; i++)
-		c = kin[i] ? ike_child_by_spi_out(kin[i], spi) : NULL;
+		c = kin[i] ? ike_child_by_spi_out(kin[i], protocol, spi) : NULL;
 	return c;
 }
 
@@ -88,23 +97,26 @@ static enum ike_close child_deleted_by_peer(const struct child *c)
  * own Delete is out: the answer to that one is. */
 static void delete_children(struct exchange *x, const struct deletes *deletes)
 {
-	uint32_t ours[CHILDREN_MAX];
-	uint16_t n = 0;
+	uint32_t ours[2][CHILDREN_MAX]; /* of ESP, of AH */
+	uint16_t n[2] = {0, 0};
 
 	for (uint16_t i = 0; i < deletes->n; i++) {
-		struct child *c = find_child(x->sa, deletes->children[i]);
+		struct child *c = find_child(
+			x->sa, deletes->children[i].protocol, deletes->children[i].spi);
 
 		if (!c)
 			continue;
 		if (!ike_task_under_way(c->sa, TASK_DELETE_CHILD, c->is.id))
-			ours[n++] = c->is.spi_in;
+			ours[c->is.ah][n[c->is.ah]++] = c->is.spi_in;
 		struct ike_sa *sa = c->sa;
 		ike_child_down(x->e, c, child_deleted_by_peer(c));
 		ike_timer_update(x->e, sa);
 	}
-	if (n > 0)
-		delete_payload_write_child(
-			message_payload(&x->out, PAYLOAD_DELETE), PROTO_ESP, ours, n);
+	for (unsigned ah = 0; ah <= 1; ah++)
+		if (n[ah] > 0)
+			delete_payload_write_child(
+				message_payload(&x->out, PAYLOAD_DELETE),
+				ah ? PROTO_AH : PROTO_ESP, ours[ah], n[ah]);
 }
 
 enum ike_verdict ike_on_informational_request(struct exchange *x)
@@ -156,8 +168,8 @@ enum task_begun ike_begin_delete_child(
 	if (!ike_child_is_shared(e, c, SHARED_SURELY_MS))
 		return TASK_LATER;
 	struct message m = ike_request_begin(e, sa, INFORMATIONAL);
-	delete_payload_write_child(
-		message_payload(&m, PAYLOAD_DELETE), PROTO_ESP, &c->is.spi_in, 1);
+	delete_payload_write_child(message_payload(&m, PAYLOAD_DELETE),
+		ike_child_protocol(c), &c->is.spi_in, 1);
 	ike_request_send(e, sa, &m, INFORMATIONAL, false);
 	return TASK_BEGUN;
 }

@@ -142,18 +142,20 @@ void ike_notify_write_ike(struct message *m, uint16_t type)
 	notify_payload_write(message_payload(m, PAYLOAD_NOTIFY), &n);
 }
 
-void ike_notify_write_esp(struct message *m, uint16_t type, uint32_t spi)
+void ike_notify_write_child(
+	struct message *m, uint16_t type, uint8_t protocol, uint32_t spi)
 {
 	const uint8_t octets[] = {(uint8_t)(spi >> 24), (uint8_t)(spi >> 16),
 		(uint8_t)(spi >> 8), (uint8_t)spi};
-	struct wire_notify n = {.protocol = PROTO_ESP,
+	struct wire_notify n = {.protocol = protocol,
 		.type = type,
 		.spi = span_of(octets, sizeof(octets))};
 
 	notify_payload_write(message_payload(m, PAYLOAD_NOTIFY), &n);
 }
 
-bool ike_notify_find_esp(const struct payload_set *in, uint16_t type, uint32_t *spi)
+bool ike_notify_find_child(
+	const struct payload_set *in, uint16_t type, uint8_t *protocol, uint32_t *spi)
 {
 	const struct payload *p = NULL;
 
@@ -164,7 +166,8 @@ bool ike_notify_find_esp(const struct payload_set *in, uint16_t type, uint32_t *
 			continue;
 		struct reader r = rd_over(n.spi);
 		*spi = rd_u32(&r);
-		return n.protocol == PROTO_ESP && rd_done(&r);
+		*protocol = n.protocol;
+		return (n.protocol == PROTO_ESP || n.protocol == PROTO_AH) && rd_done(&r);
 	}
 	return false;
 }

@@ -126,7 +126,9 @@ static bool may_go_to(struct exchange *x)
 	{
 		const struct child *c = list_entry(item, struct child, link);
 
-		if (c->is.mode != POLICY_TUNNEL)
+		/* RFC 4302 3.3.3.1.1.1: the addresses are under the ICV, and where the
+		 * peer goes there may be a NAT. */
+		if (c->is.mode != POLICY_TUNNEL || c->is.ah)
 			return false;
 	}
 	return addr_equal(&sa->path.local.addr, &x->from->local.addr) && host->may_move &&
@@ -141,7 +143,7 @@ static void on_update(struct exchange *x)
 	}
 	ike_note(x->e, x->from, x->sa->id,
 		"UNACCEPTABLE_ADDRESSES: the peer wants to move here, and its rule names "
-		"another address, or has transport mode");
+		"another address, or has transport mode or AH");
 	ike_reply_notify(x, N_UNACCEPTABLE_ADDRESSES, span_of(NULL, 0));
 }
 

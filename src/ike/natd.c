@@ -2,7 +2,8 @@
  *
  * Each side sends SHA-1(SPIs, address, port) of both ends of the path as it sees them. A
  * forced encapsulation sends octets that match nothing as its own side, so that the peer
- * finds a NAT there. Leaves the move to port 4500 to sa_init.c.
+ * finds a NAT there. AH has both addresses under its ICV, so no NAT lets it pass: RFC 4302
+ * 3.3.3.1.1.1. Leaves the move to port 4500 to sa_init.c.
  */
 #include "ike/sa.h"
 
@@ -83,4 +84,9 @@ void ike_natd_read(struct exchange *x)
 bool ike_natd_encap(const struct ike_sa *sa)
 {
 	return sa->natd && (sa->nat_local || sa->nat_remote || sa->forced);
+}
+
+bool ike_natd_lets_pass(const struct ike_sa *sa, const struct ike_proposals *p)
+{
+	return !ike_natd_encap(sa) || !ike_suites_are_ah_alone(p);
 }

@@ -2,7 +2,7 @@
  * 3.3.3, 3.3.6; RFC 5282 8; RFC 7634 2; RFC 4543 3; RFC 9370 2.2.1).
  *
  * With an AEAD cipher a proposal has no integrity transform, or NONE; with another it has one
- * (RFC 7296 3.3.3), so never NULL twice: RFC 4301 4.2, RFC 4303 5. Leaves the octets to
+ * (RFC 7296 3.3.3), so never NULL twice: RFC 4301 4.2, RFC 4303 1 and 5. Leaves the octets to
  * wire/sa_payload.h, and the choice to suites.c and suites_esp.c.
  */
 #include "ike/proposal.h"
@@ -73,6 +73,18 @@ void proposal_add_encr(struct wire_proposal *p, enum aead_alg alg)
 	wire_proposal_add(p, TRANSFORM_ENCR, encr_ids[alg].id, encr_ids[alg].key_bits);
 	if (encr_ids[alg].integ != INTEG_NONE)
 		wire_proposal_add(p, TRANSFORM_INTEG, encr_ids[alg].integ, 0);
+}
+
+/* RFC 7296 3.3.3: of AH the integrity is all; it is never NONE (RFC 8221 6). */
+bool proposal_has_ah(const struct wire_proposal *p, enum aead_alg alg)
+{
+	return proposal_count(p, TRANSFORM_ENCR) == 0 &&
+	       proposal_has(p, TRANSFORM_INTEG, encr_ids[alg].integ, 0);
+}
+
+void proposal_add_ah(struct wire_proposal *p, enum aead_alg alg)
+{
+	wire_proposal_add(p, TRANSFORM_INTEG, encr_ids[alg].integ, 0);
 }
 
 /* Of an answer: the transform "none", where one was offered. */

@@ -14,12 +14,15 @@ bool proposal_may_be_none(const struct wire_proposal *p, uint8_t type);
 bool proposal_has_only(const struct wire_proposal *p, unsigned types);
 /* With the integrity that it needs. */
 bool proposal_has_encr(const struct wire_proposal *p, enum aead_alg alg);
+/* Of AH: the integrity, and no encryption. */
+bool proposal_has_ah(const struct wire_proposal *p, enum aead_alg alg);
 bool proposal_has_more(const struct wire_proposal *p, const struct ike_more *m);
 /* Of an answer: at most one of each additional type. */
 bool proposal_has_one_more_each(const struct wire_proposal *p);
 
 /* ---- what we put there */
 void proposal_add_encr(struct wire_proposal *p, enum aead_alg alg);
+void proposal_add_ah(struct wire_proposal *p, enum aead_alg alg);
 void proposal_add_more(struct wire_proposal *p, const struct ike_more *m);
 /* Of an answer to what was offered: NONE where we choose nothing. */
 void proposal_add_no_integ(

@@ -152,7 +152,8 @@ static bool is_making(const struct ike_sa *sa)
 }
 
 /* RFC 7296 2.25.1: the child may be rekeyed now. False: the response says why not. */
-static bool may_be_rekeyed(struct exchange *x, const struct child *old, uint32_t spi)
+static bool may_be_rekeyed(
+	struct exchange *x, const struct child *old, uint8_t protocol, uint32_t spi)
 {
 	const struct task *t =
 		old ? ike_task_under_way(x->sa, TASK_REKEY_CHILD, old->is.id) : NULL;
@@ -162,7 +163,7 @@ static bool may_be_rekeyed(struct exchange *x, const struct child *old, uint32_t
 		return refuse(x, N_TEMPORARY_FAILURE);
 	if (!old) {
 		x->e->counters.said_child_not_found++;
-		ike_notify_write_esp(&x->out, N_CHILD_SA_NOT_FOUND, spi);
+		ike_notify_write_child(&x->out, N_CHILD_SA_NOT_FOUND, protocol, spi);
 		return false;
 	}
 	if (x->sa->conn->proposals.master_pfs)
@@ -228,7 +229,7 @@ static bool is_of_another_protocol(struct exchange *x)
 	while ((p = payload_set_next(&x->in, PAYLOAD_NOTIFY, p)))
 		if (notify_payload_read(p->body, &n) == WIRE_OK && n.type == N_REKEY_SA)
 			break;
-	if (!p || n.protocol == PROTO_ESP)
+	if (!p || n.protocol == PROTO_ESP || n.protocol == PROTO_AH)
 		return false;
 	x->e->counters.said_child_not_found++;
 	n.type = N_CHILD_SA_NOT_FOUND;
@@ -240,17 +241,18 @@ static bool is_of_another_protocol(struct exchange *x)
 enum ike_verdict ike_on_rekey_child_request(struct exchange *x)
 {
 	struct child_message q;
+	uint8_t protocol;
 	uint32_t spi;
 
 	if (ike_child_busy(x) || is_of_another_protocol(x))
 		return VERDICT_THEN;
 	if (!ike_child_message_read(x, &q) ||
-		!ike_notify_find_esp(&x->in, N_REKEY_SA, &spi))
+		!ike_notify_find_child(&x->in, N_REKEY_SA, &protocol, &spi))
 		return ike_refuse_malformed(x);
-	struct child *old = ike_child_by_spi_out(x->sa, spi);
+	struct child *old = ike_child_by_spi_out(x->sa, protocol, spi);
 	if (old)
 		ike_child_shared(old);
-	if (!may_be_rekeyed(x, old, spi))
+	if (!may_be_rekeyed(x, old, protocol, spi))
 		return VERDICT_THEN;
 	if (fits(x, old, &q))
 		replace(x, old, &q);

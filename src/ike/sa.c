@@ -174,7 +174,7 @@ void ike_sa_move(struct ike_sa *sa, const struct endpoint *remote)
 		struct ike_child *c = &list_entry(item, struct child, link)->is;
 
 		c->path = sa->path;
-		c->encap = ike_natd_encap(sa);
+		c->encap = ike_natd_encap(sa) && !c->ah;
 		c->nat_local = sa->nat_local;
 		c->nat_remote = sa->nat_remote;
 	}

@@ -349,10 +349,12 @@ void ike_answer_stateless(struct exchange *x, uint16_t type, struct span data);
 void ike_notify_write(struct message *m, uint16_t type, struct span data);
 /* One about the IKE SA. */
 void ike_notify_write_ike(struct message *m, uint16_t type);
-/* One about an ESP SA. */
-void ike_notify_write_esp(struct message *m, uint16_t type, uint32_t spi);
-/* The SPI of the first such Notify; false: none, or not of an ESP SA. */
-bool ike_notify_find_esp(const struct payload_set *in, uint16_t type, uint32_t *spi);
+/* One about an SA of ESP or AH. */
+void ike_notify_write_child(
+	struct message *m, uint16_t type, uint8_t protocol, uint32_t spi);
+/* The SPI of the first such Notify, and whose; false: none, or not of ESP or AH. */
+bool ike_notify_find_child(
+	const struct payload_set *in, uint16_t type, uint8_t *protocol, uint32_t *spi);
 /* The data of the first such Notify; false: none. data may be NULL. */
 bool ike_notify_find(const struct payload_set *in, uint16_t type, struct span *data);
 /* The first Notify that is an error; 0: none. */
@@ -474,6 +476,12 @@ void ike_natd_write(struct message *m, uint64_t spi_i, uint64_t spi_r,
 	const struct ike_path *path, bool forced);
 void ike_natd_read(struct exchange *x);
 bool ike_natd_encap(const struct ike_sa *sa);
+/* False: a NAT is on the way, and nothing but AH is in them. */
+bool ike_natd_lets_pass(const struct ike_sa *sa, const struct ike_proposals *p);
+#define IKE_NATD_STOPS_AH                                                              \
+	"a NAT is on the way (or encapsulation is forced), and AH, all that there is " \
+	"in the proposal, cannot pass it: let it have integrity by ESP, too "          \
+	"(null-sha256)"
 
 /* ---- mobike.c */
 void ike_mobike_offer(struct message *m, const struct ike_conn *c);

@@ -27,6 +27,7 @@ bool ike_suites_accept(const struct ike_proposals *ours, const struct wire_sa *a
 bool ike_suites_has_group(const struct ike_proposals *ours, uint16_t group);
 
 struct esp_choice {
+	bool ah;
 	enum aead_alg alg;
 	bool esn;
 	uint32_t spi; /* the peer's, inbound there */
@@ -34,6 +35,11 @@ struct esp_choice {
 	struct ike_more more; /* and what comes behind it */
 	unsigned rank; /* its place among our groups */
 };
+
+/* A NAT is on the way, which AH cannot pass: the addresses are under its ICV (RFC 4302
+ * 3.3.3.1.1.1). Nothing may be left. */
+void ike_suites_without_ah(struct ike_proposals *ours);
+bool ike_suites_are_ah_alone(const struct ike_proposals *ours);
 
 /* first: the child of IKE_AUTH, where no key exchange is possible (RFC 7296 1.2). */
 void ike_suites_offer_esp(

@@ -1,9 +1,13 @@
-/* ike/suites_esp.c - which algorithms of ESP both sides can use, and with which key exchange of
- * their own (RFC 7296 1.2, 2.7, 3.3; RFC 4303 2.1; RFC 7634; RFC 9370 2.2.4).
+/* ike/suites_esp.c - which algorithms of ESP, or of AH, both sides can use, and with which key
+ * exchange of their own (RFC 7296 1.2, 2.7, 3.3, 3.3.1; RFC 4303 2.1; RFC 7634; RFC 9370 2.2.4).
+ *
+ * A proposal is of one protocol (RFC 7296 3.3): with both in the configuration they are
+ * offered one after the other, and either is agreed on.
  */
 #include "ike/suites.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "ike/proposal.h"
 
@@ -12,6 +16,31 @@ enum {
 	ESP_TYPES = 1 << TRANSFORM_ENCR | 1 << TRANSFORM_INTEG | 1 << TRANSFORM_KE |
 		    1 << TRANSFORM_ESN | PROPOSAL_ADDKE_TYPES
 };
+
+static uint8_t protocol_of(bool ah)
+{
+	return ah ? PROTO_AH : PROTO_ESP;
+}
+
+void ike_suites_without_ah(struct ike_proposals *ours)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ours->n_esp; i++)
+		if (!ours->ah[i])
+			ours->esp[n++] = ours->esp[i];
+	memset(ours->ah, 0, sizeof(ours->ah));
+	ours->n_esp = n;
+}
+
+bool ike_suites_are_ah_alone(const struct ike_proposals *ours)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < ours->n_esp; i++)
+		any |= !ours->ah[i];
+	return !any;
+}
 
 static const struct ike_more no_more;
 
@@ -27,13 +56,22 @@ static void add_groups(struct wire_proposal *p, const struct ike_proposals *ours
 	proposal_add_more(p, m);
 }
 
+static void add_algorithm(struct wire_proposal *p, bool ah, enum aead_alg alg)
+{
+	if (ah)
+		proposal_add_ah(p, alg);
+	else
+		proposal_add_encr(p, alg);
+}
+
 static void offer_ciphers(const struct ike_proposals *ours, uint32_t spi,
 	const struct ike_more *groups, struct wire_sa *out)
 {
 	for (unsigned i = 0; i < ours->n_esp && out->n < WIRE_PROPOSALS_MAX; i++) {
-		struct wire_proposal *p = wire_sa_add(out, PROTO_ESP, 4, spi);
+		struct wire_proposal *p =
+			wire_sa_add(out, protocol_of(ours->ah[i]), 4, spi);
 
-		proposal_add_encr(p, ours->esp[i]);
+		add_algorithm(p, ours->ah[i], ours->esp[i]);
 		if (groups)
 			add_groups(p, ours, groups);
 		if (ours->esn)
@@ -109,13 +147,19 @@ static bool choose_group(const struct wire_proposal *p, const struct ike_proposa
 	return true;
 }
 
-static bool allows_esp(const struct wire_proposal *p, const struct ike_proposals *ours,
-	enum aead_alg alg, struct esp_choice *out)
+/* Ours at n. */
+static bool allows(const struct wire_proposal *p, const struct ike_proposals *ours,
+	unsigned n, struct esp_choice *out)
 {
-	if (p->protocol != PROTO_ESP || p->spi_len != 4 || p->spi < SPI_LOWEST ||
-		!proposal_has_only(p, ESP_TYPES) || !proposal_has_encr(p, alg) ||
+	enum aead_alg alg = ours->esp[n];
+	bool ah = ours->ah[n];
+
+	if (p->protocol != protocol_of(ah) || p->spi_len != 4 || p->spi < SPI_LOWEST ||
+		!proposal_has_only(p, ESP_TYPES) ||
+		!(ah ? proposal_has_ah(p, alg) : proposal_has_encr(p, alg)) ||
 		!choose_esn(p, ours->esn, &out->esn))
 		return false;
+	out->ah = ah;
 	out->alg = alg;
 	out->spi = (uint32_t)p->spi;
 	return true;
@@ -124,11 +168,12 @@ static bool allows_esp(const struct wire_proposal *p, const struct ike_proposals
 static void answer_esp(const struct wire_proposal *offered, const struct esp_choice *c,
 	uint32_t spi, struct wire_sa *answer)
 {
-	struct wire_proposal *p = wire_sa_add(answer, PROTO_ESP, 4, spi);
+	struct wire_proposal *p = wire_sa_add(answer, protocol_of(c->ah), 4, spi);
 
 	p->number = offered->number;
-	proposal_add_encr(p, c->alg);
-	proposal_add_no_integ(p, offered, c->alg);
+	add_algorithm(p, c->ah, c->alg);
+	if (!c->ah)
+		proposal_add_no_integ(p, offered, c->alg);
 	if (proposal_count(offered, TRANSFORM_KE) > 0)
 		wire_proposal_add(p, TRANSFORM_KE, c->group, 0);
 	proposal_answer_more(p, offered, &c->more);
@@ -136,9 +181,9 @@ static void answer_esp(const struct wire_proposal *offered, const struct esp_cho
 		wire_proposal_add(p, TRANSFORM_ESN, c->esn ? ESN_YES : ESN_NO, 0);
 }
 
-/* Of the proposals with that cipher, the one with the groups that we like best. */
+/* Of the proposals with the algorithm at n, the one with the groups that we like best. */
 static const struct wire_proposal *best_offer(const struct ike_proposals *ours,
-	enum aead_alg alg, const struct wire_sa *offer, uint16_t group, bool first,
+	unsigned n, const struct wire_sa *offer, uint16_t group, bool first,
 	struct esp_choice *out)
 {
 	const struct wire_proposal *best = NULL;
@@ -146,7 +191,7 @@ static const struct wire_proposal *best_offer(const struct ike_proposals *ours,
 	for (unsigned k = 0; k < offer->n; k++) {
 		struct esp_choice c;
 
-		if (!allows_esp(&offer->at[k], ours, alg, &c) ||
+		if (!allows(&offer->at[k], ours, n, &c) ||
 			!choose_group(&offer->at[k], ours, group, first, &c) ||
 			(best && c.rank >= out->rank))
 			continue;
@@ -162,7 +207,7 @@ bool ike_suites_choose_esp(const struct ike_proposals *ours, const struct wire_s
 {
 	for (unsigned i = 0; i < ours->n_esp; i++) {
 		const struct wire_proposal *p =
-			best_offer(ours, ours->esp[i], offer, group, first, out);
+			best_offer(ours, i, offer, group, first, out);
 
 		if (!p)
 			continue;
@@ -177,13 +222,13 @@ bool ike_suites_accept_esp(const struct ike_proposals *ours, const struct wire_s
 {
 	const struct wire_proposal *p = &answer->at[0];
 
-	if (answer->n != 1 || proposal_count(p, TRANSFORM_ENCR) != 1 ||
+	if (answer->n != 1 || proposal_count(p, TRANSFORM_ENCR) > 1 ||
 		proposal_count(p, TRANSFORM_ESN) > 1 ||
 		proposal_count(p, TRANSFORM_INTEG) > 1 ||
 		proposal_count(p, TRANSFORM_KE) > 1 || !proposal_has_one_more_each(p))
 		return false;
 	for (unsigned i = 0; i < ours->n_esp; i++)
-		if (allows_esp(p, ours, ours->esp[i], out))
+		if (allows(p, ours, i, out))
 			return choose_group(p, ours, KE_NONE, first, out);
 	return false;
 }

@@ -72,6 +72,7 @@ static void add_to_plane(
 	e->rule = c->rule;
 	e->spi_in = c->spi_in;
 	e->spi_out = c->spi_out;
+	e->ah = c->ah;
 	e->alg = c->alg;
 	e->key_in = c->key_in;
 	e->key_out = c->key_out;
@@ -174,9 +175,10 @@ static void tell_up(struct node *n, const struct child_sa *c)
 			c->sa.initiator ? "we asked" : "the peer asked");
 	else
 		node_tell(n, EVENT_NOTICE, "child-up", scope, &c->peer->remote, c->sa.ike,
-			"rule %s: %s (%s, SPI in %08x out %08x, %s)", rule,
+			"rule %s: %s%s (%s, SPI in %08x out %08x, %s)", rule,
 			aead_encrypts(c->sa.alg) ? "protected"
 						 : "authenticated, not encrypted",
+			c->sa.ah ? ", by AH" : "",
 			c->sa.mode == POLICY_TUNNEL ? "tunnel" : "transport",
 			c->sa.spi_in, c->sa.spi_out,
 			c->sa.initiator ? "we called" : "the peer called");

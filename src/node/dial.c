@@ -67,8 +67,10 @@ void proposals_of(const struct config *c, uint32_t rule, struct ike_proposals *o
 	*out = (struct ike_proposals){.esn = true};
 	for (unsigned i = 0; i < p->n_ike && i < IKE_SUITES_MAX; i++)
 		out->ike[out->n_ike++] = suite_of(&p->ike[i]);
-	for (unsigned i = 0; i < p->n_esp && i < IKE_CIPHERS_MAX; i++)
+	for (unsigned i = 0; i < p->n_esp && i < IKE_CIPHERS_MAX; i++) {
+		out->ah[out->n_esp] = p->esp[i].ah;
 		out->esp[out->n_esp++] = p->esp[i].encr;
+	}
 	out->pfs_required = c->rules[rule].pfs == PFS_YES;
 	out->master_pfs = c->rules[rule].pfs == PFS_MASTER;
 	for (unsigned i = 0; c->rules[rule].pfs != PFS_NO && i < out->n_ike; i++)
@@ -378,6 +380,8 @@ static const char *why_text(const struct ike_failure *f)
 		[IKE_WHY_CHILDLESS] =
 			"childless force here, and the peer does not allow it: "
 			"compare the two sides",
+		[IKE_WHY_NAT] = "a NAT is on the way, and AH, all that the proposal has, "
+				"cannot pass it",
 		[IKE_WHY_REDIRECT] =
 			"the peer sends us to another gateway, where the rule "
 			"does not let us go",

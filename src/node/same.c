@@ -33,7 +33,7 @@ static bool same_proposal(
 			memcmp(a->ike[i].more, b->ike[i].more, CONFIG_MORE_MAX) != 0)
 			return false;
 	for (unsigned i = 0; i < a->n_esp; i++)
-		if (a->esp[i].encr != b->esp[i].encr)
+		if (a->esp[i].encr != b->esp[i].encr || a->esp[i].ah != b->esp[i].ah)
 			return false;
 	return true;
 }

@@ -284,7 +284,7 @@ static void move_peer(struct node *n, struct peer *p, const struct endpoint *rem
 static void move_child(struct node *n, struct child_sa *c, const struct endpoint *remote,
 	const struct ike_info *now)
 {
-	bool encap = now ? now->encap : c->sa.encap;
+	bool encap = now && !c->sa.ah ? now->encap : c->sa.encap;
 
 	if (c->down ||
 		(endpoint_equal(&c->sa.path.remote, remote) && encap == c->sa.encap))

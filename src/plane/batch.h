@@ -10,7 +10,11 @@
 
 #include "esp/esp.h"
 
-enum { BATCH_PACKET_MAX = 65536, BATCH_CONTROL = 96 };
+enum {
+	BATCH_PACKET_MAX = 65536,
+	/* traffic class, mark and, with AH over IPv6, extension headers */
+	BATCH_CONTROL = 224
+};
 
 /* Datagrams of one size to one peer that leave as one message, which the kernel cuts up
  * (UDP_SEGMENT); the last may be shorter. */

@@ -16,9 +16,11 @@
 #include <unistd.h>
 
 #include "os/sockaddr.h"
+#include "plane/ah_packet.h"
 #include "plane/batch.h"
 #include "plane/listening.h"
 #include "plane/size_errors.h"
+#include "wire/ip_packet.h"
 
 enum {
 	FULL_WAIT_MS = 2,
@@ -215,7 +217,55 @@ static struct local_socket *socket_of(struct data *d, const struct esp_packet *p
 
 	if (!l || pkt->remote.addr.family != pkt->local.addr.family)
 		return NULL;
-	return pkt->encap ? &l->udp : &l->esp;
+	return pkt->ah ? &l->ah : pkt->encap ? &l->udp : &l->esp;
+}
+
+/* ---- AH */
+
+static void send_part(struct data *d, struct local_socket *s,
+	const struct esp_packet *pkt, uint8_t *header, struct span text, uint64_t now_ms)
+{
+	struct sockaddr_storage name;
+	struct iovec vectors[2] = {
+		{header, AH_PART_HEADER}, {(void *)(uintptr_t)text.at, text.len}};
+	_Alignas(struct cmsghdr) uint8_t control[BATCH_CONTROL];
+	struct msghdr m = {
+		.msg_name = &name,
+		.msg_namelen = sockaddr_of(&pkt->remote.addr, 0, &name),
+		.msg_iov = vectors,
+		.msg_iovlen = 2,
+	};
+
+	set_control(&m, s, pkt, control);
+	send_one(d, s, &m, now_ms);
+}
+
+/* The kernel does not cut up a packet with a header of ours. True: done. */
+static bool cut_up(
+	struct data *d, struct pile *l, const struct esp_packet *pkt, uint64_t now_ms)
+{
+	struct local_socket *s = socket_of(d, pkt);
+	uint8_t header[AH_PART_HEADER];
+	struct span text;
+
+	if (!s || !pkt->ah || pkt->remote.addr.family != ADDR_V4 || pkt->dont_fragment ||
+		pkt->len <= pkt->mtu)
+		return false;
+	if (l->n > 0)
+		send_pile(d, l, now_ms);
+	for (size_t at = 0; at < pkt->len - AH_PART_HEADER;) {
+		at += ah_packet_part(pkt, at, header, &text);
+		send_part(d, s, pkt, header, text, now_ms);
+	}
+	return true;
+}
+
+/* What the socket is given: all of it, or what is behind the IPv6 header. */
+static struct iovec for_socket(const struct esp_packet *pkt)
+{
+	size_t skip = pkt->ah && pkt->remote.addr.family == ADDR_V6 ? IPV6_HEADER_LEN : 0;
+
+	return (struct iovec){.iov_base = pkt->at + skip, .iov_len = pkt->len - skip};
 }
 
 /* Packets for one socket with one DF are collected, in their order. */
@@ -234,7 +284,7 @@ static void collect(
 	l->to = s;
 	l->df = pkt->dont_fragment;
 	local_set_df(s, l->df);
-	b->vectors[l->vectors] = (struct iovec){.iov_base = pkt->at, .iov_len = pkt->len};
+	b->vectors[l->vectors] = for_socket(pkt);
 	if (!join(b, l, pkt))
 		add_message(b, l, pkt);
 	l->vectors++;
@@ -249,7 +299,7 @@ void deliver_batch(struct data *d, uint64_t now_ms)
 		struct esp_packet *pkt = &b->packets.at[i];
 		if (pkt->verdict == ESP_INJECT)
 			inject(d, pkt);
-		if (pkt->verdict == ESP_SEND)
+		if (pkt->verdict == ESP_SEND && !cut_up(d, &pile, pkt, now_ms))
 			collect(d, &pile, pkt, now_ms);
 	}
 	if (pile.n > 0)

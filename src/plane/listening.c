@@ -28,14 +28,14 @@ static void listen_to(struct data *d, struct local_socket *s)
 void listening_add(struct data *d, struct local *l)
 {
 	list_add(&d->listening, &l->listening);
-	listen_to(d, &l->esp);
-	listen_to(d, &l->udp);
+	for (unsigned i = 0; i < LOCAL_SOCKETS; i++)
+		listen_to(d, local_socket_at(l, i));
 }
 
 void listening_remove(struct data *d, struct local *l)
 {
-	epoll_ctl(d->epoll, EPOLL_CTL_DEL, l->esp.fd, NULL);
-	epoll_ctl(d->epoll, EPOLL_CTL_DEL, l->udp.fd, NULL);
+	for (unsigned i = 0; i < LOCAL_SOCKETS; i++)
+		epoll_ctl(d->epoll, EPOLL_CTL_DEL, local_socket_at(l, i)->fd, NULL);
 	list_del(&l->listening);
 	local_let_go(l);
 }
@@ -44,9 +44,10 @@ bool listening_has(struct data *d, const struct local_socket *s)
 {
 	list_each(item, &d->listening)
 	{
-		const struct local *l = list_entry(item, struct local, listening);
-		if (s == &l->esp || s == &l->udp)
-			return true;
+		struct local *l = list_entry(item, struct local, listening);
+		for (unsigned i = 0; i < LOCAL_SOCKETS; i++)
+			if (s == local_socket_at(l, i))
+				return true;
 	}
 	return false;
 }

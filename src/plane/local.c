@@ -1,10 +1,13 @@
-/* plane/local.c - the options that make a socket fit for ESP.
+/* plane/local.c - the options that make a socket fit for ESP and AH.
  *
  * IP_TRANSPARENT: sending from an address that has just gone. SO_MARK: past the steering.
  * IP_RECVERR: ICMP errors and local ones about size come with the datagram they concern.
  * Path MTU discovery is off until a packet asks for DF, so that the kernel fragments what
  * is too big and never refuses. With DF the kernel's own idea of the path is not asked: it
  * believes errors that quote ports alone, children.c only those that quote an SPI.
+ * IP_HDRINCL for AH: its ICV covers what the kernel would choose (RFC 4302 3.3.3.1.1.1).
+ * IPv6 has nothing of that kind, but extension headers in front of AH are covered, too, and
+ * are handed out beside it.
  */
 #include "config.h"
 
@@ -55,17 +58,27 @@ static bool set_options(int fd, const struct addr *addr, uint32_t mark, bool udp
 	return true;
 }
 
-static int open_one(const struct addr *addr, uint32_t mark, bool udp)
+static bool set_ah_options(int fd, bool v4)
 {
+	if (v4)
+		return socket_set_int(fd, IPPROTO_IP, IP_HDRINCL, 1);
+	return socket_set_int(fd, IPPROTO_IPV6, IPV6_RECVHOPOPTS, 1) &&
+	       socket_set_int(fd, IPPROTO_IPV6, IPV6_RECVDSTOPTS, 1) &&
+	       socket_set_int(fd, IPPROTO_IPV6, IPV6_RECVRTHDR, 1);
+}
+
+static int open_one(const struct addr *addr, uint32_t mark, int protocol)
+{
+	bool udp = protocol == IPPROTO_UDP;
 	struct sockaddr_storage name;
 	socklen_t len = sockaddr_of(addr, udp ? IKE_NATT_PORT : 0, &name);
 	int fd = socket(sockaddr_family(addr),
-		(udp ? SOCK_DGRAM : SOCK_RAW) | SOCK_CLOEXEC | SOCK_NONBLOCK,
-		udp ? IPPROTO_UDP : IPPROTO_ESP);
+		(udp ? SOCK_DGRAM : SOCK_RAW) | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 
 	if (fd < 0)
 		return -1;
 	if (set_options(fd, addr, mark, udp) &&
+		(protocol != IPPROTO_AH || set_ah_options(fd, addr->family == ADDR_V4)) &&
 		bind(fd, (struct sockaddr *)&name, len) == 0)
 		return fd;
 	return socket_give_up(fd);
@@ -89,33 +102,58 @@ static bool leave_esp(int udp)
 	return socket_set_int(udp, IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP);
 }
 
+struct local_socket *local_socket_at(struct local *l, unsigned i)
+{
+	struct local_socket *all[LOCAL_SOCKETS] = {&l->esp, &l->ah, &l->udp};
+
+	return all[i];
+}
+
+static void close_all(struct local *l)
+{
+	for (unsigned i = 0; i < LOCAL_SOCKETS; i++)
+		if (local_socket_at(l, i)->fd >= 0)
+			close(local_socket_at(l, i)->fd);
+}
+
+static bool open_all(struct local *l, enum local_kind kind, uint32_t mark)
+{
+	if (kind == LOCAL_USERSPACE) {
+		l->esp.fd = open_one(&l->addr, mark, IPPROTO_ESP);
+		l->ah.fd = l->esp.fd < 0 ? -1 : open_one(&l->addr, mark, IPPROTO_AH);
+		if (l->ah.fd < 0)
+			return false;
+	}
+	l->udp.fd = open_one(&l->addr, mark, IPPROTO_UDP);
+	return l->udp.fd >= 0 && (kind == LOCAL_USERSPACE || leave_esp(l->udp.fd));
+}
+
 struct local *local_open(
 	enum local_kind kind, uint16_t scope, const struct addr *addr, uint32_t mark)
 {
-	bool kernel = kind == LOCAL_KERNEL;
-	int esp = kernel ? -1 : open_one(addr, mark, false);
-	int udp = esp < 0 && !kernel ? -1 : open_one(addr, mark, true);
-
-	if (kernel && udp >= 0 && !leave_esp(udp))
-		udp = socket_give_up(udp);
-	if (udp < 0) {
-		if (esp >= 0)
-			socket_give_up(esp);
-		return NULL;
-	}
 	struct local *l = mem_new(1, sizeof(*l));
+
 	l->addr = *addr;
 	l->scope = scope;
-	l->esp.local = l->udp.local = l;
-	l->esp.fd = esp;
-	l->udp.fd = udp;
-	l->esp.ttl = own_ttl(esp, addr);
-	l->udp.ttl = own_ttl(udp, addr);
-	l->udp.udp = true;
+	for (unsigned i = 0; i < LOCAL_SOCKETS; i++) {
+		local_socket_at(l, i)->local = l;
+		local_socket_at(l, i)->fd = -1;
+	}
+	l->ah.ah = l->udp.udp = true;
 	atomic_init(&l->holders, 1);
 	list_init(&l->link);
 	list_init(&l->listening);
-	return l;
+	if (open_all(l, kind, mark)) {
+		for (unsigned i = 0; i < LOCAL_SOCKETS; i++)
+			local_socket_at(l, i)->ttl =
+				own_ttl(local_socket_at(l, i)->fd, addr);
+		return l;
+	}
+	int why = errno;
+	close_all(l);
+	free(l);
+	errno = why;
+	return NULL;
 }
 
 void local_hold(struct local *l)
@@ -127,27 +165,26 @@ void local_let_go(struct local *l)
 {
 	if (atomic_fetch_sub_explicit(&l->holders, 1, memory_order_acq_rel) != 1)
 		return;
-	if (l->esp.fd >= 0)
-		close(l->esp.fd);
-	close(l->udp.fd);
+	close_all(l);
 	free(l);
 }
 
 void local_deafen(struct local *l)
 {
-	if (l->esp.fd >= 0)
-		socket_deafen(l->esp.fd);
-	socket_deafen(l->udp.fd);
+	for (unsigned i = 0; i < LOCAL_SOCKETS; i++)
+		if (local_socket_at(l, i)->fd >= 0)
+			socket_deafen(local_socket_at(l, i)->fd);
 }
 
 void local_revive(struct local *l)
 {
-	if (l->esp.fd >= 0) {
-		socket_drain(l->esp.fd);
-		socket_hear_again(l->esp.fd);
+	for (unsigned i = 0; i < LOCAL_SOCKETS; i++) {
+		int fd = local_socket_at(l, i)->fd;
+		if (fd < 0)
+			continue;
+		socket_drain(fd);
+		socket_hear_again(fd);
 	}
-	socket_drain(l->udp.fd);
-	socket_hear_again(l->udp.fd);
 }
 
 void local_set_df(struct local_socket *s, bool df)

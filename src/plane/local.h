@@ -1,4 +1,4 @@
-/* plane/local.h - the sockets of one bound address: raw ESP, and UDP port 4500.
+/* plane/local.h - the sockets of one bound address: raw ESP, raw AH, and UDP port 4500.
  *
  * Made and closed by the loop's thread, read by the data thread; the last of the two to
  * let go closes them. After its address was unbound one is deaf, but sends for a while.
@@ -15,7 +15,7 @@
 
 enum { LOCAL_LINGER_MS = 200 };
 
-/* Who takes ESP from the network: the data thread, or the kernel. Its sockets then are
+/* Who takes ESP and AH from the network: the data thread, or the kernel. Its sockets then are
  * port 4500 alone, and ESP never shows there. */
 enum local_kind { LOCAL_USERSPACE, LOCAL_KERNEL };
 
@@ -23,6 +23,7 @@ struct local_socket {
 	struct local *local;
 	int fd; /* -1: none */
 	bool udp;
+	bool ah; /* IPv4: whole packets, headers included, both ways */
 	uint8_t ttl; /* that of what it sends when nothing else is said; 0: not known */
 	/* IPv4: our datagrams carry DF. The data thread sets it as packets want it; the
 	 * loop's clears it for an IKE message that does not fit. Either is right for the
@@ -35,7 +36,7 @@ struct local_socket {
 struct local {
 	struct addr addr;
 	uint16_t scope;
-	struct local_socket esp, udp;
+	struct local_socket esp, ah, udp;
 	_Atomic int holders;
 	/* the loop's thread */
 	struct list link;
@@ -43,6 +44,9 @@ struct local {
 	/* the data thread */
 	struct list listening;
 };
+
+enum { LOCAL_SOCKETS = 3 };
+struct local_socket *local_socket_at(struct local *l, unsigned i);
 
 /* Held once. NULL: errno. */
 struct local *local_open(

@@ -1,5 +1,6 @@
 /* plane/path.c - reads a batch, lets esp/ judge and transform it, hands it on.
  *
+ * AH comes and goes as whole packets (ah_packet.h).
  * RFC 3948: on port 4500 four octets of zero in front mean IKE; the rest is ESP, and
  * one octet of 0xff keeps a mapping alive (esp/ counts it).
  */
@@ -14,6 +15,7 @@
 #include "base/iana.h"
 #include "base/mem.h"
 #include "os/sockaddr.h"
+#include "plane/ah_packet.h"
 #include "plane/batch.h"
 #include "plane/deliver.h"
 #include "plane/listening.h"
@@ -134,6 +136,17 @@ static void report_ike(struct data *d, const struct esp_packet *pkt)
 	reporting_tell(d, &r);
 }
 
+static bool take_raw(
+	const struct local_socket *s, struct msghdr *m, struct esp_packet *pkt)
+{
+	bool v6 = s->local->addr.family == ADDR_V6;
+
+	pkt->remote.port = 0;
+	if (s->ah)
+		return !v6 || ah_packet_complete(pkt, m);
+	return v6 || skip_ip_header(pkt);
+}
+
 /* False: nothing for esp/. */
 static bool take(
 	struct data *d, const struct local_socket *s, unsigned i, struct esp_packet *pkt)
@@ -146,15 +159,14 @@ static bool take(
 		.verdict = ESP_DROP,
 		.scope = s->local->scope,
 		.encap = s->udp,
+		.ah = s->ah,
 		.local = {.addr = s->local->addr, .port = s->udp ? IKE_NATT_PORT : 0},
 	};
 	read_control(&b->in_messages[i].msg_hdr, pkt);
 	if (!sockaddr_read(&b->names[i], &pkt->remote))
 		return false;
-	if (!s->udp) {
-		pkt->remote.port = 0;
-		return s->local->addr.family == ADDR_V6 || skip_ip_header(pkt);
-	}
+	if (!s->udp)
+		return take_raw(s, &b->in_messages[i].msg_hdr, pkt);
 	if (!is_ike(pkt))
 		return true;
 	report_ike(d, pkt);

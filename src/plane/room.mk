@@ -3,6 +3,7 @@ src_plane_libvipsec_plane_a_SOURCES = \
 	src/plane/batch.c src/plane/batch.h \
 	src/plane/children.c src/plane/children.h \
 	src/plane/data.h \
+	src/plane/ah_packet.c \
 	src/plane/deliver.c src/plane/deliver.h \
 	src/plane/listening.c src/plane/listening.h \
 	src/plane/local.c src/plane/local.h \

@@ -21,10 +21,25 @@
 
 enum { AT_ONCE = 32 };
 
-/* quoted: what was behind the IP header, or in the UDP datagram. False: not of a size. */
-static bool size_told(struct msghdr *m, struct span quoted, struct path_mtu *out)
+/* Sockets that send whole packets have the IP header quoted, too; and AH has its SPI behind
+ * two lengths. */
+static struct reader at_spi(const struct local_socket *s, struct span quoted)
 {
 	struct reader r = rd_over(quoted);
+
+	if (!s->ah)
+		return r;
+	if (s->local->addr.family == ADDR_V4)
+		rd_skip(&r, quoted.len == 0 ? 0 : (size_t)(quoted.at[0] & 0x0f) * 4);
+	rd_skip(&r, 4);
+	return r;
+}
+
+/* quoted: what was behind the IP header, or in the UDP datagram. False: not of a size. */
+static bool size_told(const struct local_socket *s, struct msghdr *m, struct span quoted,
+	struct path_mtu *out)
+{
+	struct reader r = at_spi(s, quoted);
 	struct sock_extended_err e;
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
@@ -60,7 +75,7 @@ void size_errors_of_socket(struct data *d, const struct local_socket *s, uint64_
 		ssize_t n = recvmsg(s->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT);
 		if (n < 0)
 			return;
-		if (!size_told(&m, span_of(quoted, (size_t)n), &told) ||
+		if (!size_told(s, &m, span_of(quoted, (size_t)n), &told) ||
 			!sockaddr_read(&name, &told.remote))
 			continue;
 		if (children_path_mtu(d->children, &told, now_ms))

@@ -28,18 +28,19 @@ enum {
 	READ_MAX = 256
 };
 
-/* ICMP, not a later fragment, type and code as above, quoting ESP or UDP. */
+/* ICMP, not a later fragment, type and code as above, quoting ESP, AH or UDP. */
 static const struct sock_filter only_too_big[] = {
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 9),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IP_ICMP, 0, 9),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IP_ICMP, 0, 10),
 	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 6),
-	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, OFFSET_MASK, 7, 0),
+	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, OFFSET_MASK, 8, 0),
 	BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0), /* the header's length */
 	BPF_STMT(BPF_LD | BPF_H | BPF_IND, 0),
 	BPF_JUMP(
-		BPF_JMP | BPF_JEQ | BPF_K, UNREACHABLE << 8 | FRAGMENTATION_NEEDED, 0, 4),
+		BPF_JMP | BPF_JEQ | BPF_K, UNREACHABLE << 8 | FRAGMENTATION_NEEDED, 0, 5),
 	BPF_STMT(BPF_LD | BPF_B | BPF_IND, 8 + 9),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IP_ESP, 1, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IP_ESP, 2, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IP_AH, 1, 0),
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IP_UDP, 0, 1),
 	BPF_STMT(BPF_RET | BPF_K, READ_MAX),
 	BPF_STMT(BPF_RET | BPF_K, 0),
@@ -101,7 +102,7 @@ static bool read_quoted(
 		return false;
 	out->encap = proto == IP_UDP;
 	out->remote.port = 0;
-	if (!out->encap && proto != IP_ESP)
+	if (!out->encap && proto != IP_ESP && proto != IP_AH)
 		return false;
 	if (out->encap && rd_u16(r) != IKE_NATT_PORT)
 		return false;
@@ -109,6 +110,8 @@ static bool read_quoted(
 		out->remote.port = rd_u16(r);
 		rd_skip(r, 4); /* length, checksum */
 	}
+	if (proto == IP_AH)
+		rd_skip(r, 4); /* next header, length, reserved */
 	out->spi = rd_u32(r);
 	return rd_ok(r) && out->spi != 0; /* zeros: IKE */
 }

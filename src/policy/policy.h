@@ -49,6 +49,7 @@ struct spd_entry {
 	struct policy_tags tags;
 	uint32_t rule; /* the rule's number in the configuration; its binding */
 	uint32_t binding; /* entries of one action and authentication share it */
+	bool ah; /* what is asked for first is AH, not ESP */
 	char rule_name[POLICY_NAME_MAX];
 };
 

@@ -214,9 +214,9 @@ static void write_path_mtu(FILE *out)
 		"\t\ticmp type destination-unreachable icmp code 4 ";
 	static const char *const v6 = "\t\ticmpv6 type packet-too-big ";
 
-	fprintf(out, "%s@th,136,8 50 accept\n", v4);
+	fprintf(out, "%s@th,136,8 { 50, 51 } accept\n", v4);
 	fprintf(out, "%s@th,136,8 17 @th,224,16 { 500, 4500 } accept\n", v4);
-	fprintf(out, "%s@th,112,8 50 accept\n", v6);
+	fprintf(out, "%s@th,112,8 { 50, 51 } accept\n", v6);
 	fprintf(out, "%s@th,112,8 17 @th,384,16 { 500, 4500 } accept\n", v6);
 }
 
@@ -242,6 +242,16 @@ static void write_silence(FILE *out, const struct guard_rules *rules)
 	fputs("\t}\n", out);
 }
 
+/* IPv6 fragments are not put together yet. Of a later one nft knows the protocol, but for AH,
+ * which could be an extension header: there it asks the fragment header. */
+static void write_later_fragments(FILE *out, const struct guard_rules *rules)
+{
+	const char *own = has_host(rules) ? "" : "ip6 daddr @own6 ";
+
+	fprintf(out, "\t\t%sfrag frag-off != 0 meta l4proto 17 accept\n", own);
+	fprintf(out, "\t\t%sfrag frag-off != 0 frag nexthdr 51 accept\n", own);
+}
+
 static void write_exemptions(FILE *out, const struct guard_rules *rules, enum side side)
 {
 	const char *own = side == ARRIVING ? "daddr" : "saddr";
@@ -251,8 +261,7 @@ static void write_exemptions(FILE *out, const struct guard_rules *rules, enum si
 		side == ARRIVING ? "udp dport { 500, 4500 }" : "udp sport { 500, 4500 }",
 		"accept");
 	if (side == ARRIVING)
-		fprintf(out, "\t\t%sfrag frag-off != 0 meta l4proto 17 accept\n",
-			has_host(rules) ? "" : "ip6 daddr @own6 ");
+		write_later_fragments(out, rules);
 	/* RFC 4861: 133 to 137, from no farther than this link */
 	fputs("\t\ticmpv6 type 133-137 ip6 hoplimit 255 accept\n", out);
 }

@@ -3,6 +3,7 @@ src_wire_libvipsec_wire_a_SOURCES = \
 	src/wire/auth_payload.c src/wire/auth_payload.h \
 	src/wire/cert_payload.c src/wire/cert_payload.h \
 	src/wire/checksum.c src/wire/checksum.h \
+	src/wire/ah_header.c \
 	src/wire/esp_header.c src/wire/esp_header.h \
 	src/wire/fragment.c src/wire/fragment.h \
 	src/wire/ike_header.c src/wire/ike_header.h \

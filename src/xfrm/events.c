@@ -87,8 +87,15 @@ static bool read_acquire(struct nlmsghdr *h, struct kernel_event *ev)
 		if_id && nla_len(if_id) >= (int)sizeof(uint32_t) ? nla_get_u32(if_id) : 0;
 	ev->flow = a->sel;
 	ev->seq = a->seq;
-	ev->daddr = select_addr_read(&a->id.daddr, a->sel.family);
+	ev->sa.daddr = select_addr_read(&a->id.daddr, a->sel.family);
 	return true;
+}
+
+static struct request_name name_of(const struct xfrm_id *id, uint16_t family)
+{
+	return (struct request_name){.daddr = select_addr_read(&id->daddr, family),
+		.spi = ntohl(id->spi),
+		.ah = id->proto == IPPROTO_AH};
 }
 
 static bool read_expire(struct nlmsghdr *h, struct kernel_event *ev)
@@ -97,11 +104,10 @@ static bool read_expire(struct nlmsghdr *h, struct kernel_event *ev)
 		return false;
 	const struct xfrm_user_expire *e = nlmsg_data(h);
 	ev->kind = EVENT_EXPIRE;
-	ev->daddr = select_addr_read(&e->state.id.daddr, e->state.family);
-	ev->spi = ntohl(e->state.id.spi);
+	ev->sa = name_of(&e->state.id, e->state.family);
 	ev->reqid = e->state.reqid;
 	ev->hard = e->hard != 0;
-	return ev->spi != 0; /* an acquired SA that never came is nobody's */
+	return ev->sa.spi != 0; /* an acquired SA that never came is nobody's */
 }
 
 /* Not what comes of somebody's setting them. */
@@ -111,8 +117,10 @@ static bool read_numbers(struct nlmsghdr *h, struct kernel_event *ev)
 		return false;
 	const struct xfrm_aevent_id *a = nlmsg_data(h);
 	ev->kind = EVENT_NUMBERS;
-	ev->daddr = select_addr_read(&a->sa_id.daddr, a->sa_id.family);
-	ev->spi = ntohl(a->sa_id.spi);
+	ev->sa = (struct request_name){
+		.daddr = select_addr_read(&a->sa_id.daddr, a->sa_id.family),
+		.spi = ntohl(a->sa_id.spi),
+		.ah = a->sa_id.proto == IPPROTO_AH};
 	ev->reqid = a->reqid;
 	return (a->flags & (XFRM_AE_CR | XFRM_AE_CE)) != 0;
 }
@@ -123,8 +131,8 @@ static bool read_mapping(struct nlmsghdr *h, struct kernel_event *ev)
 		return false;
 	const struct xfrm_user_mapping *m = nlmsg_data(h);
 	ev->kind = EVENT_MAPPING;
-	ev->daddr = select_addr_read(&m->id.daddr, m->id.family);
-	ev->spi = ntohl(m->id.spi);
+	ev->sa.daddr = select_addr_read(&m->id.daddr, m->id.family);
+	ev->sa.spi = ntohl(m->id.spi); /* of ESP: AH does not go in UDP */
 	ev->reqid = m->reqid;
 	ev->remote.addr = select_addr_read(&m->new_saddr, m->id.family);
 	ev->remote.port = ntohs(m->new_sport);

@@ -8,7 +8,7 @@
 #include <linux/types.h>
 #include <linux/xfrm.h>
 
-#include "base/addr.h"
+#include "xfrm/request.h"
 
 enum event_kind {
 	EVENT_ACQUIRE, /* a policy wants an SA that is not there */
@@ -30,8 +30,8 @@ struct kernel_event {
 	struct xfrm_selector flow;
 	uint32_t seq;
 	/* EXPIRE, NUMBERS, MAPPING: the SA */
-	struct addr daddr;
-	uint32_t spi, reqid;
+	struct request_name sa;
+	uint32_t reqid;
 	bool hard;
 	struct endpoint remote; /* MAPPING: where it is now */
 };

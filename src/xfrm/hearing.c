@@ -67,7 +67,7 @@ void xfrm_notice(struct xfrm *x, enum esp_notice_kind kind, const struct sad_chi
 static void note_acquire(struct xfrm *x, const struct kernel_event *ev)
 {
 	x->acquires[x->next_acquire++ % XFRM_ACQUIRES] =
-		(struct xfrm_acquire){.daddr = ev->daddr, .seq = ev->seq};
+		(struct xfrm_acquire){.daddr = ev->sa.daddr, .seq = ev->seq};
 }
 
 /* The flow that has begun it, from the selector that the kernel made of it. */
@@ -100,7 +100,7 @@ static void on_acquire(struct xfrm *x, const struct kernel_event *ev)
 
 static void on_expire(struct xfrm *x, const struct kernel_event *ev)
 {
-	struct sad_child *c = sad_by_spi_out(&x->sad, &ev->daddr, ev->spi);
+	struct sad_child *c = sad_by_name_out(&x->sad, &ev->sa);
 
 	if (!c)
 		return;
@@ -112,7 +112,7 @@ static void on_expire(struct xfrm *x, const struct kernel_event *ev)
 static void on_mapping(struct xfrm *x, const struct kernel_event *ev)
 {
 	struct plane_report r = {.kind = PLANE_NOTICE};
-	const struct sad_child *c = sad_by_spi(&x->sad, &ev->daddr, ev->spi);
+	const struct sad_child *c = sad_by_name_in(&x->sad, &ev->sa);
 
 	if (!c)
 		return;
@@ -120,7 +120,7 @@ static void on_mapping(struct xfrm *x, const struct kernel_event *ev)
 	r.u.notice.scope = c->sa.scope;
 	r.u.notice.rule = c->sa.rule;
 	r.u.notice.id = c->sa.id;
-	r.u.notice.spi = ev->spi;
+	r.u.notice.spi = ev->sa.spi;
 	r.u.notice.local = c->sa.local;
 	r.u.notice.remote = ev->remote;
 	xfrm_report(x, &r);
@@ -128,10 +128,10 @@ static void on_mapping(struct xfrm *x, const struct kernel_event *ev)
 
 static void on_numbers(struct xfrm *x, const struct kernel_event *ev)
 {
-	const struct sad_child *c = sad_by_spi(&x->sad, &ev->daddr, ev->spi);
+	const struct sad_child *c = sad_by_name_in(&x->sad, &ev->sa);
 
 	if (!c)
-		c = sad_by_spi_out(&x->sad, &ev->daddr, ev->spi);
+		c = sad_by_name_out(&x->sad, &ev->sa);
 	if (c && sad_is_watched(c))
 		xfrm_tell_numbers(x, c, false);
 }

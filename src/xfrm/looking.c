@@ -78,13 +78,23 @@ static void take_sa(
 
 	if (sa->reqid < REQID_FIRST || sa->reqid > REQID_LAST)
 		return;
-	struct addr daddr = select_addr_read(&sa->id.daddr, sa->family);
-	struct sad_child *c = sad_by_spi(k->sad, &daddr, ntohl(sa->id.spi));
+	const struct request_name name = {
+		.daddr = select_addr_read(&sa->id.daddr, sa->family),
+		.spi = ntohl(sa->id.spi),
+		.ah = sa->id.proto == IPPROTO_AH};
+	struct sad_child *c = sad_by_name_in(k->sad, &name);
 	if (c)
 		take_in(k, c, counts);
-	c = sad_by_spi_out(k->sad, &daddr, ntohl(sa->id.spi));
+	c = sad_by_name_out(k->sad, &name);
 	if (c && c->out_there)
 		take_out(k, c, counts);
+}
+
+static bool has_ah(const struct sad *cs)
+{
+	list_each(item, &cs->all) if (list_entry(item, struct sad_child, link)
+					      ->sa.ah) return true;
+	return false;
 }
 
 void looking_round(struct sad *cs, uint64_t now_ms,
@@ -94,7 +104,9 @@ void looking_round(struct sad *cs, uint64_t now_ms,
 
 	if (list_empty(&cs->all))
 		return;
-	(void)request_sa_each(cs->line, take_sa, &k);
+	(void)request_sa_each(cs->line, false, take_sa, &k);
+	if (has_ah(cs))
+		(void)request_sa_each(cs->line, true, take_sa, &k);
 	/* Of one that does not send now it is what it will go on with. */
 	list_each(item, &cs->all)
 	{

@@ -47,10 +47,11 @@ static bool end_missing(struct xfrm *x)
 	list_each(item, &x->sad.all)
 	{
 		const struct sad_child *c = list_entry(item, struct sad_child, link);
-		bool in = request_sa_get(x->line, &c->sa.local.addr, c->sa.spi_in,
-				  &counts) != ESRCH;
-		bool out = !c->out_there || request_sa_get(x->line, &c->sa.remote.addr,
-						    c->sa.spi_out, &counts) != ESRCH;
+		const struct request_name names[] = {
+			sad_name_in(&c->sa), sad_name_out(&c->sa)};
+		bool in = request_sa_get(x->line, &names[0], &counts) != ESRCH;
+		bool out = !c->out_there ||
+			   request_sa_get(x->line, &names[1], &counts) != ESRCH;
 		if (in && out)
 			continue;
 		any = true;

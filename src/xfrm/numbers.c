@@ -79,11 +79,11 @@ void numbers_to_kernel(const struct esp_replay_state *s, struct request_replay *
 /* With the outgoing half away nothing of it changes: what is remembered counts. */
 static uint64_t seq_out(struct sad *cs, const struct sad_child *c)
 {
+	const struct request_name name = sad_name_out(&c->sa);
 	struct esp_replay_state out;
 	struct request_replay r;
 
-	if (c->out_there &&
-		request_sa_replay(cs->line, &c->sa.remote.addr, c->sa.spi_out, &r) == 0 &&
+	if (c->out_there && request_sa_replay(cs->line, &name, &r) == 0 &&
 		numbers_from_kernel(&r, &out))
 		return out.seq_out;
 	return c->seq_out;
@@ -91,10 +91,10 @@ static uint64_t seq_out(struct sad *cs, const struct sad_child *c)
 
 bool numbers_read(struct sad *cs, const struct sad_child *c, struct esp_replay_state *out)
 {
+	const struct request_name name = sad_name_in(&c->sa);
 	struct request_replay r;
 
-	if (!c->in_there ||
-		request_sa_replay(cs->line, &c->sa.local.addr, c->sa.spi_in, &r) != 0 ||
+	if (!c->in_there || request_sa_replay(cs->line, &name, &r) != 0 ||
 		!numbers_from_kernel(&r, out))
 		return false;
 	out->seq_out = seq_out(cs, c);
@@ -104,6 +104,7 @@ bool numbers_read(struct sad *cs, const struct sad_child *c, struct esp_replay_s
 void numbers_set(struct sad *cs, const struct sad_scope *s, struct sad_child *c,
 	const struct esp_replay_state *state)
 {
+	const struct request_name in = sad_name_in(&c->sa);
 	struct esp_replay_state both;
 	struct request_replay r;
 
@@ -115,17 +116,17 @@ void numbers_set(struct sad *cs, const struct sad_scope *s, struct sad_child *c,
 		(void)sad_send_behind(cs, s, c->sa.id, both.seq_out);
 	both.seq_out = 0; /* this half never sends */
 	numbers_to_kernel(&both, &r);
-	(void)request_sa_replay_set(cs->line, &c->sa.local.addr, c->sa.spi_in, &r);
+	(void)request_sa_replay_set(cs->line, &in, &r);
 }
 
 void numbers_watch(struct sad *cs, struct sad_child *c, uint32_t packets, uint32_t ms)
 {
+	const struct request_name in = sad_name_in(&c->sa), out = sad_name_out(&c->sa);
+
 	c->watch = (struct request_watch){
 		.packets = packets, .tenths = (ms + TENTH_MS - 1) / TENTH_MS};
 	if (c->in_there)
-		(void)request_sa_watch(
-			cs->line, &c->sa.local.addr, c->sa.spi_in, &c->watch);
+		(void)request_sa_watch(cs->line, &in, &c->watch);
 	if (c->out_there)
-		(void)request_sa_watch(
-			cs->line, &c->sa.remote.addr, c->sa.spi_out, &c->watch);
+		(void)request_sa_watch(cs->line, &out, &c->watch);
 }

@@ -17,12 +17,12 @@ static int add_as(
 	return request_sa_add(l, &as);
 }
 
-static void look(struct request_line *l, const struct addr *daddr, uint32_t spi,
+static void look(struct request_line *l, const struct request_name *name,
 	struct offload_granted *out)
 {
 	struct request_counts counts = {0};
 
-	if (request_sa_get(l, daddr, spi, &counts) != 0)
+	if (request_sa_get(l, name, &counts) != 0)
 		return;
 	out->what = counts.offload;
 	out->ifindex = counts.offload == OFFLOAD_PACKET ? counts.ifindex : 0;
@@ -31,8 +31,10 @@ static void look(struct request_line *l, const struct addr *daddr, uint32_t spi,
 int offload_add(
 	struct request_line *l, const struct request_sa *sa, struct offload_granted *out)
 {
-	const struct addr daddr = select_addr_read(&sa->info.id.daddr, sa->info.family);
-	uint32_t spi = ntohl(sa->info.id.spi);
+	const struct request_name name = {
+		.daddr = select_addr_read(&sa->info.id.daddr, sa->info.family),
+		.spi = ntohl(sa->info.id.spi),
+		.ah = sa->info.id.proto == IPPROTO_AH};
 	bool automatic = sa->offload == OFFLOAD_AUTO;
 	enum policy_offload wanted = automatic ? OFFLOAD_CRYPTO : sa->offload;
 	int err = add_as(l, sa, wanted);
@@ -42,10 +44,10 @@ int offload_add(
 		return add_as(l, sa, OFFLOAD_NO);
 	if (err != 0 || wanted == OFFLOAD_NO)
 		return err;
-	look(l, &daddr, spi, out);
+	look(l, &name, out);
 	if (automatic || out->what == wanted)
 		return 0;
-	(void)request_sa_delete(l, &daddr, spi);
+	(void)request_sa_delete(l, &name);
 	*out = (struct offload_granted){.what = OFFLOAD_NO};
 	return EOPNOTSUPP;
 }

@@ -193,7 +193,8 @@ static void put_algorithm(struct nl_msg *m, const struct request_sa *sa)
 		put_alg(m, XFRMA_ALG_AEAD, a->aead, a->tag_bits, key);
 		return;
 	}
-	put_alg(m, XFRMA_ALG_CRYPT, a->cipher, 0, cipher);
+	if (sa->info.id.proto != IPPROTO_AH)
+		put_alg(m, XFRMA_ALG_CRYPT, a->cipher, 0, cipher);
 	put_alg(m, XFRMA_ALG_AUTH_TRUNC, a->mac, a->tag_bits,
 		span_of(key.at + cipher.len, mac_len));
 }
@@ -285,17 +286,17 @@ int request_sa_add(struct request_line *l, const struct request_sa *sa)
 
 /* ---- SAs: the rest ------------------------------------------------------------------------ */
 
-static struct xfrm_usersa_id name_of(const struct addr *daddr, uint32_t spi)
+static struct xfrm_usersa_id id_of(const struct request_name *sa)
 {
-	return (struct xfrm_usersa_id){.daddr = select_addr(daddr),
-		.spi = htonl(spi),
-		.family = select_family(daddr),
-		.proto = IPPROTO_ESP};
+	return (struct xfrm_usersa_id){.daddr = select_addr(&sa->daddr),
+		.spi = htonl(sa->spi),
+		.family = select_family(&sa->daddr),
+		.proto = sa->ah ? IPPROTO_AH : IPPROTO_ESP};
 }
 
-int request_sa_delete(struct request_line *l, const struct addr *daddr, uint32_t spi)
+int request_sa_delete(struct request_line *l, const struct request_name *sa)
 {
-	struct xfrm_usersa_id id = name_of(daddr, spi);
+	struct xfrm_usersa_id id = id_of(sa);
 
 	return ask(l, message(XFRM_MSG_DELSA, NLM_F_REQUEST | NLM_F_ACK, &id, sizeof(id)),
 		NULL, NULL);
@@ -359,10 +360,10 @@ static void take_counts(
 	*(struct request_counts *)ctx = *counts;
 }
 
-int request_sa_get(struct request_line *l, const struct addr *daddr, uint32_t spi,
-	struct request_counts *out)
+int request_sa_get(
+	struct request_line *l, const struct request_name *sa, struct request_counts *out)
 {
-	struct xfrm_usersa_id id = name_of(daddr, spi);
+	struct xfrm_usersa_id id = id_of(sa);
 	struct sa_reader reader = {.each = take_counts, .ctx = out};
 
 	/* With an acknowledgement behind it, so that the answer has an end. */
@@ -372,10 +373,9 @@ int request_sa_get(struct request_line *l, const struct addr *daddr, uint32_t sp
 
 /* ---- SAs: their numbers ------------------------------------------------------------------- */
 
-static struct nl_msg *about_numbers(
-	int type, int flags, const struct addr *daddr, uint32_t spi)
+static struct nl_msg *about_numbers(int type, int flags, const struct request_name *sa)
 {
-	struct xfrm_aevent_id id = {.sa_id = name_of(daddr, spi)};
+	struct xfrm_aevent_id id = {.sa_id = id_of(sa)};
 
 	return message(type, NLM_F_REQUEST | NLM_F_ACK | flags, &id, sizeof(id));
 }
@@ -395,27 +395,27 @@ static int on_replay(struct nl_msg *m, void *arg)
 	return NL_OK;
 }
 
-int request_sa_replay(struct request_line *l, const struct addr *daddr, uint32_t spi,
-	struct request_replay *out)
+int request_sa_replay(
+	struct request_line *l, const struct request_name *sa, struct request_replay *out)
 {
 	memset(out, 0, sizeof(*out));
 	/* This, and not the SA itself, which would come with its keys. */
-	return ask(l, about_numbers(XFRM_MSG_GETAE, 0, daddr, spi), on_replay, out);
+	return ask(l, about_numbers(XFRM_MSG_GETAE, 0, sa), on_replay, out);
 }
 
-int request_sa_replay_set(struct request_line *l, const struct addr *daddr, uint32_t spi,
+int request_sa_replay_set(struct request_line *l, const struct request_name *sa,
 	const struct request_replay *replay)
 {
-	struct nl_msg *m = about_numbers(XFRM_MSG_NEWAE, NLM_F_REPLACE, daddr, spi);
+	struct nl_msg *m = about_numbers(XFRM_MSG_NEWAE, NLM_F_REPLACE, sa);
 
 	put(m, XFRMA_REPLAY_ESN_VAL, replay->bytes, replay->len);
 	return ask(l, m, NULL, NULL);
 }
 
-int request_sa_watch(struct request_line *l, const struct addr *daddr, uint32_t spi,
+int request_sa_watch(struct request_line *l, const struct request_name *sa,
 	const struct request_watch *w)
 {
-	struct nl_msg *m = about_numbers(XFRM_MSG_NEWAE, NLM_F_REPLACE, daddr, spi);
+	struct nl_msg *m = about_numbers(XFRM_MSG_NEWAE, NLM_F_REPLACE, sa);
 
 	put_watch(m, w);
 	return ask(l, m, NULL, NULL);
@@ -423,18 +423,18 @@ int request_sa_watch(struct request_line *l, const struct addr *daddr, uint32_t 
 
 /* ---- SAs: all of them ----------------------------------------------------------------------- */
 
-int request_sa_each(struct request_line *l,
+int request_sa_each(struct request_line *l, bool ah,
 	void (*each)(const struct xfrm_usersa_info *sa,
 		const struct request_counts *counts, void *ctx),
 	void *ctx)
 {
 	struct xfrm_usersa_id id = {.proto = 0};
 	struct sa_reader reader = {.each = each, .ctx = ctx};
-	const uint8_t esp = IPPROTO_ESP;
+	const uint8_t proto = ah ? IPPROTO_AH : IPPROTO_ESP;
 	struct nl_msg *m =
 		message(XFRM_MSG_GETSA, NLM_F_REQUEST | NLM_F_DUMP, &id, sizeof(id));
 
-	put(m, XFRMA_PROTO, &esp, sizeof(esp));
+	put(m, XFRMA_PROTO, &proto, sizeof(proto));
 	return ask(l, m, on_sa, &reader);
 }
 

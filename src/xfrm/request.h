@@ -47,8 +47,9 @@ struct request_watch {
 };
 
 struct request_sa {
-	struct xfrm_usersa_info info; /* replay_window 0; the one below counts */
-	enum aead_alg alg;
+	/* id.proto: ESP or AH; replay_window 0: the one below counts */
+	struct xfrm_usersa_info info;
+	enum aead_alg alg; /* AH: NULL with HMAC, of which the kernel is told the HMAC */
 	const struct secret *key; /* keying material as KEYMAT has it: key, then salt */
 	bool encap; /* RFC 3948 */
 	uint16_t encap_sport, encap_dport;
@@ -70,22 +71,29 @@ struct request_counts {
 	uint32_t ifindex; /* which; 0: none */
 };
 
+/* By what the kernel knows an SA. */
+struct request_name {
+	struct addr daddr;
+	uint32_t spi;
+	bool ah; /* else ESP */
+};
+
 int request_sa_add(struct request_line *l, const struct request_sa *sa);
 /* The message that it sends: keys are in it. Free with nlmsg_free(). */
 struct nl_msg *request_sa_message(const struct request_sa *sa);
-int request_sa_delete(struct request_line *l, const struct addr *daddr, uint32_t spi);
+int request_sa_delete(struct request_line *l, const struct request_name *sa);
 /* ESRCH: it is not there. */
-int request_sa_get(struct request_line *l, const struct addr *daddr, uint32_t spi,
+int request_sa_get(struct request_line *l, const struct request_name *sa,
 	struct request_counts *out);
-int request_sa_replay(struct request_line *l, const struct addr *daddr, uint32_t spi,
+int request_sa_replay(struct request_line *l, const struct request_name *sa,
 	struct request_replay *out);
 /* The window's size must be that of the SA. */
-int request_sa_replay_set(struct request_line *l, const struct addr *daddr, uint32_t spi,
+int request_sa_replay_set(struct request_line *l, const struct request_name *sa,
 	const struct request_replay *replay);
-int request_sa_watch(struct request_line *l, const struct addr *daddr, uint32_t spi,
+int request_sa_watch(struct request_line *l, const struct request_name *sa,
 	const struct request_watch *w);
-/* Every SA of ESP, whoever made it. */
-int request_sa_each(struct request_line *l,
+/* Every SA of ESP, or of AH, whoever made it. */
+int request_sa_each(struct request_line *l, bool ah,
 	void (*each)(const struct xfrm_usersa_info *sa,
 		const struct request_counts *counts, void *ctx),
 	void *ctx);

@@ -81,13 +81,13 @@ static const struct addr *own_addr(const struct rules_scope *s, const struct add
 	return NULL;
 }
 
-static struct xfrm_user_tmpl template_to(enum policy_mode mode, const struct addr *from,
-	const struct addr *to, uint16_t family, uint32_t reqid)
+static struct xfrm_user_tmpl template_to(bool ah, enum policy_mode mode,
+	const struct addr *from, const struct addr *to, uint16_t family, uint32_t reqid)
 {
 	struct xfrm_user_tmpl t;
 
 	memset(&t, 0, sizeof(t));
-	t.id.proto = IPPROTO_ESP;
+	t.id.proto = ah ? IPPROTO_AH : IPPROTO_ESP;
 	t.family = family;
 	t.reqid = reqid;
 	t.mode = mode == POLICY_TUNNEL ? XFRM_MODE_TUNNEL : XFRM_MODE_TRANSPORT;
@@ -111,10 +111,10 @@ static void ask_for_sa(
 		return;
 	}
 	p->has_tmpl = true;
-	p->tmpl = tunnel ? template_to(e->mode, own_addr(s, &e->tunnel_to), &e->tunnel_to,
-				   select_family(&e->tunnel_to), REQID_ASK)
-			 : template_to(e->mode, NULL, NULL, select_family(&e->local.lo),
-				   REQID_ASK);
+	p->tmpl = tunnel ? template_to(e->ah, e->mode, own_addr(s, &e->tunnel_to),
+				   &e->tunnel_to, select_family(&e->tunnel_to), REQID_ASK)
+			 : template_to(e->ah, e->mode, NULL, NULL,
+				   select_family(&e->local.lo), REQID_ASK);
 }
 
 static void claim_entry(struct claiming *k, const struct rules_scope *s,
@@ -240,11 +240,11 @@ int rules_claim_child(struct claims *c, struct claimant *w, const struct spd *sp
 
 	k.rule = child->rule;
 	k.like.has_tmpl = k.inward.has_tmpl = true;
-	k.like.tmpl = template_to(child->mode, &child->local.addr, &child->remote.addr,
-		family, of->reqid_out);
+	k.like.tmpl = template_to(child->ah, child->mode, &child->local.addr,
+		&child->remote.addr, family, of->reqid_out);
 	/* From wherever the peer is now: its SAs answer for who it is. */
-	k.inward.tmpl =
-		template_to(child->mode, NULL, &child->local.addr, family, of->reqid_in);
+	k.inward.tmpl = template_to(
+		child->ah, child->mode, NULL, &child->local.addr, family, of->reqid_in);
 	k.like.if_id = k.inward.if_id = child->tags.if_id;
 	k.like.offload_ifindex = of->out_ifindex;
 	k.inward.offload_ifindex = of->in_ifindex;

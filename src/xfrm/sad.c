@@ -27,19 +27,32 @@ enum {
 
 /* ---- the table ---------------------------------------------------------------------------- */
 
-struct spi_key {
-	struct addr local;
-	uint32_t spi;
-};
-
-static struct spi_key spi_key(const struct addr *local, uint32_t spi)
+static struct request_name name_of(const struct addr *daddr, uint32_t spi, bool ah)
 {
-	struct spi_key k;
+	struct request_name n;
 
-	memset(&k, 0, sizeof(k));
-	k.local = *local;
-	k.spi = spi;
-	return k;
+	memset(&n, 0, sizeof(n)); /* it is a key */
+	n.daddr = *daddr;
+	n.spi = spi;
+	n.ah = ah;
+	return n;
+}
+
+struct request_name sad_name_in(const struct esp_child *sa)
+{
+	return name_of(&sa->local.addr, sa->spi_in, sa->ah);
+}
+
+struct request_name sad_name_out(const struct esp_child *sa)
+{
+	return name_of(&sa->remote.addr, sa->spi_out, sa->ah);
+}
+
+static struct sad_child *by_name(const struct map *m, const struct request_name *name)
+{
+	struct request_name n = name_of(&name->daddr, name->spi, name->ah);
+
+	return map_get(m, span_of(&n, sizeof(n)));
 }
 
 void sad_init(struct sad *cs, const struct entropy *e, struct request_line *line,
@@ -47,8 +60,8 @@ void sad_init(struct sad *cs, const struct entropy *e, struct request_line *line
 {
 	list_init(&cs->all);
 	cs->by_id = map_new(e);
-	cs->by_spi = map_new(e);
-	cs->by_spi_out = map_new(e);
+	cs->by_name_in = map_new(e);
+	cs->by_name_out = map_new(e);
 	lineages_init(&cs->lineages, e);
 	cs->line = line;
 	cs->claims = claims;
@@ -59,43 +72,38 @@ struct sad_child *sad_find(const struct sad *cs, uint32_t id)
 	return map_get(cs->by_id, span_of(&id, sizeof(id)));
 }
 
-struct sad_child *sad_by_spi(const struct sad *cs, const struct addr *local, uint32_t spi)
+struct sad_child *sad_by_name_in(const struct sad *cs, const struct request_name *in)
 {
-	struct spi_key k = spi_key(local, spi);
-
-	return map_get(cs->by_spi, span_of(&k, sizeof(k)));
+	return by_name(cs->by_name_in, in);
 }
 
-struct sad_child *sad_by_spi_out(
-	const struct sad *cs, const struct addr *remote, uint32_t spi)
+struct sad_child *sad_by_name_out(const struct sad *cs, const struct request_name *out)
 {
-	struct spi_key k = spi_key(remote, spi);
-
-	return map_get(cs->by_spi_out, span_of(&k, sizeof(k)));
+	return by_name(cs->by_name_out, out);
 }
 
 static void enlist_out(struct sad *cs, struct sad_child *c)
 {
-	struct spi_key k = spi_key(&c->sa.remote.addr, c->sa.spi_out);
+	struct request_name n = sad_name_out(&c->sa);
 
-	map_put(cs->by_spi_out, span_of(&k, sizeof(k)), c);
+	map_put(cs->by_name_out, span_of(&n, sizeof(n)), c);
 }
 
 static void forget_out(struct sad *cs, struct sad_child *c)
 {
-	struct spi_key k = spi_key(&c->sa.remote.addr, c->sa.spi_out);
+	struct request_name n = sad_name_out(&c->sa);
 
-	if (map_get(cs->by_spi_out, span_of(&k, sizeof(k))) == c)
-		(void)map_take(cs->by_spi_out, span_of(&k, sizeof(k)));
+	if (map_get(cs->by_name_out, span_of(&n, sizeof(n))) == c)
+		(void)map_take(cs->by_name_out, span_of(&n, sizeof(n)));
 }
 
 static void enlist(struct sad *cs, struct sad_child *c)
 {
-	struct spi_key k = spi_key(&c->sa.local.addr, c->sa.spi_in);
+	struct request_name in = sad_name_in(&c->sa);
 
 	list_add(&cs->all, &c->link);
 	map_put(cs->by_id, span_of(&c->sa.id, sizeof(c->sa.id)), c);
-	map_put(cs->by_spi, span_of(&k, sizeof(k)), c);
+	map_put(cs->by_name_in, span_of(&in, sizeof(in)), c);
 	enlist_out(cs, c);
 }
 
@@ -113,10 +121,10 @@ static void drop_reqids(struct sad *cs, const struct sad_child *c)
 
 static void forget(struct sad *cs, struct sad_child *c)
 {
-	struct spi_key k = spi_key(&c->sa.local.addr, c->sa.spi_in);
+	struct request_name in = sad_name_in(&c->sa);
 
 	(void)map_take(cs->by_id, span_of(&c->sa.id, sizeof(c->sa.id)));
-	(void)map_take(cs->by_spi, span_of(&k, sizeof(k)));
+	(void)map_take(cs->by_name_in, span_of(&in, sizeof(in)));
 	forget_out(cs, c);
 	list_del(&c->link);
 	drop_reqids(cs, c);
@@ -160,7 +168,7 @@ static struct request_sa half(const struct sad_child *c, bool out, uint32_t acqu
 		select_hull(&sa->local_ts, &sa->remote_ts, out ? SELECT_OUT : SELECT_IN);
 	r.info.id.daddr = select_addr(&to->addr);
 	r.info.id.spi = htonl(out ? sa->spi_out : sa->spi_in);
-	r.info.id.proto = IPPROTO_ESP;
+	r.info.id.proto = sa->ah ? IPPROTO_AH : IPPROTO_ESP;
 	r.info.saddr = select_addr(&from->addr);
 	r.info.lft = limits(sa, c->seq_out, out);
 	r.info.reqid = out ? c->reqid_out : c->reqid_in;
@@ -169,6 +177,9 @@ static struct request_sa half(const struct sad_child *c, bool out, uint32_t acqu
 	r.info.seq = acquire_seq;
 	if (r.info.sel.family == 0 || r.info.sel.family != r.info.family)
 		r.info.flags = XFRM_STATE_AF_UNSPEC;
+	/* RFC 4302 3.3.3.2.1; without it the kernel pads to 8 octets over IPv4, too. */
+	if (sa->ah && r.info.family == AF_INET)
+		r.info.flags |= XFRM_STATE_ALIGN4;
 	r.alg = sa->alg;
 	r.key = out ? &sa->key_out : &sa->key_in;
 	r.encap = sa->encap;
@@ -229,17 +240,16 @@ static void add_counts(struct request_counts *sum, const struct request_counts *
 /* replay: what it has received, for one that takes its place. */
 static void take_in(struct sad *cs, struct sad_child *c, struct request_replay *replay)
 {
+	const struct request_name in = sad_name_in(&c->sa);
 	struct request_counts counts = {0};
 
 	if (!c->in_there) /* whatever has its name is another program's */
 		return;
-	if (replay &&
-		request_sa_get(cs->line, &c->sa.local.addr, c->sa.spi_in, &counts) == 0)
+	if (replay && request_sa_get(cs->line, &in, &counts) == 0)
 		add_counts(&c->in_before, &counts);
 	if (replay)
-		(void)request_sa_replay(
-			cs->line, &c->sa.local.addr, c->sa.spi_in, replay);
-	(void)request_sa_delete(cs->line, &c->sa.local.addr, c->sa.spi_in);
+		(void)request_sa_replay(cs->line, &in, replay);
+	(void)request_sa_delete(cs->line, &in);
 	c->in_there = false;
 }
 
@@ -247,15 +257,16 @@ static void take_in(struct sad *cs, struct sad_child *c, struct request_replay *
  * of an SA is ever used twice. */
 static void take_out(struct sad *cs, struct sad_child *c)
 {
+	const struct request_name out = sad_name_out(&c->sa);
 	struct request_counts counts = {0};
 
 	if (!c->out_there)
 		return;
-	if (request_sa_get(cs->line, &c->sa.remote.addr, c->sa.spi_out, &counts) == 0)
+	if (request_sa_get(cs->line, &out, &counts) == 0)
 		c->seq_out = counts.seq_out;
 	add_counts(&c->out_before, &counts);
 	c->seq_out += SEQ_MARGIN;
-	(void)request_sa_delete(cs->line, &c->sa.remote.addr, c->sa.spi_out);
+	(void)request_sa_delete(cs->line, &out);
 	c->usage.offload_out = OFFLOAD_NO;
 	c->out_there = false;
 }
@@ -312,7 +323,8 @@ int sad_add(struct sad *cs, const struct sad_scope *s, const struct esp_child *s
 {
 	if (!s->spd)
 		return ENODEV;
-	if (sad_find(cs, sa->id) || sad_by_spi(cs, &sa->local.addr, sa->spi_in))
+	const struct request_name in = sad_name_in(sa);
+	if (sad_find(cs, sa->id) || sad_by_name_in(cs, &in))
 		return EEXIST;
 	if (is_taken(cs, sa))
 		return EADDRINUSE;
@@ -350,8 +362,9 @@ void sad_delete(struct sad *cs, uint32_t id)
 
 	if (!c)
 		return;
+	const struct request_name out = sad_name_out(&c->sa);
 	if (c->out_there)
-		(void)request_sa_delete(cs->line, &c->sa.remote.addr, c->sa.spi_out);
+		(void)request_sa_delete(cs->line, &out);
 	take_in(cs, c, NULL);
 	claims_drop(cs->claims, &c->policies);
 	forget(cs, c);
@@ -442,8 +455,8 @@ void sad_wipe(struct sad *cs, bool keep)
 			sad_delete(cs, c->sa.id);
 	}
 	map_free(cs->by_id);
-	map_free(cs->by_spi);
-	map_free(cs->by_spi_out);
+	map_free(cs->by_name_in);
+	map_free(cs->by_name_out);
 	lineages_wipe(&cs->lineages);
 }
 
@@ -451,8 +464,7 @@ void sad_wipe(struct sad *cs, bool keep)
 
 struct left {
 	struct list link;
-	struct addr daddr;
-	uint32_t spi;
+	struct request_name name;
 };
 
 static void note_left(
@@ -463,23 +475,26 @@ static void note_left(
 		sa->sel.user != SELECT_USER || sa->id.spi == 0)
 		return;
 	struct left *l = mem_new(1, sizeof(*l));
-	l->daddr = select_addr_read(&sa->id.daddr, sa->family);
-	l->spi = ntohl(sa->id.spi);
+	l->name.daddr = select_addr_read(&sa->id.daddr, sa->family);
+	l->name.spi = ntohl(sa->id.spi);
+	l->name.ah = sa->id.proto == IPPROTO_AH;
 	list_add(ctx, &l->link);
 }
 
 int sad_sweep(struct request_line *line, size_t *n)
 {
 	struct list all;
-	int error;
+	int error, of_ah;
 
 	*n = 0;
 	list_init(&all);
-	error = request_sa_each(line, note_left, &all);
+	error = request_sa_each(line, false, note_left, &all);
+	of_ah = request_sa_each(line, true, note_left, &all);
+	error = error != 0 ? error : of_ah;
 	list_each_safe(item, &all)
 	{
 		struct left *l = list_entry(item, struct left, link);
-		int err = request_sa_delete(line, &l->daddr, l->spi);
+		int err = request_sa_delete(line, &l->name);
 		if (err != 0 && err != ESRCH)
 			error = err;
 		list_del(&l->link);

@@ -43,7 +43,7 @@ static inline bool sad_is_watched(const struct sad_child *c)
 struct sad {
 	struct list all; /* struct sad_child, oldest first */
 	struct map *by_id;
-	struct map *by_spi, *by_spi_out; /* and where it goes to */
+	struct map *by_name_in, *by_name_out;
 	struct lineages lineages;
 	uint64_t looked_ms; /* looking.c: at the counters */
 	struct request_line *line;
@@ -61,10 +61,12 @@ void sad_init(struct sad *cs, const struct entropy *e, struct request_line *line
 void sad_wipe(struct sad *cs, bool keep); /* keep: the kernel's stay */
 
 struct sad_child *sad_find(const struct sad *cs, uint32_t id);
-struct sad_child *sad_by_spi(
-	const struct sad *cs, const struct addr *local, uint32_t spi);
-struct sad_child *sad_by_spi_out(
-	const struct sad *cs, const struct addr *remote, uint32_t spi);
+/* What its halves are to the kernel. */
+struct request_name sad_name_in(const struct esp_child *sa);
+struct request_name sad_name_out(const struct esp_child *sa);
+/* NULL: none with such a half. */
+struct sad_child *sad_by_name_in(const struct sad *cs, const struct request_name *in);
+struct sad_child *sad_by_name_out(const struct sad *cs, const struct request_name *out);
 
 /* Results: 0 or an errno; request_why() has the kernel's words. acquire_seq: of the
  * ACQUIRE that this answers, 0: none. */

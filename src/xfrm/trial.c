@@ -23,7 +23,8 @@
 
 enum { TRIAL_SPI = 0x76697073 };
 
-static int try_sa(struct request_line *line, enum aead_alg alg, const struct addr ends[2])
+static int try_sa(
+	struct request_line *line, bool ah, enum aead_alg alg, const struct addr ends[2])
 {
 	struct secret key = {.len = aead_keymat_len(alg)};
 	struct request_sa sa;
@@ -34,7 +35,7 @@ static int try_sa(struct request_line *line, enum aead_alg alg, const struct add
 	sa.info.saddr = select_addr(&ends[0]);
 	sa.info.id.daddr = select_addr(&ends[1]);
 	sa.info.id.spi = htonl(TRIAL_SPI);
-	sa.info.id.proto = IPPROTO_ESP;
+	sa.info.id.proto = ah ? IPPROTO_AH : IPPROTO_ESP;
 	sa.info.lft.hard_packet_limit = sa.info.lft.soft_packet_limit = XFRM_INF;
 	sa.info.lft.hard_byte_limit = sa.info.lft.soft_byte_limit = XFRM_INF;
 	sa.info.reqid = REQID_ASK;
@@ -44,12 +45,13 @@ static int try_sa(struct request_line *line, enum aead_alg alg, const struct add
 	sa.alg = alg;
 	sa.key = &key;
 	sa.replay_window = 64;
+	const struct request_name name = {.daddr = ends[1], .spi = TRIAL_SPI, .ah = ah};
 	/* One of a trial that was cut short. */
-	(void)request_sa_delete(line, &ends[1], TRIAL_SPI);
+	(void)request_sa_delete(line, &name);
 	int err = request_sa_add(line, &sa);
 	secret_wipe(&key);
 	if (err == 0)
-		err = request_sa_delete(line, &ends[1], TRIAL_SPI);
+		err = request_sa_delete(line, &name);
 	return err;
 }
 
@@ -66,7 +68,7 @@ static void ends_of(enum addr_family family, struct addr ends[2])
 	ends[1].b[15] = 2;
 }
 
-/* Where the kernel has no IPv6 nobody needs ESP for it. */
+/* Where the kernel has no IPv6 nobody needs either for it. */
 static bool has_family(enum addr_family family)
 {
 	int fd = family == ADDR_V4 ? -1 : socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -76,33 +78,37 @@ static bool has_family(enum addr_family family)
 	return family == ADDR_V4 || fd >= 0;
 }
 
-/* A kernel looks for the algorithm first. Where it has no ESP either, whatever the algorithm,
- * that is the thing to say. */
-static int without_esp(struct request_line *line, const struct addr ends[2], int err)
+/* A kernel looks for the algorithm first. Where it has no ESP (AH) either, whatever the
+ * algorithm, that is the thing to say. */
+static int without_protocol(
+	struct request_line *line, bool ah, const struct addr ends[2], int err)
 {
+	enum aead_alg another = ah ? AEAD_NULL_SHA256 : AEAD_AES128_SHA256;
+
 	bool of_algorithm = err == ENOSYS || err == ENOENT;
 
-	if (of_algorithm && try_sa(line, AEAD_AES128_SHA256, ends) == EPROTONOSUPPORT)
+	if (of_algorithm && try_sa(line, ah, another, ends) == EPROTONOSUPPORT)
 		return EPROTONOSUPPORT;
 	return err;
 }
 
-static bool offers(struct request_line *line, enum aead_alg alg, enum addr_family family,
-	char words[PLANE_WHY_MAX])
+static bool offers(struct request_line *line, bool ah, enum aead_alg alg,
+	enum addr_family family, char words[PLANE_WHY_MAX])
 {
 	struct addr ends[2];
 
 	if (!has_family(family))
 		return true;
 	ends_of(family, ends);
-	int err = without_esp(line, ends, try_sa(line, alg, ends));
+	int err = without_protocol(line, ah, ends, try_sa(line, ah, alg, ends));
 	if (err != 0)
-		words_of_sa(err, &(struct words_sa){.alg = alg, .family = family},
+		words_of_sa(err,
+			&(struct words_sa){.ah = ah, .alg = alg, .family = family},
 			request_why(line), words);
 	return err == 0;
 }
 
-bool xfrm_offers(enum aead_alg alg, char *why, size_t why_cap)
+bool xfrm_offers(bool ah, enum aead_alg alg, char *why, size_t why_cap)
 {
 	struct request_line *line;
 	char words[PLANE_WHY_MAX];
@@ -119,10 +125,11 @@ bool xfrm_offers(enum aead_alg alg, char *why, size_t why_cap)
 			strerror(errno));
 		return false;
 	}
-	bool done =
-		offers(line, alg, ADDR_V4, words) && offers(line, alg, ADDR_V6, words);
+	bool done = offers(line, ah, alg, ADDR_V4, words) &&
+		    offers(line, ah, alg, ADDR_V6, words);
 	if (!done)
-		snprintf(why, why_cap, "%s: %s", aead_name(alg), words);
+		snprintf(why, why_cap, "%s%s: %s", ah ? "AH " : "",
+			ah ? aead_mac_name(alg) : aead_name(alg), words);
 	request_close(line);
 	return done;
 }

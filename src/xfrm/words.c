@@ -1,6 +1,6 @@
 /* xfrm/words.c - the kernel's answers in the words of whoever has to act.
  *
- * Linux tells apart: no such protocol (EPROTONOSUPPORT: no ESP), no such algorithm (ENOSYS:
+ * Linux tells apart: no such protocol (EPROTONOSUPPORT: no ESP, or AH), no such algorithm (ENOSYS:
  * its name is not known, nor in any module) and an algorithm that cannot be put together
  * (ENOENT: a part, like the maker of IVs, is missing). To the last two the answer is the same.
  */
@@ -18,13 +18,15 @@
 enum { PARTS_MAX = 96 };
 
 /* What the kernel's crypto puts it together from. */
-static const char *parts_of(enum aead_alg alg, char out[PARTS_MAX])
+static const char *parts_of(const struct words_sa *sa, char out[PARTS_MAX])
 {
-	const struct algorithm *a = algorithm_of(alg);
+	const struct algorithm *a = algorithm_of(sa->alg);
 
 	if (!a)
-		return aead_name(alg);
-	if (a->aead)
+		return aead_name(sa->alg);
+	if (sa->ah)
+		snprintf(out, PARTS_MAX, "%s", a->mac);
+	else if (a->aead)
 		snprintf(out, PARTS_MAX, "%s, seqiv", a->aead);
 	else
 		snprintf(out, PARTS_MAX, "%s, %s, authenc, echainiv", a->cipher, a->mac);
@@ -41,6 +43,7 @@ static bool is_of_offload(int err, const struct words_sa *sa)
 void words_of_sa(
 	int err, const struct words_sa *sa, const char *kernel, char out[PLANE_WHY_MAX])
 {
+	const char *protocol = sa->ah ? "AH" : "ESP";
 	bool six = sa->family == ADDR_V6;
 	char parts[PARTS_MAX];
 
@@ -57,16 +60,17 @@ void words_of_sa(
 	switch (err) {
 	case EPROTONOSUPPORT:
 		snprintf(out, PLANE_WHY_MAX,
-			"this kernel has no ESP for IPv%d: load its module (modprobe "
-			"esp%d), or take a kernel with CONFIG_INET%s_ESP",
-			six ? 6 : 4, six ? 6 : 4, six ? "6" : "");
+			"this kernel has no %s for IPv%d: load its module (modprobe "
+			"%s%d), or take a kernel with CONFIG_INET%s_%s",
+			protocol, six ? 6 : 4, sa->ah ? "ah" : "esp", six ? 6 : 4,
+			six ? "6" : "", protocol);
 		break;
 	case ENOSYS:
 	case ENOENT:
 		snprintf(out, PLANE_WHY_MAX,
 			"this kernel's crypto lacks one of %s: load its module, or "
 			"propose another algorithm",
-			parts_of(sa->alg, parts));
+			parts_of(sa, parts));
 		break;
 	case ENOMEM:
 	case ENOBUFS:

@@ -11,6 +11,7 @@
 
 /* The SA that it is about. */
 struct words_sa {
+	bool ah; /* else ESP */
 	enum aead_alg alg;
 	enum addr_family family;
 	enum policy_offload offload;

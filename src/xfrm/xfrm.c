@@ -38,7 +38,8 @@ struct sad_scope xfrm_view(const struct xfrm *x, uint16_t scope)
 static void refuse(struct xfrm *x, const struct esp_child *c, int err)
 {
 	struct plane_report r = {.kind = PLANE_REFUSED};
-	const struct words_sa sa = {.alg = c->alg,
+	const struct words_sa sa = {.ah = c->ah,
+		.alg = c->alg,
 		.family = (enum addr_family)c->remote.addr.family,
 		.offload = c->offload};
 

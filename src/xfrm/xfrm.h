@@ -1,4 +1,4 @@
-/* xfrm/xfrm.h - the kernel plane: the kernel's own ESP behind plane/plane.h.
+/* xfrm/xfrm.h - the kernel plane: the kernel's own ESP and AH behind plane/plane.h.
  *
  * Everything happens in the loop's thread: the kernel carries the packets.
  *
@@ -14,9 +14,9 @@
 /* The guard must be in force. What another life of ours has left is deleted. NULL: p->why
  * says what this kernel has not got. */
 struct plane *plane_open_xfrm(const struct plane_params *p);
-/* Can the kernel do ESP with this algorithm, for IPv4 and (if it has that) for IPv6? Tried
- * with an SA that nobody can use. */
-bool xfrm_offers(enum aead_alg alg, char *why, size_t why_cap);
+/* Can the kernel do ESP, or AH, with this algorithm, for IPv4 and (if it has that) for IPv6?
+ * Tried with an SA that nobody can use. */
+bool xfrm_offers(bool ah, enum aead_alg alg, char *why, size_t why_cap);
 /* Deletes all SAs and policies of ours. False: why. */
 bool xfrm_clear(char *why, size_t why_cap);
 

@@ -96,6 +96,10 @@ tests_fuzz_fuzz_config_LDADD = $(fuzz_ldadd)
 EXTRA_DIST += tests/fuzz/config.dict tests/fuzz/ike.dict
 
 # --- esp
+FUZZ_TARGETS += tests/fuzz/fuzz_ah_inbound
+tests_fuzz_fuzz_ah_inbound_SOURCES = tests/fuzz/fuzz_ah_inbound.c $(fuzz_main)
+tests_fuzz_fuzz_ah_inbound_LDADD = $(fuzz_ldadd)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_esp_inbound
 tests_fuzz_fuzz_esp_inbound_SOURCES = tests/fuzz/fuzz_esp_inbound.c $(fuzz_main)
 tests_fuzz_fuzz_esp_inbound_LDADD = $(fuzz_ldadd)

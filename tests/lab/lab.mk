@@ -37,6 +37,7 @@ EXTRA_DIST += \
 	tests/lab/k-peers.py \
 	tests/lab/k-tables.py \
 	tests/lab/t-agents-states.py \
+	tests/lab/t-ah.py \
 	tests/lab/t-daemon-control.py \
 	tests/lab/t-daemon-schema.py \
 	tests/lab/t-daemon-start.py \

@@ -211,7 +211,7 @@ def routed(lab, mtu):
 
 
 def narrow_path(tap):
-    for mode, encap in (("transport", "esp"), ("tunnel", "udp")):
+    for mode, encap in (("transport", "esp"), ("tunnel", "udp"), ("transport", "ah")):
         with Lab() as lab:
             a, b = routed(lab, 1340)
             strict(a)

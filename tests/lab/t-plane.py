@@ -265,7 +265,7 @@ def traffic(tap, lab, switch, a, b, mode, encap):
     with tap.case(f"nothing of it in clear on the wire ({mode}, {encap})"):
         seen = [s for s in wire.seen("udp", "tcp") if 4500 not in (s.sport, s.dport)]
         check(not seen, seen[:5])
-        check(encap == "udp" or wire.seen("esp"), "and ESP there was")
+        check(encap == "udp" or wire.seen(encap), f"and {encap} there was")
     wire.close()
     with tap.case(f"usage counts what passed ({mode}, {encap})"):
         used = pa.usage()
@@ -609,7 +609,7 @@ def body(tap):
         switch, a, b, plain = make(lab)
         held = serve(b)
         for mode, encap in (("transport", "esp"), ("tunnel", "udp"), ("tunnel", "esp"),
-                            ("transport", "udp")):
+                            ("transport", "ah"), ("tunnel", "ah"), ("transport", "udp")):
             pa, pb = traffic(tap, lab, switch, a, b, mode, encap)
             if (mode, encap) != ("transport", "udp"):
                 finish(pa, pb)

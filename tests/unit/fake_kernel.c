@@ -159,6 +159,18 @@ static void begin_replay(struct fake_sa *sa)
 	sa->counts.seq_out = sa->sa.seq_out;
 }
 
+static bool is_ah(const struct fake_sa *sa)
+{
+	return sa->sa.info.id.proto == IPPROTO_AH;
+}
+
+static struct fake_sa *find(const struct request_name *name)
+{
+	struct fake_sa *sa = fake_find_sa(&name->daddr, name->spi);
+
+	return sa && is_ah(sa) == name->ah ? sa : NULL;
+}
+
 int request_sa_add(struct request_line *l, const struct request_sa *sa)
 {
 	struct addr daddr = select_addr_read(&sa->info.id.daddr, sa->info.family);
@@ -187,9 +199,9 @@ int request_sa_add(struct request_line *l, const struct request_sa *sa)
 	return say(l, 0);
 }
 
-int request_sa_delete(struct request_line *l, const struct addr *daddr, uint32_t spi)
+int request_sa_delete(struct request_line *l, const struct request_name *name)
 {
-	struct fake_sa *sa = fake_find_sa(daddr, spi);
+	struct fake_sa *sa = find(name);
 
 	if (fake.delete_error != 0)
 		return say(l, fake.delete_error);
@@ -203,10 +215,10 @@ int request_sa_delete(struct request_line *l, const struct addr *daddr, uint32_t
 	return say(l, 0);
 }
 
-int request_sa_get(struct request_line *l, const struct addr *daddr, uint32_t spi,
+int request_sa_get(struct request_line *l, const struct request_name *name,
 	struct request_counts *out)
 {
-	const struct fake_sa *sa = fake_find_sa(daddr, spi);
+	const struct fake_sa *sa = find(name);
 
 	if (!sa)
 		return say(l, ESRCH);
@@ -214,10 +226,10 @@ int request_sa_get(struct request_line *l, const struct addr *daddr, uint32_t sp
 	return say(l, 0);
 }
 
-int request_sa_replay(struct request_line *l, const struct addr *daddr, uint32_t spi,
+int request_sa_replay(struct request_line *l, const struct request_name *name,
 	struct request_replay *out)
 {
-	struct fake_sa *sa = fake_find_sa(daddr, spi);
+	struct fake_sa *sa = find(name);
 
 	memset(out, 0, sizeof(*out));
 	if (!sa)
@@ -230,10 +242,10 @@ int request_sa_replay(struct request_line *l, const struct addr *daddr, uint32_t
 	return say(l, 0);
 }
 
-int request_sa_replay_set(struct request_line *l, const struct addr *daddr, uint32_t spi,
+int request_sa_replay_set(struct request_line *l, const struct request_name *name,
 	const struct request_replay *replay)
 {
-	struct fake_sa *sa = fake_find_sa(daddr, spi);
+	struct fake_sa *sa = find(name);
 
 	if (!sa)
 		return say(l, ESRCH);
@@ -244,10 +256,10 @@ int request_sa_replay_set(struct request_line *l, const struct addr *daddr, uint
 	return say(l, 0);
 }
 
-int request_sa_watch(struct request_line *l, const struct addr *daddr, uint32_t spi,
+int request_sa_watch(struct request_line *l, const struct request_name *name,
 	const struct request_watch *w)
 {
-	struct fake_sa *sa = fake_find_sa(daddr, spi);
+	struct fake_sa *sa = find(name);
 
 	if (!sa)
 		return say(l, ESRCH);
@@ -256,13 +268,14 @@ int request_sa_watch(struct request_line *l, const struct addr *daddr, uint32_t 
 	return say(l, 0);
 }
 
-int request_sa_each(struct request_line *l,
+int request_sa_each(struct request_line *l, bool ah,
 	void (*each)(const struct xfrm_usersa_info *sa,
 		const struct request_counts *counts, void *ctx),
 	void *ctx)
 {
 	for (size_t i = 0; i < fake.n_sas; i++)
-		each(&fake.sas[i].sa.info, &fake.sas[i].counts, ctx);
+		if (is_ah(&fake.sas[i]) == ah)
+			each(&fake.sas[i].sa.info, &fake.sas[i].counts, ctx);
 	return say(l, 0);
 }
 

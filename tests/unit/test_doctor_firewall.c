@@ -58,6 +58,11 @@ static struct packet esp(void)
 	return (struct packet){.own = unit_addr("192.0.2.10"), .proto = 50};
 }
 
+static struct packet ah(void)
+{
+	return (struct packet){.own = unit_addr("192.0.2.10"), .proto = 51};
+}
+
 static struct packet leaving(struct packet p)
 {
 	p.out = true;
@@ -116,6 +121,38 @@ static void ports_and_protocols(void **state)
 		PASSAGE_SHUT, PASSAGE_SHUT);
 	judge("," RULE("input", MATCH(META("l4proto"), "!=", "\"tcp\"") "," ACCEPT),
 		PASSAGE_FREE, PASSAGE_FREE);
+}
+
+static void ah_is_not_esp(void **state)
+{
+	static const struct {
+		const char *rule;
+		enum passage of_ah, of_esp;
+	} v[] = {
+		{RULE("input", MATCH(META("l4proto"), "==", "\"ah\"") "," ACCEPT),
+			PASSAGE_FREE, PASSAGE_SHUT},
+		{RULE("input", MATCH(META("l4proto"), "==", "\"esp\"") "," ACCEPT),
+			PASSAGE_SHUT, PASSAGE_FREE},
+		{RULE("input", MATCH(PAYLOAD("ip", "protocol"), "==", "51") "," ACCEPT),
+			PASSAGE_FREE, PASSAGE_SHUT},
+		{RULE("input", MATCH(PAYLOAD("ah", "spi"), ">=", "256") "," ACCEPT),
+			PASSAGE_DEPENDS, PASSAGE_SHUT},
+		{RULE("input", MATCH(PAYLOAD("esp", "spi"), ">=", "256") "," ACCEPT),
+			PASSAGE_SHUT, PASSAGE_DEPENDS},
+		{RULE("input", MATCH(PAYLOAD("th", "dport"), "!=", "22") "," ACCEPT),
+			PASSAGE_SHUT, PASSAGE_SHUT},
+	};
+	struct packet a = ah(), e = esp();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		char text[1024];
+
+		snprintf(text, sizeof(text), "%s,%s",
+			CHAIN("f", "input", "input", "drop"), v[i].rule);
+		where_to(text, &a, v[i].of_ah);
+		where_to(text, &e, v[i].of_esp);
+	}
 }
 
 /* Not to have the header is not the same as to have another value in it. */
@@ -299,7 +336,7 @@ static void all_is_said(void **state)
 		"{\"nftables\":[" CHAIN("f", "input", "input", "drop") "]}", 0, NULL);
 	(void)state;
 
-	firewall_judge(shut, &own, 1, &f);
+	firewall_judge(shut, &own, 1, false, &f);
 	assert_int_equal(f.count[GRADE_BAD], 3);
 	assert_string_equal(f.at[0].text,
 		"UDP 500 to 192.0.2.10 is dropped by chain \"inet f input\"");
@@ -310,11 +347,30 @@ static void all_is_said(void **state)
 	json_decref(shut);
 }
 
+/* Where a rule asks for it. */
+static void ah_is_asked_about_when_it_is_used(void **state)
+{
+	struct findings f = {.topic = "firewall"};
+	struct addr own = unit_addr("192.0.2.10");
+	json_t *shut = json_loads(
+		"{\"nftables\":[" CHAIN("f", "input", "input", "drop") "]}", 0, NULL);
+	(void)state;
+
+	firewall_judge(shut, &own, 1, true, &f);
+	assert_int_equal(f.count[GRADE_BAD], 4);
+	assert_string_equal(
+		f.at[3].text, "AH to 192.0.2.10 is dropped by chain \"inet f input\"");
+	assert_string_equal(
+		f.at[3].advice, "nft insert rule inet f input meta l4proto ah accept");
+	json_decref(shut);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_there),
 		cmocka_unit_test(ports_and_protocols),
+		cmocka_unit_test(ah_is_not_esp),
 		cmocka_unit_test(what_is_not_asked_of_others),
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(what_does_not_help),
@@ -324,6 +380,7 @@ int main(void)
 		cmocka_unit_test(families),
 		cmocka_unit_test(nonsense),
 		cmocka_unit_test(all_is_said),
+		cmocka_unit_test(ah_is_asked_about_when_it_is_used),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,7 +110,7 @@ static struct span selectors(uint8_t *store, size_t cap, const struct ts *t)
 static void a_choice_that_was_not_offered(void **state)
 {
 	uint8_t store[512];
-	const char *note = "an ESP proposal that we have not made";
+	const char *note = "an ESP or AH proposal that we have not made";
 
 	(void)state;
 	misfit_response(PAYLOAD_SA,

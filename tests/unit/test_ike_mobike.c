@@ -381,6 +381,28 @@ static void transport_mode_does_not_move(void **state)
 }
 
 /* Rekeyed while the check waits for its turn: it goes out on the heir. */
+/* RFC 4302 3.3.3.1.1.1: AH has the addresses under its ICV. */
+static void ah_does_not_move(void **state)
+{
+	struct lab *lab = lab_of_movers(13);
+
+	(void)state;
+	for (int s = A; s <= B; s++) {
+		lab->side[s].conn.proposals.ah[0] = true;
+		lab->side[s].conn.proposals.esp[0] = AEAD_NULL_SHA256;
+	}
+	lab_call(lab, B);
+	lab_run(lab, 50);
+	assert_true(lab->side[A].up[0].ah);
+	unsigned mark = lab->n_log;
+	walk(lab, 9);
+	update(lab);
+	lab_run(lab, 10);
+	assert_true(a_noted(lab, mark, true, N_UNACCEPTABLE_ADDRESSES));
+	assert_int_equal(lab->side[A].n_moved, 0);
+	lab_free(lab);
+}
+
 static void an_heir_goes_on_with_it(void **state)
 {
 	struct lab *lab = lab_of_movers(13);
@@ -420,6 +442,7 @@ int main(void)
 		cmocka_unit_test(few_addresses_are_kept),
 		cmocka_unit_test(a_peer_that_we_called_moves),
 		cmocka_unit_test(transport_mode_does_not_move),
+		cmocka_unit_test(ah_does_not_move),
 		cmocka_unit_test(an_heir_goes_on_with_it),
 	};
 

@@ -162,7 +162,8 @@ static void no_common_esp_proposal(void **state)
 	(void)state;
 	lab->side[A].conn.proposals.esp[0] = AEAD_CHACHA20_POLY1305;
 	refused_child(lab, IKE_WHY_PROPOSAL, N_NO_PROPOSAL_CHOSEN);
-	lab_assert_noted(&lab->side[B], "none of the caller's ESP proposals is ours");
+	lab_assert_noted(
+		&lab->side[B], "none of the caller's ESP or AH proposals is ours");
 	lab_free(lab);
 }
 

@@ -306,6 +306,7 @@ static void either_side_rekeys_a_child(void **state)
 static void the_request_names_the_child_by_our_spi(void **state)
 {
 	struct lab *lab = lab_new(11);
+	uint8_t protocol;
 	uint32_t spi;
 
 	(void)state;
@@ -315,8 +316,9 @@ static void the_request_names_the_child_by_our_spi(void **state)
 		ike_rekey_child(engine(lab, A), lab->now_ms, first_child(lab, A)),
 		IKE_OK);
 	struct payload_set set = lab_read(lab, lab_last(lab));
-	assert_true(ike_notify_find_esp(&set, N_REKEY_SA, &spi));
+	assert_true(ike_notify_find_child(&set, N_REKEY_SA, &protocol, &spi));
 	assert_int_equal(spi, in);
+	assert_int_equal(protocol, PROTO_ESP);
 	assert_true(ike_notify_find(&set, N_USE_TRANSPORT_MODE, NULL));
 	assert_false(payload_set_has(&set, PAYLOAD_KE));
 	lab_free(lab);

@@ -229,7 +229,9 @@ static void rekeying_of_what_is_not_there(void **state)
 			assert_int_equal(lab->side[B].n_up, 1);
 			/* RFC 7296 2.21.3: what is malformed ends the SA. 2.25: what is not
 			 * there does not. */
-			bool malformed = protocol == PROTO_ESP && len != 4;
+			bool malformed =
+				(protocol == PROTO_ESP || protocol == PROTO_AH) &&
+				len != 4;
 			assert_int_equal(error,
 				malformed ? N_INVALID_SYNTAX : N_CHILD_SA_NOT_FOUND);
 			assert_int_equal(lab->side[B].n_down, malformed);

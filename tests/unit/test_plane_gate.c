@@ -64,8 +64,9 @@ static struct local *loopback_local(const struct addr *addr)
 	uint16_t port;
 
 	l->addr = *addr;
-	l->esp.local = l->udp.local = l;
+	l->esp.local = l->ah.local = l->udp.local = l;
 	l->esp.fd = bind_loopback(&port);
+	l->ah.fd = bind_loopback(&port);
 	l->udp.fd = bind_loopback(&port);
 	l->udp.udp = true;
 	atomic_init(&l->holders, 1);

@@ -51,6 +51,7 @@ static void make_local(void)
 	local->udp =
 		(struct local_socket){.local = local, .fd = udp_socket(&at), .udp = true};
 	local->esp = (struct local_socket){.local = local, .fd = udp_socket(&theirs)};
+	local->ah = (struct local_socket){.local = local, .fd = udp_socket(&theirs)};
 	network = udp_socket(&theirs);
 	assert_int_equal(connect(network, (struct sockaddr *)&at, sizeof(at)), 0);
 	list_add(&d.listening, &local->listening);

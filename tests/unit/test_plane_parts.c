@@ -1,15 +1,18 @@
 /* test_plane_parts.c - the plane's small parts: ranges as prefixes, the ring of reports,
- * ICMP errors for path MTU.
+ * ICMP errors for path MTU, AH as the sockets have it.
  */
 #include "unit.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "routing/cover.h"
 #include "plane/report.h"
+#include "plane/ah_packet.h"
 #include "plane/toobig.h"
+#include "wire/ip_packet.h"
 
 /* ---- ranges ------------------------------------------------------------------------ */
 
@@ -171,6 +174,19 @@ static void an_error_for_esp_is_read(void **state)
 	assert_true(addr_equal(&t.remote.addr, &peer));
 }
 
+/* The SPI stands behind next header, length, reserved. */
+static void an_error_for_ah_is_read(void **state)
+{
+	struct path_mtu t;
+
+	(void)state;
+	assert_true(parse(ROUTER_TO_US TOO_BIG OURS("33") "1105 0000 01020304", &t));
+	assert_int_equal(t.octets, 1340);
+	assert_false(t.encap);
+	assert_int_equal(t.spi, 0x01020304);
+	assert_false(parse(ROUTER_TO_US TOO_BIG OURS("33") "1105 0000 0102", &t));
+}
+
 static void an_error_for_esp_in_udp_is_read(void **state)
 {
 	struct path_mtu t;
@@ -222,6 +238,124 @@ static void a_cut_off_error_is_skipped(void **state)
 	assert_true(toobig_parse(whole, &t));
 }
 
+/* ---- AH -------------------------------------------------------------------------- */
+
+static uint8_t room[ESP_ROOM_BEFORE + 4096];
+
+/* RFC 791 3.2: parts of 8 octets, all with the header's numbers, that make the whole again. */
+static void ah_is_cut_up_as_ipv4_wants_it(void **state)
+{
+	struct esp_packet p = {.at = room, .len = 3020, .ah = true, .mtu = 1003};
+	struct writer w = wr_over(room, 20);
+	const struct ip_packet whole = {.src = unit_addr("192.0.2.1"),
+		.dst = unit_addr("192.0.2.2"),
+		.proto = IP_AH,
+		.ttl = 64,
+		.tos = 0x28,
+		.frag_id = 0x1234};
+	size_t at = 0;
+
+	(void)state;
+	ip_packet_write_header(&w, &whole, 3000);
+	for (size_t i = 20; i < p.len; i++)
+		room[i] = (uint8_t)(i * 7);
+	for (unsigned n = 0; at < 3000; n++) {
+		uint8_t part[4096];
+		struct span text;
+		struct ip_packet ip;
+
+		size_t len = ah_packet_part(&p, at, part, &text);
+		assert_int_equal(len, n < 3 ? 976 : 72);
+		assert_true(len + 20 <= 1003);
+		assert_ptr_equal(text.at, room + 20 + at);
+		memcpy(part + 20, text.at, text.len);
+		assert_int_equal(ip_packet_read(span_of(part, 20 + len), &ip), WIRE_OK);
+		assert_int_equal(ip.total_len, 20 + len);
+		assert_true(ip.fragment);
+		assert_int_equal(ip.more, n < 3);
+		assert_int_equal(ip.frag_offset, at);
+		assert_int_equal(ip.frag_id, 0x1234);
+		assert_int_equal(ip.proto, IP_AH);
+		assert_int_equal(ip.tos, 0x28);
+		at += len;
+	}
+	assert_int_equal(at, 3000);
+}
+
+static void put_control(struct msghdr *m, struct cmsghdr **c, int type, const char *hex)
+{
+	uint8_t bytes[64];
+	struct span s = unit_hex(hex, bytes, sizeof(bytes));
+
+	*c = *c ? CMSG_NXTHDR(m, *c) : CMSG_FIRSTHDR(m);
+	assert_non_null(*c);
+	(*c)->cmsg_level = IPPROTO_IPV6;
+	(*c)->cmsg_type = type;
+	(*c)->cmsg_len = CMSG_LEN(s.len);
+	memcpy(CMSG_DATA(*c), s.at, s.len);
+}
+
+static struct esp_packet arrived(size_t len)
+{
+	return (struct esp_packet){.at = room + ESP_ROOM_BEFORE,
+		.len = len,
+		.ah = true,
+		.tos = 0x28,
+		.local = {unit_addr("2001:db8::2"), 0},
+		.remote = {unit_addr("2001:db8::1"), 0}};
+}
+
+static void what_a_raw_ipv6_socket_leaves_out_is_put_back(void **state)
+{
+	_Alignas(struct cmsghdr) uint8_t control[256] = {0};
+	struct msghdr m = {.msg_control = control, .msg_controllen = sizeof(control)};
+	struct cmsghdr *c = NULL;
+	struct esp_packet p = arrived(32);
+	struct ip_packet ip;
+	uint8_t want[16];
+
+	(void)state;
+	put_control(&m, &c, IPV6_TCLASS, "28000000");
+	put_control(&m, &c, IPV6_HOPOPTS, "3c00 050200000100");
+	put_control(&m, &c, IPV6_DSTOPTS, "3300 1e0461626364");
+	m.msg_controllen = (size_t)((uint8_t *)c - control) + CMSG_SPACE(8);
+	unit_hex("1106 0000 01020304 00000001", p.at, 12);
+	assert_true(ah_packet_complete(&p, &m));
+	assert_int_equal(p.len, 40 + 16 + 32);
+	assert_int_equal(ip_packet_read(span_of(p.at, p.len), &ip), WIRE_OK);
+	assert_int_equal(ip.proto, IP_AH);
+	assert_int_equal(ip.l4_at, 56);
+	assert_int_equal(ip.total_len, p.len);
+	assert_int_equal(ip.tos, 0x28);
+	assert_true(addr_equal(&ip.src, &p.remote.addr));
+	assert_true(addr_equal(&ip.dst, &p.local.addr));
+	unit_assert_span_equal(span_of(p.at + 40, 16),
+		unit_hex("3c00050200000100 33001e0461626364", want, sizeof(want)));
+	/* and without any */
+	m.msg_controllen = 0;
+	p = arrived(32);
+	assert_true(ah_packet_complete(&p, &m));
+	assert_int_equal(p.len, 72);
+	assert_int_equal(p.at[6], IP_AH);
+}
+
+static void headers_without_room_are_refused(void **state)
+{
+	_Alignas(struct cmsghdr) uint8_t control[256] = {0};
+	struct msghdr m = {.msg_control = control, .msg_controllen = sizeof(control)};
+	struct cmsghdr *c = NULL;
+	struct esp_packet p = arrived(32);
+
+	(void)state;
+	for (size_t i = 0; i < 8; i++)
+		put_control(&m, &c, IPV6_DSTOPTS, "3c00 1e0461626364");
+	m.msg_controllen = (size_t)((uint8_t *)c - control) + CMSG_SPACE(8);
+	assert_false(ah_packet_complete(&p, &m)); /* 40 + 64 octets */
+	m.msg_controllen = 0;
+	m.msg_flags = MSG_CTRUNC;
+	assert_false(ah_packet_complete(&p, &m));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,7 +366,11 @@ int main(void)
 		cmocka_unit_test(what_strangers_cause_leaves_room),
 		cmocka_unit_test(a_ring_works_on_when_it_was_full),
 		cmocka_unit_test(an_error_for_esp_is_read),
+		cmocka_unit_test(an_error_for_ah_is_read),
 		cmocka_unit_test(an_error_for_esp_in_udp_is_read),
+		cmocka_unit_test(ah_is_cut_up_as_ipv4_wants_it),
+		cmocka_unit_test(what_a_raw_ipv6_socket_leaves_out_is_put_back),
+		cmocka_unit_test(headers_without_room_are_refused),
 		cmocka_unit_test(other_icmp_is_not_taken_for_it),
 		cmocka_unit_test(a_cut_off_error_is_skipped),
 	};

@@ -31,16 +31,22 @@ static void what_a_kernel_lacks_is_named(void **state)
 {
 	static const struct {
 		int err;
+		bool ah;
 		enum aead_alg alg;
 		const char *what, *advice;
 	} rows[] = {
-		{EPROTONOSUPPORT, AEAD_AES256_GCM16, "no ESP for IPv4", "modprobe esp4"},
-		{ENOSYS, AEAD_AES256_GCM16, "rfc4106(gcm(aes)), seqiv",
+		{EPROTONOSUPPORT, false, AEAD_AES256_GCM16, "no ESP for IPv4",
+			"modprobe esp4"},
+		{ENOSYS, false, AEAD_AES256_GCM16, "rfc4106(gcm(aes)), seqiv",
 			"load its module"},
-		{ENOENT, AEAD_AES128_SHA256, "hmac(sha256), authenc, echainiv",
+		{ENOENT, false, AEAD_AES128_SHA256, "hmac(sha256), authenc, echainiv",
 			"propose another"},
-		{ENOMEM, AEAD_AES128_GCM16, "no memory", "free some"},
-		{EPERM, AEAD_AES128_GCM16, "the kernel says: Not today", ""},
+		{ENOMEM, false, AEAD_AES128_GCM16, "no memory", "free some"},
+		{EPERM, false, AEAD_AES128_GCM16, "the kernel says: Not today", ""},
+		{EPROTONOSUPPORT, true, AEAD_NULL_SHA256, "no AH for IPv4",
+			"modprobe ah4"},
+		{ENOSYS, true, AEAD_NULL_SHA512, "lacks one of hmac(sha512): load",
+			"propose another"},
 	};
 	char why[256];
 
@@ -49,14 +55,16 @@ static void what_a_kernel_lacks_is_named(void **state)
 	fake.words = "Not today";
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		fake.sa_error = rows[i].err;
-		assert_false(xfrm_offers(rows[i].alg, why, sizeof(why)));
-		lab_expect_words(why, aead_name(rows[i].alg), rows[i].what);
+		assert_false(xfrm_offers(rows[i].ah, rows[i].alg, why, sizeof(why)));
+		lab_expect_words(why,
+			rows[i].ah ? aead_mac_name(rows[i].alg) : aead_name(rows[i].alg),
+			rows[i].what);
 		lab_expect_words(why, rows[i].advice, "");
 		assert_int_equal(fake.n_sas, 0);
 	}
 	fake.sa_error = 0;
 	fake.open_error = EPROTONOSUPPORT;
-	assert_false(xfrm_offers(AEAD_AES128_GCM16, why, sizeof(why)));
+	assert_false(xfrm_offers(false, AEAD_AES128_GCM16, why, sizeof(why)));
 	lab_expect_words(why, "no IPsec", "xfrm_user");
 }
 
@@ -70,11 +78,11 @@ static void ipv6_is_tried_too(void **state)
 		skip();
 	close(six);
 	fake_reset();
-	assert_true(xfrm_offers(AEAD_AES128_GCM16, why, sizeof(why)));
+	assert_true(xfrm_offers(false, AEAD_AES128_GCM16, why, sizeof(why)));
 	assert_int_equal(fake.n_sas, 0);
 	fake.sa_error = EPROTONOSUPPORT;
 	fake.sa_error_family = AF_INET6;
-	assert_false(xfrm_offers(AEAD_AES128_GCM16, why, sizeof(why)));
+	assert_false(xfrm_offers(false, AEAD_AES128_GCM16, why, sizeof(why)));
 	lab_expect_words(why, "no ESP for IPv6", "modprobe esp6");
 }
 
@@ -87,7 +95,7 @@ static void a_trial_that_was_cut_short_is_in_nobodys_way(void **state)
 	(void)state;
 	fake_reset();
 	fake_add_sa(&to, 0x76697073, REQID_ASK, SELECT_USER);
-	assert_true(xfrm_offers(AEAD_AES128_GCM16, why, sizeof(why)));
+	assert_true(xfrm_offers(false, AEAD_AES128_GCM16, why, sizeof(why)));
 	assert_int_equal(fake.n_sas, 0);
 }
 

@@ -63,6 +63,39 @@ static void an_sa_says_no_more_than_it_must(void **state)
 	nlmsg_free(m);
 }
 
+/* Of NULL with HMAC the kernel is told the HMAC alone, at its length: 256 bits of key, of whose
+ * tag 128 are sent (RFC 4868 2.3, 2.6). */
+static void an_sa_of_ah(void **state)
+{
+	const uint8_t bytes[32] = {9};
+	struct secret key;
+	struct request_sa sa = an_sa(&key);
+	struct xfrm_algo_auth alg;
+
+	(void)state;
+	assert_true(secret_set(&key, span_of(bytes, sizeof(bytes))));
+	sa.info.id.proto = IPPROTO_AH;
+	sa.alg = AEAD_NULL_SHA256;
+	struct nl_msg *m = request_sa_message(&sa);
+	const struct xfrm_usersa_info *info = nlmsg_data(nlmsg_hdr(m));
+	const struct nlattr *a = of_sa(m, XFRMA_ALG_AUTH_TRUNC);
+	assert_int_equal(info->id.proto, IPPROTO_AH);
+	assert_non_null(a);
+	memcpy(&alg, nla_data(a), sizeof(alg));
+	assert_string_equal(alg.alg_name, "hmac(sha256)");
+	assert_int_equal(alg.alg_key_len, 256);
+	assert_int_equal(alg.alg_trunc_len, 128);
+	assert_null(of_sa(m, XFRMA_ALG_CRYPT));
+	assert_null(of_sa(m, XFRMA_ALG_AEAD));
+	nlmsg_free(m);
+	/* ESP without encryption says that it has none. */
+	sa.info.id.proto = IPPROTO_ESP;
+	m = request_sa_message(&sa);
+	assert_non_null(of_sa(m, XFRMA_ALG_CRYPT));
+	assert_non_null(of_sa(m, XFRMA_ALG_AUTH_TRUNC));
+	nlmsg_free(m);
+}
+
 static void tags_of_an_sa(void **state)
 {
 	struct secret key;
@@ -146,6 +179,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_sa_says_no_more_than_it_must),
+		cmocka_unit_test(an_sa_of_ah),
 		cmocka_unit_test(tags_of_an_sa),
 		cmocka_unit_test(offload_of_an_sa),
 		cmocka_unit_test(a_policy_there_and_back),

@@ -37,6 +37,10 @@ UNIT_TESTS += tests/unit/test_wire_esp
 tests_unit_test_wire_esp_SOURCES = tests/unit/test_wire_esp.c
 tests_unit_test_wire_esp_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_wire_ah
+tests_unit_test_wire_ah_SOURCES = tests/unit/test_wire_ah.c
+tests_unit_test_wire_ah_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_wire_ip
 tests_unit_test_wire_ip_SOURCES = tests/unit/test_wire_ip.c
 tests_unit_test_wire_ip_LDADD = $(unit_ldadd)
@@ -163,6 +167,10 @@ tests_unit_test_ike_offer_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_ike_plain
 tests_unit_test_ike_plain_SOURCES = tests/unit/test_ike_plain.c tests/unit/ike_lab.c
 tests_unit_test_ike_plain_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_ike_ah
+tests_unit_test_ike_ah_SOURCES = tests/unit/test_ike_ah.c tests/unit/ike_lab.c
+tests_unit_test_ike_ah_LDADD = $(unit_ldadd)
 
 UNIT_TESTS += tests/unit/test_ike_misfit
 tests_unit_test_ike_misfit_SOURCES = tests/unit/test_ike_misfit.c tests/unit/ike_lab.c
@@ -314,6 +322,10 @@ tests_unit_test_esp_shared_storm_LDADD = $(unit_ldadd)
 UNIT_TESTS += tests/unit/test_esp_open
 tests_unit_test_esp_open_SOURCES = tests/unit/test_esp_open.c
 tests_unit_test_esp_open_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_esp_ah
+tests_unit_test_esp_ah_SOURCES = tests/unit/test_esp_ah.c
+tests_unit_test_esp_ah_LDADD = $(unit_ldadd)
 
 UNIT_TESTS += tests/unit/test_esp_outbound
 tests_unit_test_esp_outbound_SOURCES = tests/unit/test_esp_outbound.c

@@ -154,7 +154,7 @@ static int on_open(char **w, int n)
 
 	(void)w, (void)n;
 	/* As the daemon does: the kernel loads its modules now. */
-	if (in_kernel && !xfrm_offers(AEAD_AES128_GCM16, why, sizeof(why)))
+	if (in_kernel && !xfrm_offers(false, AEAD_AES128_GCM16, why, sizeof(why)))
 		printf("kernel refused: %s\n", why);
 	plane = in_kernel ? plane_open_xfrm(&p) : plane_open_tun(&p);
 	if (!plane)
@@ -201,7 +201,7 @@ static int on_gate(char **w, int n)
 	return 0;
 }
 
-/* sa ID SCOPE SPI-IN SPI-OUT transport|tunnel esp|udp LOCAL REMOTE LOCAL-TS REMOTE-TS
+/* sa ID SCOPE SPI-IN SPI-OUT transport|tunnel esp|udp|ah LOCAL REMOTE LOCAL-TS REMOTE-TS
  * [MEMBER] [alg=NAME] [esn=0] [window=N] [rule=N] [port=N] [soft=N] [idle=1]
  * Keys are made from the SPIs, so both ends agree. idle: it only receives, until activate. */
 static int on_sa(char **w, int n)
@@ -213,7 +213,8 @@ static int on_sa(char **w, int n)
 	c->scope = (uint16_t)number_word(w[2]);
 	c->spi_in = number_word(w[3]);
 	c->spi_out = number_word(w[4]);
-	c->alg = alg ? alg_word(alg) : AEAD_AES128_GCM16;
+	c->ah = strcmp(w[6], "ah") == 0;
+	c->alg = alg ? alg_word(alg) : c->ah ? AEAD_NULL_SHA256 : AEAD_AES128_GCM16;
 	key_from(c->spi_in, c->alg, &c->key_in);
 	key_from(c->spi_out, c->alg, &c->key_out);
 	c->mode = strcmp(w[5], "tunnel") == 0 ? POLICY_TUNNEL : POLICY_TRANSPORT;

@@ -99,6 +99,8 @@ static const char *name_kind(const struct packet *p)
 {
 	if (p->proto == IPPROTO_ESP)
 		return want_esp ? "esp" : NULL;
+	if (p->proto == IPPROTO_AH)
+		return want_esp ? "ah" : NULL;
 	if (p->proto == IPPROTO_ICMPV6 && p->len >= 1 && p->body[0] == 136)
 		return "neighbour";
 	if (p->proto != IPPROTO_UDP && p->proto != IPPROTO_TCP)

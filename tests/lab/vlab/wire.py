@@ -23,7 +23,7 @@ class Tap:
         self._seen = []
 
     def seen(self, *kinds, since_ms=0, until_ms=float("inf")):
-        """What was reported in this time; kinds: udp tcp frag ike esp arp neighbour."""
+        """What was reported in this time; kinds: udp tcp frag ike esp ah arp neighbour."""
         with open(f"{self.host.dir}/{self.name}", "rb") as file:
             file.seek(self._offset)
             text = file.read().decode("ascii", "replace")

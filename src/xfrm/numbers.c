@@ -11,12 +11,16 @@ enum { WORD_BITS = 32, TENTH_MS = 100 };
 
 /* ---- one direction ------------------------------------------------------------------- */
 
-struct bitmap {
+/* The head has an array without a length at its end, so what follows lies over it. */
+union bitmap {
 	struct xfrm_replay_state_esn head;
-	uint32_t words[REQUEST_WINDOW_MAX / WORD_BITS];
+	struct {
+		uint8_t over_head[sizeof(struct xfrm_replay_state_esn)];
+		uint32_t words[REQUEST_WINDOW_MAX / WORD_BITS];
+	} tail;
 };
 
-static bool take_apart(const struct request_replay *r, struct bitmap *out)
+static bool take_apart(const struct request_replay *r, union bitmap *out)
 {
 	memset(out, 0, sizeof(*out));
 	if (r->len < sizeof(out->head) || r->len > sizeof(*out))
@@ -28,7 +32,7 @@ static bool take_apart(const struct request_replay *r, struct bitmap *out)
 }
 
 /* Where the number that is so far behind the highest has its bit. */
-static uint32_t place_of(const struct bitmap *b, uint32_t back)
+static uint32_t place_of(const union bitmap *b, uint32_t back)
 {
 	uint32_t window = b->head.replay_window;
 	uint32_t top = (b->head.seq - 1) % window;
@@ -38,7 +42,7 @@ static uint32_t place_of(const struct bitmap *b, uint32_t back)
 
 bool numbers_from_kernel(const struct request_replay *r, struct esp_replay_state *out)
 {
-	struct bitmap b;
+	union bitmap b;
 
 	memset(out, 0, sizeof(*out));
 	if (!take_apart(r, &b))
@@ -48,7 +52,7 @@ bool numbers_from_kernel(const struct request_replay *r, struct esp_replay_state
 	out->window = b.head.replay_window;
 	for (uint32_t back = 0; back < out->window && back < out->seq_in; back++) {
 		uint32_t at = place_of(&b, back);
-		if ((b.words[at / WORD_BITS] >> at % WORD_BITS & 1) != 0)
+		if ((b.tail.words[at / WORD_BITS] >> at % WORD_BITS & 1) != 0)
 			esp_replay_state_mark(out, back);
 	}
 	return true;
@@ -56,7 +60,7 @@ bool numbers_from_kernel(const struct request_replay *r, struct esp_replay_state
 
 void numbers_to_kernel(const struct esp_replay_state *s, struct request_replay *r)
 {
-	struct bitmap b;
+	union bitmap b;
 
 	memset(&b, 0, sizeof(b));
 	b.head.oseq = (uint32_t)s->seq_out;
@@ -68,7 +72,7 @@ void numbers_to_kernel(const struct esp_replay_state *s, struct request_replay *
 	for (uint32_t back = 0; back < s->window && back < s->seq_in; back++) {
 		uint32_t at = place_of(&b, back);
 		if (esp_replay_state_has(s, back))
-			b.words[at / WORD_BITS] |= UINT32_C(1) << at % WORD_BITS;
+			b.tail.words[at / WORD_BITS] |= UINT32_C(1) << at % WORD_BITS;
 	}
 	r->len = sizeof(b.head) + b.head.bmp_len * sizeof(uint32_t);
 	memcpy(r->bytes, &b, r->len);

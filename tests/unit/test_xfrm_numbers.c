@@ -10,27 +10,30 @@
 
 enum { WORDS = REQUEST_WINDOW_MAX / 32 };
 
-struct ring {
+union ring {
 	struct xfrm_replay_state_esn head;
-	uint32_t words[WORDS];
+	struct {
+		uint8_t over_head[sizeof(struct xfrm_replay_state_esn)];
+		uint32_t words[WORDS];
+	} tail;
 };
 
-static void take_number(struct ring *k, uint64_t seq)
+static void take_number(union ring *k, uint64_t seq)
 {
 	uint64_t top = (uint64_t)k->head.seq_hi << 32 | k->head.seq;
 	uint32_t window = k->head.replay_window;
 
 	for (uint64_t n = top + 1; n < seq && n <= top + window; n++)
-		k->words[(n - 1) % window / 32] &=
+		k->tail.words[(n - 1) % window / 32] &=
 			~(UINT32_C(1) << (n - 1) % window % 32);
 	if (seq > top) {
 		k->head.seq = (uint32_t)seq;
 		k->head.seq_hi = (uint32_t)(seq >> 32);
 	}
-	k->words[(seq - 1) % window / 32] |= UINT32_C(1) << (seq - 1) % window % 32;
+	k->tail.words[(seq - 1) % window / 32] |= UINT32_C(1) << (seq - 1) % window % 32;
 }
 
-static struct request_replay bytes_of(const struct ring *k)
+static struct request_replay bytes_of(const union ring *k)
 {
 	struct request_replay r = {
 		.len = sizeof(k->head) + k->head.bmp_len * sizeof(uint32_t)};
@@ -39,9 +42,9 @@ static struct request_replay bytes_of(const struct ring *k)
 	return r;
 }
 
-static struct ring ring_of(uint32_t window)
+static union ring ring_of(uint32_t window)
 {
-	struct ring k;
+	union ring k;
 
 	memset(&k, 0, sizeof(k));
 	k.head.replay_window = window;
@@ -56,7 +59,7 @@ static void a_walk_there_and_back(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
 		uint32_t window = windows[i];
-		struct ring k = ring_of(window);
+		union ring k = ring_of(window);
 		struct seeded_entropy store;
 		struct entropy e = entropy_seeded(&store, window);
 		/* over the end of 32 bits */
@@ -78,7 +81,7 @@ static void a_walk_there_and_back(void **state)
 		for (uint64_t seq = top - window + 1; seq <= top; seq++) {
 			uint64_t at = (seq - 1) % window;
 			assert_int_equal(esp_replay_state_seen(&s, seq),
-				k.words[at / 32] >> at % 32 & 1);
+				k.tail.words[at / 32] >> at % 32 & 1);
 		}
 		numbers_to_kernel(&s, &again);
 		assert_int_equal(again.len, r.len);
@@ -102,7 +105,7 @@ static void what_was_sent(void **state)
 /* A kernel does not say such things; who believes it reads beyond the end. */
 static void nonsense_is_refused(void **state)
 {
-	struct ring k = ring_of(64);
+	union ring k = ring_of(64);
 	struct esp_replay_state s;
 	struct request_replay r = bytes_of(&k);
 

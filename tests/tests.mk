@@ -96,7 +96,7 @@ KERNEL_LAB = t-plane k-cluster k-differential k-peers t-options k-tables t-pair 
 check-kernel: all check-programs
 	+$(AM_V_at)$(SUB_BUILD) key-log all --enable-key-log
 	$(AM_V_at)$(PYTHON3) $(srcdir)/tests/lab/vm/suite --timeout $(KERNEL_TIMEOUT) \
-		--before '$(PYTHON3) $(srcdir)/tests/interop/matrix --prepare' \
+		--before 'VIPSEC_BUILDDIR=$(abs_top_builddir) $(PYTHON3) $(srcdir)/tests/interop/matrix --prepare' \
 		check-kernel --as kernel --slow 5 --env VLAB_PLANE=kernel \
 		--env VIPSEC_KEYLOG_BUILDDIR=$(abs_top_builddir)/key-log --jobs $(LAB_JOBS) \
 		$(KERNEL_LAB:%=tests/lab/%.py)

@@ -15,7 +15,7 @@ sys.path[:0] = [HERE, INTEROP]
 
 from cells import PASS, SCENARIOS, SETTINGS, from_line
 from vlab import vipsec
-from vlab.core import build_dir
+from vlab.core import PATIENCE, build_dir
 from vlab.tap import check, main
 
 PLACE = "vm-kernel"
@@ -31,7 +31,7 @@ def results():
         done = subprocess.run(
             [sys.executable, "-u", f"{INTEROP}/worker.py", PLACE, f"{build_dir()}/interop/pki",
              out, "--auth", "psk", *words], stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, errors="replace", timeout=280)
+            text=True, errors="replace", timeout=200 * PATIENCE)
         found = {}
         path = f"{out}/{PLACE}.results"
         if os.path.exists(path):

@@ -92,7 +92,7 @@ check-lab: all check-programs
 
 # The kernel plane, on Debian's own kernel: one boot of a virtual machine for all. It is
 # emulated, and so slow.
-KERNEL_LAB = t-plane t-pair t-options t-lock
+KERNEL_LAB = t-plane t-early t-pair t-options t-lock
 check-kernel: all check-programs
 	$(AM_V_at)$(PYTHON3) $(srcdir)/tests/lab/vm/suite --timeout $(KERNEL_TIMEOUT) \
 		check-kernel --as kernel --slow 5 --env VLAB_PLANE=kernel \

@@ -10,24 +10,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 from vlab import vipsec
 from vlab.core import Lab, now_ms, wait_until
-from vlab.events import TITLES, run_event
-from vlab.report import print_timeline
+from vlab.events import event_holds
 from vlab.scene import PROTECTED, Scene
 from vlab.tap import check, main
 
-
-def event_holds(tap, scene, event, limit_ms):
-    with tap.case(f"{TITLES[event]}: back without tuning, nothing in clear, no SA left over"):
-        done = run_event(scene, event)
-        entry = done.entry
-        tap.note(f"protected {entry['outage_ms']} ms, clear {entry['clear_outage_ms']} ms, "
-                 f"share {entry['ipsec_share_ms']} ms")
-        print_timeline(done.timeline, tap.note)
-        check(not done.failure, done.failure)
-        check(entry["leaked_clear_packets"] == 0, f"leaked: {entry}")
-        check(entry["old_sas_left"] == 0, f"SAs left: {entry}")
-        check(entry["ipsec_share_ms"] < limit_ms, f"share {entry['ipsec_share_ms']} ms")
-    return done.entry
+SHARE = "ipsec_share_ms"
 
 
 def body(tap):
@@ -38,9 +25,9 @@ def body(tap):
         scene.up()
         # Room for a busy machine: what would betray a fault is a timer of a minute.
         for event in ("move", "crash", "vip-pulled"):
-            event_holds(tap, scene, event, 3000)
+            event_holds(tap, scene, event, SHARE, 3000)
         # The monitor's interval, and the start of a process.
-        entry = event_holds(tap, scene, "daemon-kill", 6000)
+        entry = event_holds(tap, scene, "daemon-kill", SHARE, 6000)
         with tap.case("the death of the daemon does not interrupt the clear stream"):
             # The protected stream's outage is a second; on a busy machine any stream has gaps.
             check(entry["clear_outage_ms"] < entry["outage_ms"] / 2,

@@ -3,7 +3,9 @@
 import signal
 
 from .core import LabError, LabTimeout, now_ms, wait_until
+from .report import print_timeline
 from .scene import CLEAR, PROTECTED
+from .tap import check
 
 EVENTS = ("move", "crash", "daemon-kill", "vip-pulled")
 TITLES = {"move": "planned move", "crash": "crash",
@@ -120,6 +122,22 @@ def run_event(scene, event, nlbs_flags=0, recovery_s=RECOVERY_S):
     if not done.failure:
         repair(scene, event, old)
     return done
+
+
+def event_holds(tap, scene, event, figure, limit_ms):
+    """One event as a case: what must hold after each, and a figure of the entry (its key) with
+    its limit. Gives the entry."""
+    with tap.case(f"{TITLES[event]}: back without tuning, nothing in clear, no SA left over"):
+        done = run_event(scene, event)
+        entry = done.entry
+        tap.note(f"protected {entry['outage_ms']} ms, clear {entry['clear_outage_ms']} ms, "
+                 f"share {entry['ipsec_share_ms']} ms")
+        print_timeline(done.timeline, tap.note)
+        check(not done.failure, done.failure)
+        check(entry["leaked_clear_packets"] == 0, f"leaked: {entry}")
+        check(entry["old_sas_left"] == 0, f"SAs left: {entry}")
+        check(entry[figure] < limit_ms, f"{figure} {entry[figure]}")
+    return done.entry
 
 
 def measure_event(scene, event, nlbs_flags=0, recovery_s=RECOVERY_S):

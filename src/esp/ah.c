@@ -3,7 +3,8 @@
  * Obeys RFC 4302 3.1.1 and 3.1.2 (both modes), RFC 4302 3.3.3 and 3.3.3.2.2 (what the ICV
  * covers; ESN behind all else), RFC 4302 3.3.3.2.1 (padding), RFC 4302 3.3.4, 3.4.1 (whole
  * datagrams only: outer fragments are cut by who sends, and were put together by the kernel)
- * and RFC 4302 3.4.4. Which fields change on the way: wire/ah_header.c. Numbers and windows are those of ESP (sa.c, replay.c).
+ * and RFC 4302 3.4.4. Which fields change on the way: wire/ah_header.c. Numbers and windows
+ * are those of ESP (sa.c, replay.c).
  */
 #include "esp/ah.h"
 

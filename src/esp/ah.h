@@ -16,8 +16,8 @@
 size_t ah_len(const struct esp_sa *sa);
 
 /* What goes in front of the text, with ah_len() and an IP header of room there.
- * p->dont_fragment and p->ttl are set; p->at and len become those of the whole packet. False: the library
- * refuses. */
+ * p->dont_fragment and p->ttl are set; p->at and len become those of the whole packet.
+ * False: the library refuses. */
 bool ah_seal(const struct esp_sa *sa, uint64_t seq, const struct sa_text *text,
 	uint8_t tos, struct esp_packet *p);
 

@@ -72,8 +72,9 @@ def icmp(src, dst, kind, code, data):
 
 
 def sctp(sport, dport, data):
-    """Its header, and something behind it that is no chunk."""
-    return struct.pack(">HHII", sport, dport, 1, 0) + data
+    """An ABORT of no association: a host whose kernel knows SCTP has to answer anything else
+    (RFC 9260 8.4), and only some kernels do."""
+    return struct.pack(">HHIIBBH", sport, dport, 1, 0, 6, 0, 4 + len(data)) + data + bytes(-len(data) % 4)
 
 
 @dataclass

@@ -83,6 +83,11 @@ static void carry_gate(struct daemon *d, struct effect *fx)
 		(void)plane_gate_close(d->plane, fx->scope);
 }
 
+static void carry_sa_await(struct daemon *d, struct effect *fx)
+{
+	plane_sa_await(d->plane, fx->u.id);
+}
+
 static void carry_sa_add(struct daemon *d, struct effect *fx)
 {
 	keylog_child(fx->u.child);
@@ -186,6 +191,7 @@ static void (*const deeds[])(struct daemon *d, struct effect *fx) = {
 	[FX_ANNOUNCE] = carry_announce,
 	[FX_POLICY] = carry_policy,
 	[FX_GATE] = carry_gate,
+	[FX_SA_AWAIT] = carry_sa_await,
 	[FX_SA_ADD] = carry_sa_add,
 	[FX_SA_ACTIVATE] = carry_sa_activate,
 	[FX_SA_DELETE] = carry_sa_delete,

@@ -106,7 +106,10 @@ static bool open_plane(struct daemon *d, char *why, size_t cap)
 {
 	if (!d->in_kernel && !xfrm_clear(why, cap))
 		journal_say(EVENT_WARNING, "%s", why);
+	why[0] = '\0';
 	d->plane = planes_open(d, why, cap);
+	if (d->plane && why[0] != '\0')
+		journal_say(EVENT_NOTICE, "%s", why);
 	return d->plane != NULL;
 }
 

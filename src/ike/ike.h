@@ -258,8 +258,10 @@ struct ike_host {
 	 * there. NULL: we may go; else why not. */
 	const char *(*may_redirect)(
 		void *ctx, const struct ike_info *sa, const struct ike_gateway *to);
-	/* A fresh inbound SPI of ESP or AH (> 255, unique on this node, partitioned by member). */
-	uint32_t (*new_spi)(void *ctx);
+	/* A fresh inbound SPI of ESP or AH (> 255, unique on this node, partitioned by member).
+	 * asked: for an SA that we ask for; the peer may send on it before we have read its
+	 * answer. */
+	uint32_t (*new_spi)(void *ctx, bool asked);
 
 	/* -- actions -- */
 

@@ -21,6 +21,8 @@ enum effect_kind {
 	FX_POLICY, /* a scope's SPD and addresses; spd NULL: the scope ends */
 	FX_GATE, /* open or close; each closing is acknowledged by one NODE_GATE_CLOSED,
 		    even when the gate was opened again */
+	FX_SA_AWAIT, /* what comes with this SPI of ours, which has no SA yet, is to wait a
+			moment: we ask for one (RFC 7296 2.8) */
 	FX_SA_ADD,
 	FX_SA_ACTIVATE,
 	FX_SA_DELETE,
@@ -82,7 +84,7 @@ struct effect {
 			uint16_t activation;
 		} gate;
 		struct esp_child *child; /* heap; wiped by effects_clear */
-		uint32_t id; /* ACTIVATE, DELETE */
+		uint32_t id; /* ACTIVATE, DELETE; AWAIT: the SPI */
 		struct {
 			uint32_t id;
 			struct endpoint remote;

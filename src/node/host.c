@@ -324,9 +324,14 @@ static const char *host_may_redirect(
 	return redirect_refusal(ctx, sa, to);
 }
 
-static uint32_t host_new_spi(void *ctx)
+static uint32_t host_new_spi(void *ctx, bool asked)
 {
-	return spi_new(ctx);
+	struct node *n = ctx;
+	uint32_t spi = spi_new(n);
+
+	if (asked)
+		effects_add(n->out, FX_SA_AWAIT, 0)->u.id = spi;
+	return spi;
 }
 
 /* ---- hands ------------------------------------------------------------------------------ */

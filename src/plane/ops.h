@@ -22,6 +22,7 @@ struct plane_ops {
 	void (*unbind)(struct plane *p, const struct addr *local);
 	void (*gate_open)(struct plane *p, uint16_t scope, uint16_t activation);
 	uint32_t (*gate_close)(struct plane *p, uint16_t scope);
+	void (*sa_await)(struct plane *p, uint32_t spi); /* NULL: nothing to do */
 	void (*sa_add)(struct plane *p, const struct esp_child *c);
 	void (*sa_activate)(struct plane *p, uint32_t id);
 	void (*sa_delete)(struct plane *p, uint32_t id);

@@ -85,6 +85,12 @@ uint32_t plane_gate_close(struct plane *p, uint16_t scope)
 	return p->ops->gate_close(p, scope);
 }
 
+void plane_sa_await(struct plane *p, uint32_t spi)
+{
+	if (p->ops->sa_await)
+		p->ops->sa_await(p, spi);
+}
+
 void plane_sa_add(struct plane *p, const struct esp_child *c)
 {
 	p->ops->sa_add(p, c);

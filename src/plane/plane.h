@@ -31,7 +31,9 @@ struct plane_params {
 	const char *tun_name; /* "vipsec0" */
 	struct entropy entropy; /* used by the data thread only */
 	uint32_t mark; /* SO_MARK of our own datagrams: bypasses steering */
-	char *why; /* filled when opening fails: what is missing, what to do */
+	/* Filled when opening fails: what is missing, what to do. With a plane: what it does
+	 * without, or left as it was. */
+	char *why;
 	size_t why_cap;
 };
 
@@ -138,6 +140,9 @@ void plane_unbind(struct plane *p, const struct addr *local);
 void plane_gate_open(struct plane *p, uint16_t scope, uint16_t activation);
 /* The turn that PLANE_GATE_CLOSED will name. */
 uint32_t plane_gate_close(struct plane *p, uint16_t scope);
+/* An SA with this inbound SPI may be added soon: what comes before that is not lost, as far
+ * as the plane can help it. (The userspace plane keeps what comes with any SPI.) */
+void plane_sa_await(struct plane *p, uint32_t spi);
 void plane_sa_add(struct plane *p, const struct esp_child *c);
 void plane_sa_activate(struct plane *p, uint32_t id);
 void plane_sa_delete(struct plane *p, uint32_t id);

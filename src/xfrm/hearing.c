@@ -186,9 +186,14 @@ static void take_ready(struct xfrm *x)
 			events_read(x->events, request_port(x->line), on_event, x);
 		else if (what == &x->timer && timer_rang(x->timer))
 			xfrm_look(x);
+		else if (what == &x->holding)
+			xfrm_take_early(x);
+		else if (what == &x->early_timer && timer_rang(x->early_timer))
+			xfrm_expire_early(x);
 		else if (what == &x->wake)
 			xfrm_lower(x->wake);
-		else if (what != &x->timer && what != &x->base.locals)
+		else if (what != &x->timer && what != &x->early_timer &&
+			 what != &x->base.locals)
 			port4500_read(what, &x->reports);
 	}
 	locals_end_lingering(&x->base.locals);

@@ -1,7 +1,7 @@
 /* xfrm/inside.h - the kernel plane's own state, for the files that share it.
  *
  * xfrm.c carries out orders; hearing.c takes in what the kernel says, and hands reports to
- * the loop; mending.c compares the kernel's tables with ours; usage.c knows who has sent how
+ * the loop; awaiting.c holds what comes before its SA; mending.c compares the kernel's tables with ours; usage.c knows who has sent how
  * much.
  *
  * Floor 8. Private to them.
@@ -10,6 +10,8 @@
 #define VIPSEC_XFRM_INSIDE_H
 
 #include "plane/ops.h"
+#include "xfrm/early.h"
+#include "xfrm/holding.h"
 #include "xfrm/reports.h"
 #include "xfrm/sad.h"
 
@@ -45,6 +47,9 @@ struct xfrm {
 	bool sas_touched;
 	void *lent; /* with the report handed out last */
 	bool hears_numbers; /* some child is watched */
+	struct holding *holding; /* NULL: it cannot be had */
+	struct early early;
+	int early_timer;
 	uint32_t *telling; /* ids whose usage is to be told; NULL: none */
 	size_t n_telling, told;
 	unsigned queries;
@@ -80,6 +85,13 @@ void xfrm_hear_numbers(struct xfrm *x); /* or not, when children are gone */
 
 /* xfrm.c */
 struct sad_scope xfrm_view(const struct xfrm *x, uint16_t scope);
+
+/* awaiting.c */
+bool xfrm_begin_holding(struct xfrm *x); /* false: errno */
+void xfrm_sa_await(struct plane *plane, uint32_t spi);
+void xfrm_sa_arrived(struct xfrm *x, uint32_t spi); /* or never will */
+void xfrm_take_early(struct xfrm *x);
+void xfrm_expire_early(struct xfrm *x);
 
 /* usage.c */
 void xfrm_look(struct xfrm *x);

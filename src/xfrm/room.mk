@@ -1,6 +1,10 @@
 noinst_LIBRARIES += src/xfrm/libvipsec_xfrm.a
 src_xfrm_libvipsec_xfrm_a_SOURCES = \
 	src/xfrm/algorithm.c src/xfrm/algorithm.h \
+	src/xfrm/awaiting.c \
+	src/xfrm/early.c src/xfrm/early.h \
+	src/xfrm/holding.c src/xfrm/holding.h \
+	src/xfrm/nft.c src/xfrm/nft.h \
 	src/xfrm/sad.c src/xfrm/sad.h \
 	src/xfrm/claims.c src/xfrm/claims.h \
 	src/xfrm/events.c src/xfrm/events.h \

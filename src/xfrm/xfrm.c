@@ -210,6 +210,7 @@ static void xfrm_sa_add(struct plane *plane, const struct esp_child *c)
 	uint32_t seq = c->outbound_ready ? answered_acquire(x, &c->remote.addr) : 0;
 
 	settle_order(x, c, sad_add(&x->sad, &view, c, seq, clock_now_ms()));
+	xfrm_sa_arrived(x, c->spi_in);
 	xfrm_look_later(x);
 }
 
@@ -262,6 +263,8 @@ static void xfrm_close(struct plane *plane, bool keep)
 	request_close(x->line);
 	reports_wipe(&x->reports);
 	events_close(x->events);
+	holding_close(x->holding);
+	close(x->early_timer);
 	lock_leave(x->lock);
 	locals_wipe(&x->base.locals);
 	close(x->wake);
@@ -283,6 +286,7 @@ static const struct plane_ops ops = {
 	.unbind = xfrm_unbind,
 	.gate_open = xfrm_gate_open,
 	.gate_close = xfrm_gate_close,
+	.sa_await = xfrm_sa_await,
 	.sa_add = xfrm_sa_add,
 	.sa_activate = xfrm_sa_activate,
 	.sa_delete = xfrm_sa_delete,
@@ -310,7 +314,8 @@ static bool open_all(struct xfrm *x)
 	x->lock = x->line ? lock_take() : -1;
 	x->events = x->lock >= 0 ? events_open() : -1;
 	return have_locals && x->events >= 0 && watch(x, x->events, &x->events) &&
-	       watch(x, x->timer, &x->timer) && watch(x, x->wake, &x->wake) &&
+	       watch(x, x->timer, &x->timer) &&
+	       watch(x, x->early_timer, &x->early_timer) && watch(x, x->wake, &x->wake) &&
 	       x->touch >= 0 && watch(x, x->base.locals.timer, &x->base.locals);
 }
 
@@ -322,6 +327,7 @@ struct plane *plane_open_xfrm(const struct plane_params *params)
 	x->base.mark = params->mark;
 	x->base.epoll = epoll_create1(EPOLL_CLOEXEC);
 	x->timer = timer_new();
+	x->early_timer = timer_new();
 	x->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	x->touch = x->base.touched_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	reports_init(&x->reports);
@@ -334,6 +340,11 @@ struct plane *plane_open_xfrm(const struct plane_params *params)
 	if (open && xfrm_clear(params->why, params->why_cap)) {
 		/* Where it cannot be had, a first packet is sent again by its sender. */
 		(void)events_hold_first_packets();
+		if (!xfrm_begin_holding(x))
+			snprintf(params->why, params->why_cap,
+				"what comes before its SA is lost, as nftables here "
+				"cannot hold it (\"queue\", Linux 5.12): %s",
+				strerror(errno));
 		return &x->base;
 	}
 	if (!open)

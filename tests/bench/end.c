@@ -122,10 +122,11 @@ static bool on_narrow(void *ctx, struct ike_conn *conn, enum policy_mode asked,
 	return asked == POLICY_TRANSPORT;
 }
 
-static uint32_t on_new_spi(void *ctx)
+static uint32_t on_new_spi(void *ctx, bool asked)
 {
 	struct end *e = ctx;
 
+	(void)asked;
 	return e->next_spi++;
 }
 

@@ -81,10 +81,11 @@ static bool on_narrow(void *ctx, struct ike_conn *conn, enum policy_mode asked,
 	return ours->n > 0 && theirs->n > 0;
 }
 
-static uint32_t on_new_spi(void *ctx)
+static uint32_t on_new_spi(void *ctx, bool asked)
 {
 	struct end *end = ctx;
 
+	(void)asked;
 	return end->next_spi++;
 }
 

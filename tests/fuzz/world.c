@@ -158,10 +158,11 @@ static void on_sent_away(void *ctx, const struct ike_path *path)
 	assert(end->away);
 }
 
-static uint32_t on_new_spi(void *ctx)
+static uint32_t on_new_spi(void *ctx, bool asked)
 {
 	struct world_end *end = ctx;
 
+	(void)asked;
 	return end->next_spi++;
 }
 

@@ -55,6 +55,7 @@ EXTRA_DIST += \
 	tests/lab/t-integrity-only.py \
 	tests/lab/t-steering.py \
 	tests/lab/t-doctor.py \
+	tests/lab/t-early.py \
 	tests/lab/t-documents.py \
 	tests/lab/t-key-exchanges.py \
 	tests/lab/t-knob.py \

@@ -379,6 +379,8 @@ static void do_one(struct sim *s, struct machine *m, struct effect *fx)
 	case FX_RESOLVE: /* no rule here has a name */
 	case FX_FETCH: /* no peer here shows a certificate that asks for it */
 		break;
+	case FX_SA_AWAIT: /* esp/ keeps what comes with any SPI */
+		break;
 	case FX_KEEPALIVE:
 		do_keepalive(s, m, fx);
 		break;

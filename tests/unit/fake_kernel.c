@@ -21,6 +21,7 @@ struct request_line {
 static struct request_line the_line;
 static int events_fd;
 static struct kernel_event waiting;
+static int early_fd = -1;
 
 void fake_reset(void)
 {
@@ -72,6 +73,75 @@ void lock_leave(int fd)
 	if (fd >= 0)
 		close(fd);
 }
+
+/* ---- what it holds ----------------------------------------------------------------------- */
+
+struct holding {
+	char nothing;
+};
+
+static struct holding the_holding;
+
+struct holding *holding_open(void)
+{
+	errno = EOPNOTSUPP;
+	early_fd = fake.cannot_hold ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return early_fd < 0 ? NULL : &the_holding;
+}
+
+void holding_close(struct holding *h)
+{
+	if (h)
+		close(early_fd);
+}
+
+int holding_fd(const struct holding *h)
+{
+	(void)h;
+	return early_fd;
+}
+
+bool holding_add(struct holding *h, uint32_t spi, uint64_t ms)
+{
+	(void)h, (void)ms;
+	fake.held_spi = spi;
+	return true;
+}
+
+void holding_remove(struct holding *h, uint32_t spi)
+{
+	(void)h;
+	if (fake.held_spi == spi)
+		fake.held_spi = 0;
+}
+
+bool holding_next(struct holding *h, struct holding_packet *out)
+{
+	(void)h;
+	if (fake.n_early == 0)
+		return false;
+	*out = fake.early[0];
+	memmove(&fake.early[0], &fake.early[1], --fake.n_early * sizeof(fake.early[0]));
+	return true;
+}
+
+void holding_release(struct holding *h, uint32_t number)
+{
+	(void)h;
+	if (fake.n_let_go < FAKE_HELD_MAX)
+		fake.let_go[fake.n_let_go++] = number;
+}
+
+void fake_early(const struct holding_packet *p)
+{
+	const uint64_t one = 1;
+
+	if (fake.n_early == FAKE_HELD_MAX || write(early_fd, &one, sizeof(one)) < 0)
+		return;
+	fake.early[fake.n_early++] = *p;
+}
+
+/* ---- its words ---------------------------------------------------------------------------- */
 
 int events_open(void)
 {

@@ -1,12 +1,13 @@
 /* tests/unit/fake_kernel.h - a kernel's IPsec in memory, behind xfrm/request.h and
  * xfrm/events.h: what the kernel plane does is looked at without root and without ESP.
  *
- * A test that links this has no request.c and no events.c.
+ * A test that links this has no request.c, no events.c and no holding.c.
  */
 #ifndef VIPSEC_TESTS_FAKE_KERNEL_H
 #define VIPSEC_TESTS_FAKE_KERNEL_H
 
 #include "xfrm/events.h"
+#include "xfrm/holding.h"
 #include "xfrm/request.h"
 
 enum { FAKE_MAX = 4096 };
@@ -17,7 +18,15 @@ struct fake_sa {
 	struct request_replay replay; /* its oseq is that of counts when asked for */
 };
 
+enum { FAKE_HELD_MAX = 256 };
+
 struct fake_kernel {
+	/* What it holds before it is an SA's: packets not read yet, numbers let go, in order. */
+	bool cannot_hold;
+	struct holding_packet early[FAKE_HELD_MAX];
+	uint32_t let_go[FAKE_HELD_MAX];
+	size_t n_early, n_let_go;
+	uint32_t held_spi; /* added last; 0: removed again */
 	struct fake_sa sas[FAKE_MAX];
 	struct request_policy policies[FAKE_MAX]; /* oldest first */
 	size_t n_sas, n_policies;
@@ -44,6 +53,8 @@ const struct request_policy *fake_policy_for(
 	const struct addr *src, const struct addr *dst, uint8_t dir);
 /* The kernel says so next. */
 void fake_event(enum event_kind kind);
+/* A packet comes that the kernel holds. */
+void fake_early(const struct holding_packet *p);
 /* Adds what somebody else has made. */
 void fake_add_sa(const struct addr *daddr, uint32_t spi, uint32_t reqid, uint32_t user);
 void fake_add_policy(const struct request_policy *p);

@@ -66,10 +66,11 @@ static void on_send(void *ctx, const struct ike_path *path, struct span bytes)
 	put(ctx, true, path, bytes);
 }
 
-static uint32_t on_new_spi(void *ctx)
+static uint32_t on_new_spi(void *ctx, bool asked)
 {
 	const struct crowd *c = ctx;
 
+	(void)asked;
 	return 0x500000 + c->engine->last_child;
 }
 

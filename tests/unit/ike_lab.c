@@ -123,10 +123,11 @@ static void on_redirected(
 	s->n_redirected++;
 }
 
-static uint32_t on_new_spi(void *ctx)
+static uint32_t on_new_spi(void *ctx, bool asked)
 {
 	struct lab_side *s = ctx;
 
+	(void)asked;
 	return s->next_spi++;
 }
 

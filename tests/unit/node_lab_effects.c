@@ -294,6 +294,9 @@ static void do_effect(struct lab_node *m, struct effect *f)
 		m->ask = f->u.resolve.id;
 		say(m, "resolve %u %s", f->u.resolve.id, f->u.resolve.name);
 		break;
+	case FX_SA_AWAIT:
+		say(m, "sa await %08x", f->u.id);
+		break;
 	case FX_KEEPALIVE:
 		say(m, "keepalive");
 		break;

@@ -94,6 +94,16 @@ static bool from_the_client(struct lab *l, unsigned from, const struct ike_path 
  *	                 <--  ESP on the new child
  *	CREATE_CHILD_SA  -->                     the same, at once
  */
+/* Who asks says beforehand which SPI it is; who answers has its SA at once. */
+static void assert_awaited(struct lab *l, uint32_t spi)
+{
+	char what[32];
+
+	snprintf(what, sizeof(what), "sa await %08x", spi);
+	assert_int_equal(lab_count(l, CLIENT, what), 1);
+	assert_int_equal(lab_count(l, SERVER, "sa await"), 0);
+}
+
 static void a_packet_before_the_answer_repeats_the_request(void **state)
 {
 	struct lab *l = one_rule(ACTION("lifetime child 100s;", ""));
@@ -111,6 +121,7 @@ static void a_packet_before_the_answer_repeats_the_request(void **state)
 		.spi = l->node[SERVER].child[1].c.spi_out,
 		.local = l->node[CLIENT].child[0].c.local,
 		.remote = l->node[CLIENT].child[0].c.remote};
+	assert_awaited(l, ev.u.notice.spi);
 	lab_step(l, CLIENT, &ev);
 	assert_int_equal(lab_count(l, CLIENT, "exchange 36"), asked + 1);
 	lab_run(l, 10);

@@ -451,6 +451,16 @@ UNIT_TESTS += tests/unit/test_xfrm_select
 tests_unit_test_xfrm_select_SOURCES = tests/unit/test_xfrm_select.c
 tests_unit_test_xfrm_select_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS)
 
+UNIT_TESTS += tests/unit/test_xfrm_awaiting
+tests_unit_test_xfrm_awaiting_SOURCES = tests/unit/test_xfrm_awaiting.c tests/unit/fake_kernel.c \
+	tests/unit/fake_kernel.h tests/unit/xfrm_lab.c tests/unit/xfrm_lab.h
+tests_unit_test_xfrm_awaiting_LDADD = src/xfrm/libvipsec_xfrm.a src/plane/libvipsec_plane.a \
+	$(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) -lpthread
+
+UNIT_TESTS += tests/unit/test_xfrm_early
+tests_unit_test_xfrm_early_SOURCES = tests/unit/test_xfrm_early.c
+tests_unit_test_xfrm_early_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS)
+
 UNIT_TESTS += tests/unit/test_xfrm_flush
 tests_unit_test_xfrm_flush_SOURCES = tests/unit/test_xfrm_flush.c tests/unit/fake_kernel.c \
 	tests/unit/fake_kernel.h

@@ -153,12 +153,13 @@ static int on_open(char **w, int n)
 	};
 
 	(void)w, (void)n;
+	why[0] = '\0';
 	/* As the daemon does: the kernel loads its modules now. */
 	if (in_kernel && !xfrm_offers(false, AEAD_AES128_GCM16, why, sizeof(why)))
 		printf("kernel refused: %s\n", why);
 	plane = in_kernel ? plane_open_xfrm(&p) : plane_open_tun(&p);
-	if (!plane)
-		printf("plane refused: %s\n", why);
+	if (!plane || why[0] != '\0')
+		printf("plane %s: %s\n", plane ? "goes without" : "refused", why);
 	return plane ? 0 : -1;
 }
 
@@ -243,6 +244,14 @@ static int on_activate(char **w, int n)
 {
 	(void)n;
 	plane_sa_activate(plane, number_word(w[1]));
+	return 0;
+}
+
+/* await SPI */
+static int on_await(char **w, int n)
+{
+	(void)n;
+	plane_sa_await(plane, number_word(w[1]));
 	return 0;
 }
 
@@ -574,6 +583,7 @@ static const struct {
 	{"replay-set", 6, on_replay_set},
 	{"replay-watch", 4, on_replay_watch},
 	{"sa", 11, on_sa},
+	{"await", 2, on_await},
 	{"tags", 4, on_tags},
 	{"totals", 1, on_totals},
 	{"unbind", 2, on_unbind},

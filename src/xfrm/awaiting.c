@@ -6,6 +6,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 #include "os/clock.h"
@@ -13,7 +15,7 @@
 #include "xfrm/inside.h"
 
 /* A peer's stream must not keep the loop for itself. */
-enum { AT_ONCE = 256 };
+enum { AT_ONCE = 256, LACK_MAX = 160 };
 
 static void release(uint32_t number, void *ctx)
 {
@@ -27,20 +29,31 @@ static void set_timer(const struct xfrm *x)
 	timer_arm(x->early_timer, early_due_ms(&x->early), 0);
 }
 
-bool xfrm_begin_holding(struct xfrm *x)
+static bool begin(struct xfrm *x, char *lack, size_t cap)
 {
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &x->holding};
 
-	x->holding = holding_open();
+	x->holding = holding_open(lack, cap);
 	if (!x->holding)
 		return false;
 	if (epoll_ctl(x->base.epoll, EPOLL_CTL_ADD, holding_fd(x->holding), &ev) == 0)
 		return true;
-	int err = errno;
+	snprintf(lack, cap, "epoll: %s", strerror(errno));
 	holding_close(x->holding);
 	x->holding = NULL;
-	errno = err;
 	return false;
+}
+
+void xfrm_begin_holding(struct xfrm *x, char *why, size_t cap)
+{
+	char lack[LACK_MAX] = "";
+
+	if (!begin(x, lack, sizeof(lack)))
+		snprintf(why, cap,
+			"what comes before its SA is lost, as nftables here cannot hold "
+			"it "
+			"(\"queue\", Linux 5.12): %s",
+			lack);
 }
 
 void xfrm_sa_await(struct plane *plane, uint32_t spi)

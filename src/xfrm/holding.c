@@ -13,39 +13,87 @@
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/iana.h"
 #include "base/mem.h"
 #include "os/socket.h"
+#include "wire/ip_packet.h"
 #include "wire/reader.h"
-#include "xfrm/nft.h"
+#include "xfrm/early.h"
+#include "xfrm/handover.h"
 
-enum { HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, DESTINATION = 60 };
 enum {
 	QUEUE = 14500,
 	QUEUE_MAX = 256, /* twice what early.h keeps: some have not been read yet */
-	COPY = 256, /* octets, from the IP header to the SPI */
-	MESSAGE_MAX = 2048,
+	COPY = EARLY_LEN_MAX, /* octets; what is longer is not read, nor held */
+	MESSAGE_MAX = 4096,
+	UDP_LEN = 8,
+	AH_SPI_AT = 4,
 	BUFFER_OCTETS = 1 << 20
 };
 
 struct holding {
-	int table, queue;
+	struct handover *handover;
+	int queue;
 };
+
+/* ---- a line to the queue ------------------------------------------------------------------ */
+
+static struct nl_msg *message(uint8_t type, int flags)
+{
+	const struct nfgenmsg of = {.nfgen_family = AF_UNSPEC,
+		.version = NFNETLINK_V0,
+		.res_id = htons(QUEUE)};
+	struct nl_msg *m =
+		nlmsg_alloc_simple(NFNL_SUBSYS_QUEUE << 8 | type, NLM_F_REQUEST | flags);
+
+	if (!m || nlmsg_append(m, (void *)(uintptr_t)&of, sizeof(of), NLMSG_ALIGNTO) < 0)
+		abort();
+	return m;
+}
+
+/* Frees m. 0, or an errno. */
+static int send_it(int fd, struct nl_msg *m)
+{
+	const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	const struct nlmsghdr *h = nlmsg_hdr(m);
+	ssize_t n = sendto(
+		fd, h, h->nlmsg_len, 0, (const struct sockaddr *)&kernel, sizeof(kernel));
+	int err = n < 0 ? errno : 0;
+
+	nlmsg_free(m);
+	return err;
+}
 
 /* ---- opening ---------------------------------------------------------------------------- */
 
+/* The answer is there when sendto() returns. */
+static int answer(int fd)
+{
+	_Alignas(max_align_t) uint8_t bytes[MESSAGE_MAX];
+	struct nlmsghdr *h = (struct nlmsghdr *)(void *)bytes;
+	ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	const struct nlmsgerr *e = nlmsg_data(h);
+
+	if (n < 0 || !nlmsg_ok(h, (int)n) || h->nlmsg_type != NLMSG_ERROR ||
+		!nlmsg_valid_hdr(h, sizeof(*e)))
+		return EIO;
+	return -e->error;
+}
+
 static int configure(int fd, int type, const void *value, size_t len)
 {
-	struct nl_msg *m = nft_message(
-		NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG, NLM_F_ACK, AF_UNSPEC, QUEUE);
+	struct nl_msg *m = message(NFQNL_MSG_CONFIG, NLM_F_ACK);
 
 	if (nla_put(m, type, (int)len, value) < 0)
 		abort();
-	return nft_ask(fd, m);
+	int err = send_it(fd, m);
+	return err != 0 ? err : answer(fd);
 }
 
 static int listen_to_queue(int fd)
@@ -63,25 +111,33 @@ static int listen_to_queue(int fd)
 	return err;
 }
 
-struct holding *holding_open(void)
+/* -1: errno. */
+static int open_queue(void)
+{
+	int fd = socket(
+		AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+	int err = fd < 0 ? errno : listen_to_queue(fd);
+
+	if (err == 0) {
+		socket_set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_OCTETS);
+		return fd;
+	}
+	errno = err;
+	return fd < 0 ? -1 : socket_give_up(fd);
+}
+
+struct holding *holding_open(char *why, size_t cap)
 {
 	struct holding *h = mem_new(1, sizeof(*h));
-	int err = 0;
 
-	h->table = nft_socket();
-	h->queue = nft_socket();
-	if (h->table < 0 || h->queue < 0)
-		err = errno;
-	if (err == 0)
-		err = listen_to_queue(h->queue);
-	if (err == 0)
-		err = nft_make_table(h->table, QUEUE);
-	if (err == 0) {
-		socket_set_int(h->queue, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_OCTETS);
+	h->queue = open_queue();
+	if (h->queue < 0)
+		snprintf(why, cap, "queue %d of nfnetlink: %s", QUEUE, strerror(errno));
+	else
+		h->handover = handover_open(QUEUE, why, cap);
+	if (h->handover)
 		return h;
-	}
 	holding_close(h);
-	errno = err;
 	return NULL;
 }
 
@@ -89,8 +145,7 @@ void holding_close(struct holding *h)
 {
 	if (!h)
 		return;
-	if (h->table >= 0)
-		close(h->table);
+	handover_close(h->handover);
 	if (h->queue >= 0)
 		close(h->queue);
 	free(h);
@@ -103,85 +158,33 @@ int holding_fd(const struct holding *h)
 
 bool holding_add(struct holding *h, uint32_t spi, uint64_t ms)
 {
-	int err = nft_add_spi(h->table, spi, ms);
-
-	errno = err;
-	return err == 0;
+	return handover_await(h->handover, spi, ms);
 }
 
-/* It may be gone by itself. */
 void holding_remove(struct holding *h, uint32_t spi)
 {
-	(void)nft_delete_spi(h->table, spi);
+	handover_forget(h->handover, spi);
 }
 
 /* ---- packets ------------------------------------------------------------------------------ */
 
-/* Behind extension headers of IPv6. Of a packet in fragments the first is held: the kernel puts
- * those of IPv6 together only behind this hook, and the others wait for it there. 0: a later
- * fragment. */
-static uint8_t skip_extensions(struct reader *r, uint8_t proto)
+/* Of a packet in fragments the first is held: the kernel puts those of IPv6 together only behind
+ * this hook, and the others wait for it there. */
+bool holding_parse(struct span packet, struct holding_packet *out)
 {
-	while (rd_ok(r) && (proto == HOP_BY_HOP || proto == ROUTING ||
-				   proto == FRAGMENT || proto == DESTINATION)) {
-		uint8_t next = rd_u8(r), len = rd_u8(r);
-		if (proto == FRAGMENT) {
-			if (rd_u16(r) >> 3 != 0)
-				return 0;
-			rd_skip(r, 4); /* identification */
-		} else {
-			rd_skip(r, (size_t)len * 8 + 6);
-		}
-		proto = next;
-	}
-	return proto;
-}
+	struct ip_packet ip;
 
-/* Up to what is behind the IP header; fragments of IPv4 are one packet here. */
-static uint8_t read_ip(struct reader *r, struct holding_packet *out)
-{
-	struct span from, to;
-	uint8_t first = rd_u8(r), proto;
-
-	if (first >> 4 == 4) {
-		rd_skip(r, 8);
-		proto = rd_u8(r);
-		rd_skip(r, 2); /* checksum */
-		from = rd_bytes(r, 4), to = rd_bytes(r, 4);
-		size_t len = (size_t)(first & 0x0f) * 4;
-		rd_skip(r, len > 20 ? len - 20 : 0);
-	} else {
-		rd_skip(r, 5);
-		proto = rd_u8(r);
-		rd_skip(r, 1); /* hop limit */
-		from = rd_bytes(r, 16), to = rd_bytes(r, 16);
-		proto = skip_extensions(r, proto);
-	}
-	if (!rd_ok(r))
-		return 0;
-	out->remote.addr = addr_from_bytes(from.at, from.len);
-	out->local.addr = addr_from_bytes(to.at, to.len);
-	return proto;
-}
-
-bool holding_parse(const uint8_t *at, size_t len, struct holding_packet *out)
-{
-	struct reader r = rd_over(span_of(at, len));
-	uint8_t proto = read_ip(&r, out);
-
-	out->spi = 0;
-	out->local.port = out->remote.port = 0;
-	if (proto == IP_UDP) {
-		out->remote.port = rd_u16(&r);
-		out->local.port = rd_u16(&r);
-		rd_skip(&r, 4); /* length, checksum */
-	} else if (proto != IP_ESP) {
+	if (ip_packet_read(packet, &ip) != WIRE_OK || ip.frag_offset > 0)
 		return false;
-	}
+	bool udp = ip.proto == IP_UDP;
+	struct reader r = rd_over(span_of(packet.at + ip.l4_at, ip.total_len - ip.l4_at));
+	rd_skip(&r, udp ? UDP_LEN : ip.proto == IP_AH ? AH_SPI_AT : 0);
 	uint32_t spi = rd_u32(&r);
-	if (!rd_ok(&r))
+	if (!rd_ok(&r) || (!udp && ip.proto != IP_ESP && ip.proto != IP_AH))
 		return false;
 	out->spi = spi;
+	out->local = (struct endpoint){ip.dst, udp ? ip.dst_port : 0};
+	out->remote = (struct endpoint){ip.src, udp ? ip.src_port : 0};
 	return true;
 }
 
@@ -201,7 +204,7 @@ static bool read_message(struct nlmsghdr *h, struct holding_packet *out)
 	if (!attr[NFQA_PAYLOAD])
 		return true;
 	out->len = (size_t)nla_len(attr[NFQA_PAYLOAD]);
-	(void)holding_parse(nla_data(attr[NFQA_PAYLOAD]), out->len, out);
+	(void)holding_parse(span_of(nla_data(attr[NFQA_PAYLOAD]), out->len), out);
 	if (attr[NFQA_CAP_LEN] && nla_len(attr[NFQA_CAP_LEN]) == sizeof(uint32_t))
 		out->len = ntohl(nla_get_u32(attr[NFQA_CAP_LEN]));
 	return true;
@@ -228,10 +231,9 @@ void holding_release(struct holding *h, uint32_t number)
 {
 	const struct nfqnl_msg_verdict_hdr verdict = {
 		.verdict = htonl(NF_ACCEPT), .id = htonl(number)};
-	struct nl_msg *m =
-		nft_message(NFNL_SUBSYS_QUEUE, NFQNL_MSG_VERDICT, 0, AF_UNSPEC, QUEUE);
+	struct nl_msg *m = message(NFQNL_MSG_VERDICT, 0);
 
 	if (nla_put(m, NFQA_VERDICT_HDR, sizeof(verdict), &verdict) < 0)
 		abort();
-	(void)nft_ask(h->queue, m);
+	(void)send_it(h->queue, m);
 }

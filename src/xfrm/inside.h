@@ -1,8 +1,8 @@
 /* xfrm/inside.h - the kernel plane's own state, for the files that share it.
  *
  * xfrm.c carries out orders; hearing.c takes in what the kernel says, and hands reports to
- * the loop; awaiting.c holds what comes before its SA; mending.c compares the kernel's tables with ours; usage.c knows who has sent how
- * much.
+ * the loop; awaiting.c holds what comes before its SA; mending.c compares the kernel's tables
+ * with ours; usage.c knows who has sent how much.
  *
  * Floor 8. Private to them.
  */
@@ -87,7 +87,8 @@ void xfrm_hear_numbers(struct xfrm *x); /* or not, when children are gone */
 struct sad_scope xfrm_view(const struct xfrm *x, uint16_t scope);
 
 /* awaiting.c */
-bool xfrm_begin_holding(struct xfrm *x); /* false: errno */
+/* why: only where it cannot be had. */
+void xfrm_begin_holding(struct xfrm *x, char *why, size_t cap);
 void xfrm_sa_await(struct plane *plane, uint32_t spi);
 void xfrm_sa_arrived(struct xfrm *x, uint32_t spi); /* or never will */
 void xfrm_take_early(struct xfrm *x);

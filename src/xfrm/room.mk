@@ -3,8 +3,8 @@ src_xfrm_libvipsec_xfrm_a_SOURCES = \
 	src/xfrm/algorithm.c src/xfrm/algorithm.h \
 	src/xfrm/awaiting.c \
 	src/xfrm/early.c src/xfrm/early.h \
+	src/xfrm/handover.c src/xfrm/handover.h \
 	src/xfrm/holding.c src/xfrm/holding.h \
-	src/xfrm/nft.c src/xfrm/nft.h \
 	src/xfrm/sad.c src/xfrm/sad.h \
 	src/xfrm/claims.c src/xfrm/claims.h \
 	src/xfrm/events.c src/xfrm/events.h \
@@ -23,4 +23,4 @@ src_xfrm_libvipsec_xfrm_a_SOURCES = \
 	src/xfrm/select.c src/xfrm/select.h \
 	src/xfrm/trial.c \
 	src/xfrm/xfrm.c src/xfrm/xfrm.h
-src_xfrm_libvipsec_xfrm_a_CFLAGS = $(AM_CFLAGS) $(NL_CFLAGS)
+src_xfrm_libvipsec_xfrm_a_CFLAGS = $(AM_CFLAGS) $(NL_CFLAGS) $(NFTABLES_CFLAGS)

@@ -340,11 +340,7 @@ struct plane *plane_open_xfrm(const struct plane_params *params)
 	if (open && xfrm_clear(params->why, params->why_cap)) {
 		/* Where it cannot be had, a first packet is sent again by its sender. */
 		(void)events_hold_first_packets();
-		if (!xfrm_begin_holding(x))
-			snprintf(params->why, params->why_cap,
-				"what comes before its SA is lost, as nftables here "
-				"cannot hold it (\"queue\", Linux 5.12): %s",
-				strerror(errno));
+		xfrm_begin_holding(x, params->why, params->why_cap);
 		return &x->base;
 	}
 	if (!open)

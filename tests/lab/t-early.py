@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""ESP that comes before its SA (RFC 7296 2.8) waits for it, and is delivered once. On both
+"""ESP and AH that come before their SA (RFC 7296 2.8) wait for it, and are delivered once. On both
 planes; VLAB_PLANE=kernel: in the kernel, which is told the SPI beforehand.
 
 a sends on an SA that b has not got yet. rp_filter is 1 everywhere, the strictest.
@@ -135,7 +135,7 @@ def body(tap):
         a, b = make(lab)
         for mode in ("transport", "tunnel"):
             pa, pb = (start(a, mode, (A4, A6), (B4, B6)), start(b, mode, (B4, B6), None))
-            for encap in ("esp", "udp"):
+            for encap in ("esp", "udp", "ah"):
                 for family in (4, 6):
                     once(tap, b, Case(a, pa, pb, mode, encap, family))
             if KERNEL:

@@ -82,10 +82,11 @@ struct holding {
 
 static struct holding the_holding;
 
-struct holding *holding_open(void)
+struct holding *holding_open(char *why, size_t cap)
 {
-	errno = EOPNOTSUPP;
 	early_fd = fake.cannot_hold ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (early_fd < 0)
+		snprintf(why, cap, "no such tables");
 	return early_fd < 0 ? NULL : &the_holding;
 }
 

@@ -459,7 +459,8 @@ tests_unit_test_xfrm_awaiting_LDADD = src/xfrm/libvipsec_xfrm.a src/plane/libvip
 
 UNIT_TESTS += tests/unit/test_xfrm_early
 tests_unit_test_xfrm_early_SOURCES = tests/unit/test_xfrm_early.c
-tests_unit_test_xfrm_early_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS)
+tests_unit_test_xfrm_early_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) \
+	$(NFTABLES_LIBS)
 
 UNIT_TESTS += tests/unit/test_xfrm_flush
 tests_unit_test_xfrm_flush_SOURCES = tests/unit/test_xfrm_flush.c tests/unit/fake_kernel.c \

@@ -26,8 +26,8 @@ struct handover {
 
 /* Priority 400: behind everybody's filters. 1: the queue, 2: the port of ESP in UDP. */
 static const char table[] =
-	"create table inet vipsec-early { flags owner; }\n"
 	"table inet vipsec-early {\n"
+	"	flags owner;\n"
 	"	set awaited { typeof esp spi; flags timeout; }\n"
 	"	chain input {\n"
 	"		type filter hook input priority 400; policy accept;\n"

@@ -74,7 +74,8 @@ def icmp(src, dst, kind, code, data):
 def sctp(sport, dport, data):
     """An ABORT of no association. Anything else has to be answered by a host whose kernel knows
     SCTP, and only some do."""
-    return struct.pack(">HHIIBBH", sport, dport, 1, 0, 6, 0, 4 + len(data)) + data + bytes(-len(data) % 4)
+    head = struct.pack(">HHIIBBH", sport, dport, 1, 0, 6, 0, 4 + len(data))
+    return head + data + bytes(-len(data) % 4)
 
 
 @dataclass

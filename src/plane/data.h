@@ -14,6 +14,7 @@
 #include "plane/local.h"
 #include "plane/order.h"
 #include "plane/report.h"
+#include "plane/toobig.h"
 
 struct batch;
 
@@ -32,7 +33,7 @@ struct data {
 	struct snapshot *snapshot;
 	struct list listening; /* struct local */
 	int tun_fd, epoll;
-	int toobig_fd; /* -1: none, the error queues have to do */
+	struct toobig toobig;
 	bool stop;
 	bool lost_waits; /* that the TUN is gone is not told yet */
 	bool reported; /* something was pushed: wake the reader */

@@ -222,42 +222,29 @@ static struct local_socket *socket_of(struct data *d, const struct esp_packet *p
 
 /* ---- AH */
 
-static void send_part(struct data *d, struct local_socket *s,
-	const struct esp_packet *pkt, uint8_t *header, struct span text, uint64_t now_ms)
+static void send_vectors(struct data *d, struct local_socket *s,
+	const struct esp_packet *pkt, struct iovec *vectors, size_t n, uint64_t now_ms)
 {
 	struct sockaddr_storage name;
-	struct iovec vectors[2] = {
-		{header, AH_PART_HEADER}, {(void *)(uintptr_t)text.at, text.len}};
 	_Alignas(struct cmsghdr) uint8_t control[BATCH_CONTROL];
 	struct msghdr m = {
 		.msg_name = &name,
 		.msg_namelen = sockaddr_of(&pkt->remote.addr, 0, &name),
 		.msg_iov = vectors,
-		.msg_iovlen = 2,
+		.msg_iovlen = n,
 	};
 
 	set_control(&m, s, pkt, control);
 	send_one(d, s, &m, now_ms);
 }
 
-/* The kernel does not cut up a packet with a header of ours. True: done. */
-static bool cut_up(
-	struct data *d, struct pile *l, const struct esp_packet *pkt, uint64_t now_ms)
+static void send_part(struct data *d, struct local_socket *s,
+	const struct esp_packet *pkt, uint8_t *header, struct span text, uint64_t now_ms)
 {
-	struct local_socket *s = socket_of(d, pkt);
-	uint8_t header[AH_PART_HEADER];
-	struct span text;
+	struct iovec vectors[2] = {
+		{header, AH_PART_HEADER}, {(void *)(uintptr_t)text.at, text.len}};
 
-	if (!s || !pkt->ah || pkt->remote.addr.family != ADDR_V4 || pkt->dont_fragment ||
-		pkt->len <= pkt->mtu)
-		return false;
-	if (l->n > 0)
-		send_pile(d, l, now_ms);
-	for (size_t at = 0; at < pkt->len - AH_PART_HEADER;) {
-		at += ah_packet_part(pkt, at, header, &text);
-		send_part(d, s, pkt, header, text, now_ms);
-	}
-	return true;
+	send_vectors(d, s, pkt, vectors, 2, now_ms);
 }
 
 /* What the socket is given: all of it, or what is behind the IPv6 header. */
@@ -266,6 +253,48 @@ static struct iovec for_socket(const struct esp_packet *pkt)
 	size_t skip = pkt->ah && pkt->remote.addr.family == ADDR_V6 ? IPV6_HEADER_LEN : 0;
 
 	return (struct iovec){.iov_base = pkt->at + skip, .iov_len = pkt->len - skip};
+}
+
+/* The kernel does not cut up a packet with a header of ours. */
+static void send_in_parts(struct data *d, struct local_socket *s,
+	const struct esp_packet *pkt, uint64_t now_ms)
+{
+	uint8_t header[AH_PART_HEADER];
+	struct span text;
+
+	for (size_t at = 0; at < pkt->len - AH_PART_HEADER;) {
+		at += ah_packet_part(pkt, at, header, &text);
+		send_part(d, s, pkt, header, text, now_ms);
+	}
+}
+
+/* It does cut up what goes by a socket without; but of a path that is narrower than the device
+ * it was told by an error that it could not place (toobig.h). */
+static void send_in_kernels_parts(struct data *d, struct local_socket *s,
+	const struct esp_packet *pkt, uint64_t now_ms)
+{
+	struct iovec all = for_socket(pkt);
+
+	local_set_fragments(s, pkt->mtu);
+	send_vectors(d, s, pkt, &all, 1, now_ms);
+	local_set_fragments(s, 0);
+}
+
+/* True: done. */
+static bool cut_up(
+	struct data *d, struct pile *l, const struct esp_packet *pkt, uint64_t now_ms)
+{
+	struct local_socket *s = pkt->ah ? socket_of(d, pkt) : NULL;
+
+	if (!s || pkt->dont_fragment || pkt->len <= pkt->mtu)
+		return false;
+	if (l->n > 0)
+		send_pile(d, l, now_ms);
+	if (pkt->remote.addr.family == ADDR_V4)
+		send_in_parts(d, s, pkt, now_ms);
+	else
+		send_in_kernels_parts(d, s, pkt, now_ms);
+	return true;
 }
 
 /* Packets for one socket with one DF are collected, in their order. */

@@ -196,3 +196,8 @@ void local_set_df(struct local_socket *s, bool df)
 		df ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
 	atomic_store_explicit(&s->df, df, memory_order_relaxed);
 }
+
+void local_set_fragments(struct local_socket *s, size_t mtu)
+{
+	socket_set_int(s->fd, IPPROTO_IPV6, IPV6_MTU, (int)mtu);
+}

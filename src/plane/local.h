@@ -57,5 +57,7 @@ void local_deafen(struct local *l); /* nothing is received, nor answered with IC
 void local_revive(struct local *l); /* what came meanwhile is thrown away */
 /* Sets the DF bit of what is sent from now on; IPv6 has none. */
 void local_set_df(struct local_socket *s, bool df);
+/* IPv6: what is longer leaves in fragments of at most so many octets. 0: as the path wants. */
+void local_set_fragments(struct local_socket *s, size_t mtu);
 
 #endif

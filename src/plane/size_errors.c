@@ -1,8 +1,8 @@
-/* plane/size_errors.c - the sockets' error queues, and the packet socket beside them.
+/* plane/size_errors.c - the sockets' error queues, and what toobig.h hears beside them.
  *
  * Of an error from the network the quoted packet's SPI must be one of ours; the kernel's own
- * word (the device is too narrow) quotes nothing. Reading an error queue also clears what the kernel would tell
- * the next sender.
+ * word (the device is too narrow) quotes nothing. Reading an error queue also clears what the
+ * kernel would tell the next sender.
  */
 #include "config.h"
 
@@ -87,7 +87,7 @@ void size_errors_on_arrival(struct data *d, uint64_t now_ms)
 {
 	struct path_mtu t;
 
-	for (unsigned i = 0; i < AT_ONCE && toobig_next(d->toobig_fd, &t); i++) {
+	for (unsigned i = 0; i < AT_ONCE && toobig_next(&d->toobig, &t); i++) {
 		if (listening_find(d, &t.local) &&
 			children_path_mtu(d->children, &t, now_ms))
 			d->mtus_learned = true;

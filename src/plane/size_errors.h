@@ -10,7 +10,7 @@
 
 /* ICMP errors and local ones that the kernel queued on a socket. */
 void size_errors_of_socket(struct data *d, const struct local_socket *s, uint64_t now_ms);
-/* ICMP errors that the packet socket saw (toobig.h). */
+/* ICMP errors that were heard beside them (toobig.h). */
 void size_errors_on_arrival(struct data *d, uint64_t now_ms);
 
 #endif

@@ -47,7 +47,7 @@ static void serve(struct data *d, const struct epoll_event *ev, uint64_t now_ms)
 			path_from_tun(d, now_ms);
 		return;
 	}
-	if (ev->data.ptr == &d->toobig_fd) {
+	if (ev->data.ptr == &d->toobig) {
 		size_errors_on_arrival(d, now_ms);
 		return;
 	}
@@ -130,17 +130,18 @@ int data_init(struct data *d, const struct entropy *e)
 	list_init(&d->replays);
 	d->children = children_new(d->dp, e);
 	d->batch = batch_new();
-	d->toobig_fd = -1;
+	d->toobig = (struct toobig){-1, -1};
 	d->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (d->epoll < 0)
 		return errno;
 	int err = watch(d, order_queue_fd(d->orders), &d->orders);
 	if (err == 0)
 		err = watch(d, d->tun_fd, &d->tun_fd);
-	/* Without the privilege the sockets' own error queues have to do. */
-	d->toobig_fd = toobig_open();
-	if (err == 0 && d->toobig_fd >= 0)
-		err = watch(d, d->toobig_fd, &d->toobig_fd);
+	d->toobig = toobig_open();
+	if (err == 0 && d->toobig.v4 >= 0)
+		err = watch(d, d->toobig.v4, &d->toobig);
+	if (err == 0 && d->toobig.v6 >= 0)
+		err = watch(d, d->toobig.v6, &d->toobig);
 	return err;
 }
 
@@ -150,8 +151,7 @@ void data_wipe(struct data *d)
 	{
 		listening_remove(d, list_entry(item, struct local, listening));
 	}
-	if (d->toobig_fd >= 0)
-		close(d->toobig_fd);
+	toobig_close(&d->toobig);
 	if (d->epoll >= 0)
 		close(d->epoll);
 	children_free(d->children);

@@ -1,10 +1,10 @@
 /* plane/toobig.c - RFC 792 and RFC 1191 4: type 3, code 4, the next hop's MTU, and the
- * header and first octets of the packet that did not fit.
+ * header and first octets of the packet that did not fit. RFC 4443 3.2: type 2, and as much
+ * of the packet as 1,280 octets hold.
  *
  * Such an error is not authentic: what it quotes must show an SPI of ours (children.h). A
  * router that quotes but eight octets of a UDP datagram cannot show one, and is not
- * believed; RFC 1812 4.3.2.3 wants as much as 576 octets hold. IPv6 has no
- * rp_filter: there the error queues are enough.
+ * believed; RFC 1812 4.3.2.3 wants as much as 576 octets hold.
  */
 #include "config.h"
 
@@ -14,10 +14,13 @@
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <netinet/icmp6.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/iana.h"
 #include "os/socket.h"
+#include "wire/ip_packet.h"
 #include "wire/reader.h"
 
 enum {
@@ -25,6 +28,7 @@ enum {
 	FRAGMENTATION_NEEDED = 4,
 	HEADER_MIN = 20,
 	OFFSET_MASK = 0x1fff,
+	EXTENSIONS_MAX = 8,
 	READ_MAX = 256
 };
 
@@ -47,7 +51,7 @@ static const struct sock_filter only_too_big[] = {
 };
 
 /* The filter comes before the protocol: nothing slips in between. */
-static bool set_up(int fd)
+static bool set_up_v4(int fd)
 {
 	struct sock_filter program[sizeof(only_too_big) / sizeof(only_too_big[0])];
 	struct sock_fprog filter = {
@@ -61,14 +65,40 @@ static bool set_up(int fd)
 	       bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0;
 }
 
-int toobig_open(void)
+static bool set_up_v6(int fd)
 {
-	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct icmp6_filter filter;
 
-	if (fd < 0 || set_up(fd))
-		return fd;
-	return socket_give_up(fd);
+	ICMP6_FILTER_SETBLOCKALL(&filter);
+	ICMP6_FILTER_SETPASS(ICMP6_PACKET_TOO_BIG, &filter);
+	return setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof(filter)) == 0;
 }
+
+static int open_one(int family, int type, int protocol, bool (*set_up)(int fd))
+{
+	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+
+	return fd < 0 || set_up(fd) ? fd : socket_give_up(fd);
+}
+
+struct toobig toobig_open(void)
+{
+	return (struct toobig){
+		.v4 = open_one(AF_PACKET, SOCK_DGRAM, 0, set_up_v4),
+		.v6 = open_one(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6, set_up_v6),
+	};
+}
+
+void toobig_close(struct toobig *t)
+{
+	if (t->v4 >= 0)
+		close(t->v4);
+	if (t->v6 >= 0)
+		close(t->v6);
+	t->v4 = t->v6 = -1;
+}
+
+/* ---- what was quoted ---------------------------------------------------------------- */
 
 /* Reads one IPv4 header and leaves r behind it. */
 static bool read_header(
@@ -92,14 +122,9 @@ static bool read_header(
 	return rd_ok(r);
 }
 
-static bool read_quoted(
-	struct reader *r, const struct addr *reader_is, struct path_mtu *out)
+/* The SPI of what is behind an IP header. */
+static bool read_spi(struct reader *r, uint8_t proto, struct path_mtu *out)
 {
-	uint8_t proto;
-
-	if (!read_header(r, &proto, &out->local, &out->remote.addr) ||
-		!addr_equal(&out->local, reader_is))
-		return false;
 	out->encap = proto == IP_UDP;
 	out->remote.port = 0;
 	if (!out->encap && proto != IP_ESP && proto != IP_AH)
@@ -115,6 +140,49 @@ static bool read_quoted(
 	out->spi = rd_u32(r);
 	return rd_ok(r) && out->spi != 0; /* zeros: IKE */
 }
+
+static bool read_quoted(
+	struct reader *r, const struct addr *reader_is, struct path_mtu *out)
+{
+	uint8_t proto;
+
+	return read_header(r, &proto, &out->local, &out->remote.addr) &&
+	       addr_equal(&out->local, reader_is) && read_spi(r, proto, out);
+}
+
+/* Of a packet in fragments the first has the SPI. */
+static uint8_t skip_extensions(struct reader *r, uint8_t proto)
+{
+	for (unsigned i = 0; i < EXTENSIONS_MAX; i++) {
+		bool fragment = proto == IPV6_FRAGMENT;
+		if (!fragment && proto != IPV6_HOP_BY_HOP && proto != IPV6_ROUTING &&
+			proto != IPV6_DEST_OPTIONS)
+			break;
+		proto = rd_u8(r);
+		uint8_t len = rd_u8(r);
+		if (fragment && rd_u16(r) >> 3 != 0)
+			return IP_NONE;
+		rd_skip(r, fragment ? 4 : (size_t)len * 8 + 6);
+	}
+	return proto;
+}
+
+static bool read_quoted_v6(struct reader *r, struct path_mtu *out)
+{
+	uint8_t version = rd_u8(r);
+
+	rd_skip(r, 5); /* class, flow label, length */
+	uint8_t proto = rd_u8(r);
+	rd_skip(r, 1); /* hop limit */
+	struct span from = rd_bytes(r, 16), to = rd_bytes(r, 16);
+	if (!rd_ok(r) || version >> 4 != 6)
+		return false;
+	out->local = addr_from_bytes(from.at, from.len);
+	out->remote.addr = addr_from_bytes(to.at, to.len);
+	return read_spi(r, skip_extensions(r, proto), out);
+}
+
+/* ---- the errors --------------------------------------------------------------------- */
 
 bool toobig_parse(struct span packet, struct path_mtu *out)
 {
@@ -132,7 +200,19 @@ bool toobig_parse(struct span packet, struct path_mtu *out)
 	       out->octets != 0 && read_quoted(&r, &us, out);
 }
 
-bool toobig_next(int fd, struct path_mtu *out)
+bool toobig_parse_v6(struct span message, struct path_mtu *out)
+{
+	*out = (struct path_mtu){0};
+	struct reader r = rd_over(message);
+	uint8_t type = rd_u8(&r);
+
+	rd_skip(&r, 3); /* code, checksum */
+	out->octets = rd_u32(&r);
+	return rd_ok(&r) && type == ICMP6_PACKET_TOO_BIG && out->octets != 0 &&
+	       read_quoted_v6(&r, out);
+}
+
+static bool next_v4(int fd, struct path_mtu *out)
 {
 	uint8_t bytes[READ_MAX];
 	struct sockaddr_ll name;
@@ -147,4 +227,22 @@ bool toobig_next(int fd, struct path_mtu *out)
 	} while (name.sll_pkttype != PACKET_HOST ||
 		 !toobig_parse(span_of(bytes, (size_t)n), out));
 	return true;
+}
+
+static bool next_v6(int fd, struct path_mtu *out)
+{
+	uint8_t bytes[READ_MAX];
+	ssize_t n;
+
+	do {
+		n = recv(fd, bytes, sizeof(bytes), 0);
+		if (n < 0)
+			return false;
+	} while (!toobig_parse_v6(span_of(bytes, (size_t)n), out));
+	return true;
+}
+
+bool toobig_next(const struct toobig *t, struct path_mtu *out)
+{
+	return (t->v4 >= 0 && next_v4(t->v4, out)) || (t->v6 >= 0 && next_v6(t->v6, out));
 }

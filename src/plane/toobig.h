@@ -1,9 +1,13 @@
-/* plane/toobig.h - ICMP "fragmentation needed" for our own datagrams, read before routing.
+/* plane/toobig.h - ICMP "fragmentation needed" and ICMPv6 "packet too big" for our own
+ * datagrams, beside the sockets' error queues (path.c).
  *
- * The sockets' error queues say the same (path.c), but not with rp_filter 1 and an IPv4
- * entry that covers ICMP from anywhere: the reverse of a router's error then leads into the
- * TUN, and the kernel drops it. No routing rule can tell it from what the TUN injects; so a
- * packet socket, whose filter passes nothing else, looks at it on arrival.
+ * IPv4: these say the same, but not with rp_filter 1 and an IPv4 entry that covers ICMP from
+ * anywhere: the reverse of a router's error then leads into the TUN, and the kernel drops it.
+ * No routing rule can tell it from what the TUN injects; so a packet socket, whose filter
+ * passes nothing else, looks at it on arrival.
+ * IPv6: there is no rp_filter, but Linux reads AH as an extension header, and so gives an
+ * error about it to the protocol inside, which knows of no such packet. A raw socket has it
+ * whole.
  *
  * Floor 7. The data thread's.
  */
@@ -13,11 +17,18 @@
 #include "base/span.h"
 #include "plane/children.h"
 
-int toobig_open(void); /* a non-blocking descriptor; -1: errno */
+struct toobig {
+	int v4, v6; /* non-blocking descriptors; -1: none */
+};
+
+/* Without the privilege, or a family, the error queues have to do. */
+struct toobig toobig_open(void);
+void toobig_close(struct toobig *t);
 /* False: none waits. What is malformed is skipped. */
-bool toobig_next(int fd, struct path_mtu *out);
-/* One IPv4 packet, from its header on. False: not such an error. Whether what it quotes is
- * of ours is children.h's question; octets and SPI are never 0. */
+bool toobig_next(const struct toobig *t, struct path_mtu *out);
+/* One IPv4 packet, from its header on; one ICMPv6 message. False: not such an error. Whether
+ * what it quotes is of ours is children.h's question; octets and SPI are never 0. */
 bool toobig_parse(struct span packet, struct path_mtu *out);
+bool toobig_parse_v6(struct span message, struct path_mtu *out);
 
 #endif

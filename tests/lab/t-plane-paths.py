@@ -220,8 +220,6 @@ def narrow_path(tap):
             held = [serve_tcp(b, x, 7002) for x in ("10.8.0.10", "fd08::10")]
             held += [serve_udp(b, x, 7001) for x in ("10.8.0.10", "fd08::10")]
             for here, there in (("10.9.0.1", "10.8.0.10"), ("fd09::1", "fd08::10")):
-                if encap == "ah" and ":" in there:
-                    continue  # not learnt: docs/PLANES.md, "narrower paths of AH over IPv6"
                 secure(pa, pb, here, there, mode, encap)
                 with tap.case(f"a router with 1,340 octets on the way: TCP does not stall "
                               f"({mode}, {encap}, {there})"):

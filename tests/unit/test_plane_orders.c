@@ -76,7 +76,7 @@ static int setup(void **state)
 		.reports = report_new(),
 		.tun_fd = pair[0],
 		.epoll = epoll_create1(EPOLL_CLOEXEC),
-		.toobig_fd = -1};
+		.toobig = {-1, -1}};
 	list_init(&d.listening);
 	make_local();
 	return 0;

@@ -187,6 +187,58 @@ static void an_error_for_ah_is_read(void **state)
 	assert_false(parse(ROUTER_TO_US TOO_BIG OURS("33") "1105 0000 0102", &t));
 }
 
+#define TOO_BIG_V6 "02 00 0000 00000514"
+#define OURS_V6(next)                                                \
+	"60000000 0100 " next " 40 20010db8000000000000000000000010" \
+	"20010db8000000000000000000000007"
+
+static bool parse_v6(const char *hex, struct path_mtu *out)
+{
+	uint8_t bytes[256];
+
+	return toobig_parse_v6(unit_hex(hex, bytes, sizeof(bytes)), out);
+}
+
+static void an_error_over_ipv6_is_read(void **state)
+{
+	struct addr us = unit_addr("2001:db8::10"), peer = unit_addr("2001:db8::7");
+	struct path_mtu t;
+
+	(void)state;
+	assert_true(parse_v6(TOO_BIG_V6 OURS_V6("33") "1105 0000 01020304", &t));
+	assert_int_equal(t.octets, 1300);
+	assert_int_equal(t.spi, 0x01020304);
+	assert_true(addr_equal(&t.local, &us));
+	assert_true(addr_equal(&t.remote.addr, &peer));
+	assert_true(parse_v6(
+		TOO_BIG_V6 OURS_V6("3c") "3300 000000000000 1105 0000 01020304", &t));
+	assert_int_equal(t.spi, 0x01020304);
+	assert_true(parse_v6(
+		TOO_BIG_V6 OURS_V6("2c") "3300 0001 00000001 1105 0000 01020304", &t));
+	assert_int_equal(t.spi, 0x01020304);
+	assert_true(parse_v6(TOO_BIG_V6 OURS_V6("32") "01020304 00000007", &t));
+	assert_false(t.encap);
+	assert_true(
+		parse_v6(TOO_BIG_V6 OURS_V6("11") "1194 ee48 0064 0000 0a0b0c0d", &t));
+	assert_int_equal(t.remote.port, 61000);
+}
+
+static void other_icmpv6_is_not_taken_for_it(void **state)
+{
+	struct path_mtu t;
+
+	(void)state;
+	/* unreachable; no size; a later fragment; TCP; IPv4; SPI 0; cut off */
+	assert_false(parse_v6("01 00 0000 00000514" OURS_V6("32") "01020304", &t));
+	assert_false(parse_v6("02 00 0000 00000000" OURS_V6("32") "01020304", &t));
+	assert_false(parse_v6(
+		TOO_BIG_V6 OURS_V6("2c") "3300 0009 00000001 1105 0000 01020304", &t));
+	assert_false(parse_v6(TOO_BIG_V6 OURS_V6("06") "1194 ee48 0a0b0c0d", &t));
+	assert_false(parse_v6(TOO_BIG_V6 OURS("32") "01020304 00000007", &t));
+	assert_false(parse_v6(TOO_BIG_V6 OURS_V6("32") "00000000 00000007", &t));
+	assert_false(parse_v6(TOO_BIG_V6 OURS_V6("33") "1105 0000 0102", &t));
+}
+
 static void an_error_for_esp_in_udp_is_read(void **state)
 {
 	struct path_mtu t;
@@ -371,6 +423,8 @@ int main(void)
 		cmocka_unit_test(ah_is_cut_up_as_ipv4_wants_it),
 		cmocka_unit_test(what_a_raw_ipv6_socket_leaves_out_is_put_back),
 		cmocka_unit_test(headers_without_room_are_refused),
+		cmocka_unit_test(an_error_over_ipv6_is_read),
+		cmocka_unit_test(other_icmpv6_is_not_taken_for_it),
 		cmocka_unit_test(other_icmp_is_not_taken_for_it),
 		cmocka_unit_test(a_cut_off_error_is_skipped),
 	};

@@ -232,7 +232,8 @@ static void account(struct esp_sa *sa, size_t text_len)
 		sa->usage.bytes_in += v4 ? IPV4_HEADER_LEN : IPV6_HEADER_LEN;
 }
 
-/* May it go on? Then it has the port under which its talk is seen. */
+/* May it go on? Then it has the port under which its talk is seen. RFC 4301 7.3: a later
+ * fragment has no ports, and fits no selectors that want some. */
 static bool admit(
 	struct esp_dp *dp, struct esp_sa *sa, uint8_t *at, const struct ip_packet *ip)
 {

@@ -72,6 +72,7 @@ EXTRA_DIST += \
 	tests/lab/t-plane.py \
 	tests/lab/t-refusals.py \
 	tests/lab/t-strongswan.py \
+	tests/lab/t-strongswan-ah.py \
 	tests/lab/t-strongswan-cbc.py \
 	tests/lab/t-strongswan-childless.py \
 	tests/lab/t-strongswan-ppk.py \

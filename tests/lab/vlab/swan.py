@@ -1,4 +1,5 @@
-"""A stock strongSwan as a peer: charon with its userspace ESP (kernel-libipsec).
+"""A stock strongSwan as a peer: charon with its userspace ESP (kernel-libipsec), or, where the
+kernel has IPsec (in the virtual machine), with the kernel's.
 
 kernel-libipsec does tunnel mode in UDP only. Its route into the TUN matches addresses, not
 ports, so where the peer's own address is what is protected, charon's packets carry a mark
@@ -9,7 +10,7 @@ Timers, proposals, MOBIKE and uniqueness are left at their defaults.
 import os
 import re
 
-from .core import wait_until
+from .core import PATIENCE, wait_until
 
 BYPASS_MARK = 0x42
 PLUGINS = ("nonce aes openssl sha1 sha2 hmac kdf gcm curve25519 random pem pkcs1 pkcs8 x509 "
@@ -33,7 +34,10 @@ STRONGSWAN_CONF = f"""charon-systemd {{
 		}}
 	}}
 	plugins {{
-		kernel-libipsec {{
+PLUGIN_OPTIONS	}}
+}}
+"""
+LIBIPSEC = f"""		kernel-libipsec {{
 			allow_peer_ts = yes
 		}}
 		kernel-netlink {{
@@ -42,8 +46,6 @@ STRONGSWAN_CONF = f"""charon-systemd {{
 		socket-default {{
 			fwmark = {BYPASS_MARK:#x}
 		}}
-	}}
-}}
 """
 
 PPK_CONF = """		ppk_id = {id}
@@ -60,7 +62,7 @@ SWANCTL_CONF = """connections {{
 		version = 2
 		local_addrs = {local}
 		remote_addrs = {remote}
-		encap = yes
+		encap = {encap}
 		proposals = {ike}
 {more}		local {{
 			auth = {auth}
@@ -72,11 +74,11 @@ SWANCTL_CONF = """connections {{
 		}}
 		children {{
 			udp {{
-				mode = tunnel
+				mode = {mode}
 				local_ts = {local_ts}
 				remote_ts = {remote_ts}
 				start_action = {start_action}
-				esp_proposals = {esp}
+				{protocol}_proposals = {algorithms}
 			}}
 		}}
 	}}
@@ -100,18 +102,25 @@ class StrongSwan:
 
     def __init__(self, host, local, remote, local_ts, remote_ts, psk, local_id=None,
                  remote_id=None, start_action="none", esp="default",
-                 ike="default", ppk=None, childless=None, rsa_pss=False, auth="psk"):
+                 ike="default", ppk=None, childless=None, rsa_pss=False, auth="psk",
+                 ah=None, kernel=False, mode="tunnel"):
+        """ah: proposals of AH, and none of ESP; it needs kernel."""
         self.host, self.start_action = host, start_action
         with open(f"{host.dir}/swanctl/swanctl.conf", "w") as file:
             file.write(SWANCTL_CONF.format(
                 local=local, remote=remote, local_id=local_id or local,
                 remote_id=remote_id or remote, local_ts=local_ts, remote_ts=remote_ts, psk=psk,
-                start_action=start_action, esp=esp, ike=ike, auth=auth,
+                start_action=start_action, protocol="ah" if ah else "esp",
+                algorithms=ah or esp, ike=ike, auth=auth, mode=mode,
+                encap="no" if kernel else "yes",
                 more=(PPK_CONF.format(id=ppk[0]) if ppk else "") +
                 (f"\t\tchildless = {childless}\n" if childless else ""),
                 ppk_secret=PPK_SECRET.format(id=ppk[0], key=ppk[1]) if ppk else ""))
         with open(f"{host.dir}/strongswan.conf", "w") as file:
-            file.write(STRONGSWAN_CONF.replace("RSA_PSS", "yes" if rsa_pss else "no"))
+            text = STRONGSWAN_CONF.replace("RSA_PSS", "yes" if rsa_pss else "no")
+            if kernel:
+                text = text.replace("kernel-libipsec ", "")
+            file.write(text.replace("PLUGIN_OPTIONS", "" if kernel else LIBIPSEC))
 
     @staticmethod
     def make_host(lab, name):
@@ -128,7 +137,7 @@ class StrongSwan:
     def start(self):
         self.process = self.host.spawn(["/usr/sbin/charon-systemd"], "charon.out")
         wait_until(lambda: self.host.ok("test -S /run/charon.vici"), 20, "charon")
-        self.host.run(["swanctl", "--load-all", "--noprompt"])
+        self.host.run(["swanctl", "--load-all", "--noprompt"], timeout=60 * PATIENCE)
 
     def calls_by_itself(self):
         """As soon as its configuration is loaded."""
@@ -136,7 +145,8 @@ class StrongSwan:
 
     def initiate(self, timeout=20, check=True):
         return self.host.run(["swanctl", "--initiate", "--child", "udp", "--timeout",
-                              str(timeout)], check=check, timeout=timeout + 10)
+                              str(timeout * PATIENCE)], check=check,
+                             timeout=(timeout + 10) * PATIENCE)
 
     def terminate(self, child_only=False):
         self.host.run(["swanctl", "--terminate", *(["--child", "udp"] if child_only

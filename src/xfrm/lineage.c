@@ -114,3 +114,13 @@ void lineage_drop(struct lineages *l, const struct esp_child *sa, enum lineage_s
 	(void)map_take(l->all, span_of(key, sizeof(key)));
 	free(one);
 }
+
+bool lineage_is_shared(
+	const struct lineages *l, const struct esp_child *sa, enum lineage_side side)
+{
+	uint8_t key[SHA256_LEN];
+
+	name_it(sa, side, key);
+	const struct lineage *one = map_get(l->all, span_of(key, sizeof(key)));
+	return one && one->holders > 1;
+}

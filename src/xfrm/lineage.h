@@ -29,5 +29,8 @@ void lineages_wipe(struct lineages *l);
 uint32_t lineage_take(
 	struct lineages *l, const struct esp_child *sa, enum lineage_side side);
 void lineage_drop(struct lineages *l, const struct esp_child *sa, enum lineage_side side);
+/* By more than one taking. */
+bool lineage_is_shared(
+	const struct lineages *l, const struct esp_child *sa, enum lineage_side side);
 
 #endif

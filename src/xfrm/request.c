@@ -322,6 +322,7 @@ static void read_counts(
 
 	*out = (struct request_counts){.bytes = sa->curlft.bytes,
 		.packets = sa->curlft.packets,
+		.added_s = sa->curlft.add_time,
 		.replayed = sa->stats.replay + sa->stats.replay_window,
 		.forged = sa->stats.integrity_failed};
 	read_offload(h, sa, out);

@@ -67,6 +67,7 @@ struct request_counts {
 	uint64_t bytes, packets;
 	uint32_t replayed, forged;
 	uint64_t seq_out, seq_in; /* highest so far */
+	uint64_t added_s; /* when, by the wall clock */
 	enum policy_offload offload; /* what a device does: NO, CRYPTO or PACKET */
 	uint32_t ifindex; /* which; 0: none */
 };

@@ -1,9 +1,8 @@
 /* xfrm/sad.c - RFC 4301 4.4.2 with the kernel's SAD.
  *
- * Of two outgoing SAs with one reqid that fit, the kernel takes the newer; so the newest
- * active child sends, as in the userspace plane, and an older one does again when the newer
- * is gone. A child and its successor have the same reqids (lineage.h), so a rekey changes no
- * policy.
+ * A child and its successor have the same reqids (lineage.h), so a rekey changes no policy.
+ * The newest active one of a lineage sends, as in the userspace plane, and an older one does
+ * again when the newer is gone.
  */
 #include "config.h"
 
@@ -290,14 +289,82 @@ static int claim(struct sad *cs, const struct sad_scope *s, struct sad_child *c)
 
 /* ---- orders ------------------------------------------------------------------------------------ */
 
+/* By order of adding. */
+static bool younger_sends(const struct sad *cs, const struct sad_child *c)
+{
+	bool younger = false;
+
+	list_each(item, &cs->all)
+	{
+		const struct sad_child *other = list_entry(item, struct sad_child, link);
+		if (younger && other->reqid_out == c->reqid_out && other->out_there)
+			return true;
+		younger = younger || other == c;
+	}
+	return false;
+}
+
+static uint64_t added_s(struct sad *cs, const struct sad_child *c)
+{
+	const struct request_name out = sad_name_out(&c->sa);
+	struct request_counts counts = {0};
+
+	return request_sa_get(cs->line, &out, &counts) == 0 ? counts.added_s : 0;
+}
+
+/* Of outgoing SAs with one reqid the kernel takes the youngest by the wall clock's seconds; of
+ * two of one second either, and the wrong one when the clock was set back. Such ones leave it.
+ * Others stay: a packet that is just being sealed with one would be lost with it. */
+static void retire_older(struct sad *cs, const struct sad_child *c)
+{
+	uint64_t born = added_s(cs, c);
+
+	list_each(item, &cs->all)
+	{
+		struct sad_child *other = list_entry(item, struct sad_child, link);
+		if (other == c)
+			return;
+		if (other->reqid_out == c->reqid_out && other->out_there &&
+			added_s(cs, other) >= born)
+			take_out(cs, other);
+	}
+}
+
+static int send_out(struct sad *cs, struct sad_child *c, uint32_t acquire_seq)
+{
+	bool shared = lineage_is_shared(&cs->lineages, &c->sa, LINEAGE_OUT);
+
+	if (shared && younger_sends(cs, c))
+		return 0;
+	int err = put_out(cs, c, acquire_seq);
+	if (err == 0 && shared)
+		retire_older(cs, c);
+	return err;
+}
+
 static int send_on(struct sad *cs, const struct sad_scope *s, struct sad_child *c,
 	uint32_t acquire_seq)
 {
 	int err = 0;
 
 	if (c->active && s->open && !c->out_there)
-		err = put_out(cs, c, acquire_seq);
+		err = send_out(cs, c, acquire_seq);
 	return err == 0 ? claim(cs, s, c) : err;
+}
+
+/* When the one that sent is gone. */
+static void send_on_older(struct sad *cs, const struct sad_scope *s, uint32_t reqid_out)
+{
+	struct sad_child *heir = NULL;
+
+	list_each(item, &cs->all)
+	{
+		struct sad_child *c = list_entry(item, struct sad_child, link);
+		if (c->reqid_out == reqid_out && c->active)
+			heir = c;
+	}
+	if (heir)
+		(void)send_on(cs, s, heir, 0);
 }
 
 /* Two peers behind one NAT, in transport mode, look alike to the kernel: what is for one would
@@ -341,7 +408,7 @@ int sad_add(struct sad *cs, const struct sad_scope *s, const struct esp_child *s
 	if (err == 0)
 		err = send_on(cs, s, c, acquire_seq);
 	if (err != 0)
-		sad_delete(cs, sa->id);
+		sad_delete(cs, s, sa->id);
 	return err;
 }
 
@@ -356,18 +423,29 @@ int sad_activate(
 	return send_on(cs, s, c, acquire_seq);
 }
 
-void sad_delete(struct sad *cs, uint32_t id)
+static void delete (struct sad *cs, struct sad_child *c)
 {
-	struct sad_child *c = sad_find(cs, id);
-
-	if (!c)
-		return;
 	const struct request_name out = sad_name_out(&c->sa);
+
 	if (c->out_there)
 		(void)request_sa_delete(cs->line, &out);
 	take_in(cs, c, NULL);
 	claims_drop(cs->claims, &c->policies);
 	forget(cs, c);
+}
+
+void sad_delete(struct sad *cs, const struct sad_scope *s, uint32_t id)
+{
+	struct sad_child *c = sad_find(cs, id);
+
+	if (!c)
+		return;
+	uint32_t reqid_out = c->reqid_out;
+	bool leaves_others =
+		c->out_there && lineage_is_shared(&cs->lineages, &c->sa, LINEAGE_OUT);
+	delete (cs, c);
+	if (leaves_others)
+		send_on_older(cs, s, reqid_out);
 }
 
 /* The kernel names an SA by its destination, so a peer that is elsewhere has new ones, with
@@ -440,7 +518,7 @@ void sad_drop_scope(struct sad *cs, uint16_t scope)
 	{
 		struct sad_child *c = list_entry(item, struct sad_child, link);
 		if (c->sa.scope == scope)
-			sad_delete(cs, c->sa.id);
+			delete (cs, c);
 	}
 }
 
@@ -452,7 +530,7 @@ void sad_wipe(struct sad *cs, bool keep)
 		if (keep)
 			forget(cs, c);
 		else
-			sad_delete(cs, c->sa.id);
+			delete (cs, c);
 	}
 	map_free(cs->by_id);
 	map_free(cs->by_name_in);

@@ -1,9 +1,10 @@
 /* xfrm/sad.h - child SAs and what the kernel holds of them: two SAs and policies.
  *
  * The incoming half is in the kernel as long as the child is. The outgoing half is there
- * while the child is active and its scope's gate is open: closing a gate takes the
- * outgoing halves away, and that is what makes a node mute. What a half has sent is
- * remembered, and a half that comes back goes on behind it.
+ * while the child is active, its scope's gate is open, and the kernel does not take it for a
+ * younger child's of the same lineage: closing a gate takes the outgoing halves away, and that
+ * is what makes a node mute. What a half has sent is remembered, and a half that comes back
+ * goes on behind it.
  *
  * Floor 8. One thread.
  */
@@ -74,7 +75,8 @@ int sad_add(struct sad *cs, const struct sad_scope *s, const struct esp_child *s
 	uint32_t acquire_seq, uint64_t now_ms);
 int sad_activate(
 	struct sad *cs, const struct sad_scope *s, uint32_t id, uint32_t acquire_seq);
-void sad_delete(struct sad *cs, uint32_t id);
+/* An older child of its lineage may be the one that sends then. */
+void sad_delete(struct sad *cs, const struct sad_scope *s, uint32_t id);
 int sad_move(struct sad *cs, const struct sad_scope *s, uint32_t id,
 	const struct endpoint *remote, bool encap);
 /* Nothing leaves any more with a number that is not behind this one. */

@@ -230,8 +230,12 @@ static void xfrm_sa_activate(struct plane *plane, uint32_t id)
 static void xfrm_sa_delete(struct plane *plane, uint32_t id)
 {
 	struct xfrm *x = xfrm_of(plane);
+	const struct sad_child *c = sad_find(&x->sad, id);
 
-	sad_delete(&x->sad, id);
+	if (!c)
+		return;
+	const struct sad_scope view = xfrm_view(x, c->sa.scope);
+	sad_delete(&x->sad, &view, id);
 	if (x->hears_numbers)
 		xfrm_hear_numbers(x);
 	tell_failure(x);

@@ -257,7 +257,7 @@ int request_sa_add(struct request_line *l, const struct request_sa *sa)
 		return say(l, ENOMEM);
 	fake.requests++;
 	struct fake_sa *new = &fake.sas[fake.n_sas++];
-	*new = (struct fake_sa){.sa = *sa};
+	*new = (struct fake_sa){.sa = *sa, .counts.added_s = fake.now_s};
 	begin_replay(new);
 	if (sa->replay && sa->replay->len == new->replay.len)
 		new->replay = *sa->replay;

@@ -39,6 +39,7 @@ struct fake_kernel {
 	enum policy_offload device; /* what it can do at most */
 	const char *words; /* of the kernel, to an error; NULL: none */
 	bool tells_numbers; /* somebody listens (events_hear_numbers) */
+	uint64_t now_s; /* the wall clock */
 	unsigned requests; /* that changed something */
 	unsigned last_sa_gone, last_policy_gone; /* their numbers among them */
 	void (*on_delete)(void); /* while an SA is being deleted */

@@ -47,7 +47,7 @@ static void octets_are_those_of_packets(void **state)
 		const struct esp_usage *u = usage(c.id);
 		assert_int_equal(u->bytes_in, cases[i].in);
 		assert_int_equal(u->bytes_out, cases[i].out);
-		sad_delete(&t.sad, c.id);
+		sad_delete(&t.sad, &t.scope, c.id);
 	}
 }
 
@@ -175,6 +175,7 @@ static void a_successor_has_the_same_reqids(void **state)
 
 	(void)state;
 	add(&old);
+	fake.now_s++;
 	add(&heir);
 	stranger.remote.addr = addr_v4(192, 0, 2, 9);
 	add(&stranger);
@@ -183,10 +184,98 @@ static void a_successor_has_the_same_reqids(void **state)
 	assert_int_not_equal(incoming(1)->sa.info.reqid, incoming(3)->sa.info.reqid);
 	assert_int_not_equal(outgoing(1)->sa.info.reqid, outgoing(3)->sa.info.reqid);
 	uint32_t in = incoming(1)->sa.info.reqid;
-	sad_delete(&t.sad, 1);
+	sad_delete(&t.sad, &t.scope, 1);
 	struct esp_child third = child(4);
 	add(&third);
 	assert_int_equal(incoming(4)->sa.info.reqid, in);
+}
+
+/* ---- which of them sends -------------------------------------------------------------- */
+
+static void assert_sends(uint32_t id, bool yes)
+{
+	const struct esp_child *sa = &sad_find(&t.sad, id)->sa;
+
+	assert_int_equal(fake_find_sa(&sa->remote.addr, sa->spi_out) != NULL, yes);
+	assert_int_equal(sad_find(&t.sad, id)->out_there, yes);
+}
+
+static void the_kernel_takes_the_youngest_by_itself(void **state)
+{
+	struct esp_child old = child(1), heir = child(2);
+
+	(void)state;
+	fake.now_s = 1000;
+	add(&old);
+	fake.now_s = 1001;
+	add(&heir);
+	assert_sends(1, true);
+	assert_sends(2, true);
+	sad_delete(&t.sad, &t.scope, 2);
+	assert_sends(1, true);
+}
+
+/* Of two of one second it may take either, and of a later one after the clock was set back. */
+static void an_older_one_it_might_take_leaves_it(void **state)
+{
+	struct esp_child old = child(1), heir = child(2), third = child(3);
+
+	(void)state;
+	fake.now_s = 1000;
+	add(&old);
+	outgoing(1)->counts.seq_out = 500;
+	outgoing(1)->counts.packets = 500;
+	add(&heir);
+	assert_sends(1, false);
+	assert_sends(2, true);
+	assert_non_null(incoming(1));
+	fake.now_s = 999;
+	add(&third);
+	assert_sends(2, false);
+	assert_sends(3, true);
+	sad_delete(&t.sad, &t.scope, 2);
+	assert_sends(1, false);
+	sad_delete(&t.sad, &t.scope, 3);
+	assert_sends(1, true);
+	assert_true(outgoing(1)->sa.seq_out > 500);
+	assert_int_equal(usage(1)->packets_out, 500);
+}
+
+/* Made anew, it would be the younger one to the kernel. */
+static void an_older_one_does_not_come_back_beside_a_younger(void **state)
+{
+	struct sad_scope closed = t.scope;
+	struct esp_child old = child(1), heir = child(2);
+
+	(void)state;
+	closed.open = false;
+	fake.now_s = 1000;
+	add(&old);
+	fake.now_s = 1001;
+	add(&heir);
+	fake.now_s = 1002;
+	assert_int_equal(sad_send_behind(&t.sad, &t.scope, 1, 1000), 0);
+	assert_sends(1, false);
+	assert_sends(2, true);
+	sad_gate(&t.sad, 0, &closed, NULL, NULL);
+	assert_sends(2, false);
+	sad_gate(&t.sad, 0, &t.scope, NULL, NULL);
+	assert_sends(1, false);
+	assert_sends(2, true);
+}
+
+static void one_that_is_not_active_retires_nobody(void **state)
+{
+	struct esp_child old = child(1), heir = child(2);
+
+	(void)state;
+	add(&old);
+	heir.outbound_ready = false;
+	add(&heir);
+	assert_sends(1, true);
+	assert_int_equal(sad_activate(&t.sad, &t.scope, 2, 0), 0);
+	assert_sends(1, false);
+	assert_sends(2, true);
 }
 
 /* The kernel's selector of an SA with several may cover what is another peer's. */
@@ -223,6 +312,10 @@ int main(void)
 		SAD_TEST(a_used_up_sa_is_not_made_anew),
 		SAD_TEST(a_packet_may_come_through_each_sa_that_covers_it),
 		SAD_TEST(a_successor_has_the_same_reqids),
+		SAD_TEST(the_kernel_takes_the_youngest_by_itself),
+		SAD_TEST(an_older_one_it_might_take_leaves_it),
+		SAD_TEST(an_older_one_does_not_come_back_beside_a_younger),
+		SAD_TEST(one_that_is_not_active_retires_nobody),
 		SAD_TEST(peers_behind_one_nat_do_not_share),
 	};
 

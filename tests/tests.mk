@@ -92,7 +92,8 @@ check-lab: all check-programs
 
 # The kernel plane, on Debian's own kernel: one boot of a virtual machine for all. It is
 # emulated, and so slow.
-KERNEL_LAB = t-plane t-early k-cluster k-differential k-peers k-tables t-pair t-lock
+KERNEL_LAB = t-plane k-cluster k-differential k-peers k-tables t-pair t-strongswan-ah t-integrity-only \
+	t-early t-lock
 # Takes modules away, which all in the machine need: it has the machine to itself.
 KERNEL_ALONE = t-options
 check-kernel: all check-programs

@@ -11,7 +11,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from vlab import vipsec
-from vlab.byhand import ByHand
+from vlab.byhand import begin, end
 from vlab.capture import Capture
 from vlab.core import PATIENCE, Lab, now_ms, wait_until
 from vlab.net import Switch, make_nat_router
@@ -52,19 +52,6 @@ print(good, wrong)
 # ---- by hand, against scapy -----------------------------------------------------------------
 
 
-def start(host, entries, policy, addresses):
-    script = "\n".join([*entries, policy])
-    hand = ByHand(host)
-    hand.script(script)
-    hand.do("guard")
-    hand.do("open")
-    hand.script(script)
-    for address in addresses:
-        hand.do(f"bind 0 {address}")
-    hand.do("gate 0 1")
-    return hand
-
-
 def connect(pa, pb, mode):
     for n, (here, there) in enumerate(ENDS):
         spi, bits = 0x03000000 + 16 * n, 32 if n == 0 else 128
@@ -84,11 +71,11 @@ def oracle(tap, mode):
         for host, n in ((a, 0), (b, 1)):
             switch.plug(host, f"{ENDS[0][n]}/24", f"{ENDS[1][n]}/64")
         word = "tunnel" if mode == "tunnel" else ""
-        vips = [end[1] for end in ENDS]
-        pa = start(a, [f"entry {any} {vip} negotiate {word}" for any, vip in
-                       zip(("0.0.0.0/0", "::/0"), vips)], "policy 0", [e[0] for e in ENDS])
-        pb = start(b, [f"entry {vip} {any} negotiate {word}" for any, vip in
-                       zip(("0.0.0.0/0", "::/0"), vips)], f"policy 0 {' '.join(vips)}", vips)
+        vips = [e[1] for e in ENDS]
+        pa = begin(a, f"entry 0.0.0.0/0 {vips[0]} negotiate {word}\n"
+                      f"entry ::/0 {vips[1]} negotiate {word}\npolicy 0", [e[0] for e in ENDS])
+        pb = begin(b, f"entry {vips[0]} 0.0.0.0/0 negotiate {word}\n"
+                      f"entry {vips[1]} ::/0 negotiate {word}\npolicy 0 {' '.join(vips)}", vips)
         connect(pa, pb, mode)
         capture = Capture(switch.host, "p-a")
         for _, there in ENDS:
@@ -100,9 +87,7 @@ def oracle(tap, mode):
                               timeout=60 * PATIENCE, capture_output=True)
         good, wrong = map(int, done.stdout.split() or (0, -1))
         check(good >= 20 and wrong == 0, f"{good} good, {wrong} wrong {done.stderr[-800:]}")
-        for hand in (pa, pb):
-            hand.do("close drop")
-            hand.do("unguard")
+        end(pa, pb)
 
 
 # ---- with IKE ---------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from vlab.byhand import ByHand
+from vlab.byhand import begin, end
 from vlab.core import KERNEL, PATIENCE, Lab
 from vlab.net import Switch
 from vlab.tap import check, main
@@ -41,22 +41,7 @@ def start(host, mode, addresses, remotes):
         policy = (f"entry {addresses[0]}/32 0.0.0.0/0 negotiate {word}\n"
                   f"entry {addresses[1]}/128 ::/0 negotiate {word}\n"
                   f"policy 0 {addresses[0]} {addresses[1]}")
-    plane = ByHand(host)
-    plane.script(policy)
-    plane.do("guard")
-    plane.do("open")
-    plane.script(policy)
-    for address in addresses:
-        plane.do(f"bind 0 {address}")
-    plane.do("gate 0 1")
-    return plane
-
-
-def end(*planes):
-    for plane in planes:
-        plane.do("close drop")
-        plane.do("unguard")
-        plane.kill()
+    return begin(host, policy, addresses)
 
 
 class Ears:

@@ -11,7 +11,7 @@ import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from vlab.byhand import ByHand
+from vlab.byhand import begin, end
 from vlab.core import Lab, now_ms, wait_until
 from vlab.net import Switch
 from vlab.tap import check, main
@@ -27,15 +27,6 @@ def strict(host, value=1):
 
 def family_of(address):
     return socket.AF_INET if "." in address else socket.AF_INET6
-
-
-def plane(host, script):
-    hand = ByHand(host)
-    hand.script(script)
-    hand.do("guard")
-    hand.do("open")
-    hand.script(script)
-    return hand
 
 
 def secure(pa, pb, here, there, mode, encap, remote_sel="", local_sel=""):
@@ -132,13 +123,6 @@ def fragments(host):
             + int(six["Ip6ReasmReqds"]))
 
 
-def end(*hands):
-    for hand in hands:
-        hand.do("close drop")
-        hand.do("unguard")
-        hand.kill()
-
-
 # ---- sizes -----------------------------------------------------------------------------
 
 
@@ -172,19 +156,13 @@ def pa_sends(pa, before):
 def any_to_any(a, b, mode, a_addresses=("10.9.0.1", "fd09::1"),
                vips=("10.9.0.10", "fd09::10")):
     four, six = vips
-    pa = plane(a, f"""
+    return begin(a, f"""
         entry 0.0.0.0/0 {four}/32 negotiate {mode}
         entry ::/0 {six}/128 negotiate {mode}
-        policy 0""")
-    pb = plane(b, f"""
+        policy 0""", a_addresses), begin(b, f"""
         entry {four}/32 0.0.0.0/0 negotiate {mode}
         entry {six}/128 ::/0 negotiate {mode}
-        policy 0 {four} {six}""")
-    for hand, addresses in ((pa, a_addresses), (pb, vips)):
-        for address in addresses:
-            hand.do(f"bind 0 {address}")
-        hand.do("gate 0 1")
-    return pa, pb
+        policy 0 {four} {six}""", vips)
 
 
 def routed(lab, mtu):
@@ -245,21 +223,16 @@ def ports(tap):
                 strict(host, value)
             switch.plug(a, "10.9.0.1/24", "fd09::1/64")
             switch.plug(b, "10.9.0.10/24", "fd09::10/64")
-            pa = plane(a, """
+            pa = begin(a, """
                 entry 0.0.0.0/0,6 10.9.0.10/32,6,143,145 negotiate
                 entry ::/0,17 fd09::10/128,17,7001 negotiate
                 entry 0.0.0.0/0,17 10.9.0.10/32,17,7001 negotiate
-                policy 0""")
-            pb = plane(b, """
+                policy 0""", ("10.9.0.1", "fd09::1"))
+            pb = begin(b, """
                 entry 10.9.0.10/32,6,143,145 0.0.0.0/0,6 negotiate
                 entry fd09::10/128,17,7001 ::/0,17 negotiate
                 entry 10.9.0.10/32,17,7001 0.0.0.0/0,17 negotiate
-                policy 0 10.9.0.10 fd09::10""")
-            for hand, addresses in ((pa, ("10.9.0.1", "fd09::1")),
-                                    (pb, ("10.9.0.10", "fd09::10"))):
-                for address in addresses:
-                    hand.do(f"bind 0 {address}")
-                hand.do("gate 0 1")
+                policy 0 10.9.0.10 fd09::10""", ("10.9.0.10", "fd09::10"))
             one_port(tap, a, b, pa, pb, value)
             end(pa, pb)
 
@@ -312,25 +285,19 @@ def sources(tap):
         switch.plug(b, "10.9.0.10/24", "fd09::10/64")
         switch.plug(b, "10.8.0.10/24", "fd08::10/64", bridge="far", device="eth1",
                     port="p-b2")
-        pa = plane(a, """
+        pairs = (("10.9.0.1", "10.9.0.10"), ("10.8.0.1", "10.8.0.10"),
+                 ("fd09::1", "fd09::10"), ("fd08::1", "fd08::10"))
+        pa = begin(a, """
             entry 0.0.0.0/0,17 0.0.0.0/0,17,7001 negotiate
             entry ::/0,17 ::/0,17,7001 negotiate
-            policy 0""")
-        pb = plane(b, """
+            policy 0""", [here for here, _ in pairs])
+        pb = begin(b, """
             entry 10.9.0.10/32,17,7001 0.0.0.0/0,17 negotiate
             entry fd09::10/128,17,7001 ::/0,17 negotiate
             entry 10.8.0.10/32,17,7001 0.0.0.0/0,17 negotiate
             entry fd08::10/128,17,7001 ::/0,17 negotiate
-            policy 0 10.9.0.10 fd09::10 10.8.0.10 fd08::10""")
-        pairs = (("10.9.0.1", "10.9.0.10"), ("10.8.0.1", "10.8.0.10"),
-                 ("fd09::1", "fd09::10"), ("fd08::1", "fd08::10"))
-        held = []
-        for here, there in pairs:
-            pa.do(f"bind 0 {here}")
-            pb.do(f"bind 0 {there}")
-            held.append(serve_udp(b, there, 7001))
-        pa.do("gate 0 1")
-        pb.do("gate 0 1")
+            policy 0 10.9.0.10 fd09::10 10.8.0.10 fd08::10""", [there for _, there in pairs])
+        held = [serve_udp(b, there, 7001) for _, there in pairs]
         for here, there in pairs:
             secure(pa, pb, here, there, "transport", "esp", ",17,7001", ",17")
             with tap.case(f"any to any: an unbound socket to {there} has {here} as source"):

@@ -115,3 +115,23 @@ class ByHand:
         self.child.wait(timeout=10)
         self.child.stdin.close()
         self.child.stdout.close()
+
+
+def begin(host, script, addresses):
+    """A plane with these rules, guarded, that serves the addresses."""
+    hand = ByHand(host)
+    hand.script(script)
+    hand.do("guard")
+    hand.do("open")
+    hand.script(script)
+    for address in addresses:
+        hand.do(f"bind 0 {address}")
+    hand.do("gate 0 1")
+    return hand
+
+
+def end(*hands):
+    for hand in hands:
+        hand.do("close drop")
+        hand.do("unguard")
+        hand.kill()

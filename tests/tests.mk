@@ -92,10 +92,10 @@ check-lab: all check-programs
 
 # The kernel plane, on Debian's own kernel: one boot of a virtual machine for all. It is
 # emulated, and so slow.
-KERNEL_LAB = t-plane k-cluster k-differential k-peers k-tables t-pair t-strongswan-ah t-integrity-only \
+KERNEL_LAB = t-plane k-cluster k-differential k-peers k-tables t-pair t-options t-strongswan-ah t-integrity-only \
 	t-early t-lock
 # Takes modules away, which all in the machine need: it has the machine to itself.
-KERNEL_ALONE = t-options
+KERNEL_ALONE = t-lacking
 check-kernel: all check-programs
 	+$(AM_V_at)$(SUB_BUILD) key-log all --enable-key-log
 	$(AM_V_at)$(PYTHON3) $(srcdir)/tests/lab/vm/suite --timeout $(KERNEL_TIMEOUT) \

@@ -53,6 +53,7 @@ EXTRA_DIST += \
 	tests/lab/t-decrypt.py \
 	tests/lab/t-hung-thread.py \
 	tests/lab/t-integrity-only.py \
+	tests/lab/t-lacking.py \
 	tests/lab/t-steering.py \
 	tests/lab/t-doctor.py \
 	tests/lab/t-early.py \
@@ -105,6 +106,7 @@ EXTRA_DIST += \
 	tests/lab/vlab/rekeying.py \
 	tests/lab/vlab/report.py \
 	tests/lab/vlab/scene.py \
+	tests/lab/vlab/shut.py \
 	tests/lab/vlab/sent.py \
 	tests/lab/vlab/sockets.py \
 	tests/lab/vlab/swan.py \

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What a data plane is told besides, and what it says when it cannot: output marks, XFRM
-interfaces, offload, a kernel that lacks something, a policy of somebody else's in the way.
+interfaces, offload, full tables, a policy of somebody else's in the way.
 test-timeout: 240
 
 Most of it is the kernel plane's (VLAB_PLANE=kernel, in the virtual machine).
@@ -15,19 +15,13 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from vlab import vipsec
 from vlab.core import KERNEL, Lab, now_ms, wait_until
-from vlab.pair import (CLIENT4, PEER_AUTH, PROTECTED, SERVER_AUTH, VIP4, Pair, client_conf,
-                       server_conf)
+from vlab.pair import CLIENT4, PEER_AUTH, PROTECTED, VIP4, Pair, client_conf, server_conf
 from vlab.probes import Prober, Stream
+from vlab.shut import Shut, rule_of_server, works
 from vlab.tap import check, main
 from vlab.vipsec import Rule, secure
-from vlab.wire import Tap
 
 MARK = 0x77
-
-
-def rule_of_server(mode="transport", more=""):
-    return [Rule("protected", f'from vip "web" port {PROTECTED} to any proto udp mirrored',
-                 secure(mode) + more, SERVER_AUTH)]
 
 
 def client_of(mode="transport"):
@@ -43,10 +37,6 @@ def reload(daemon, text, code=0):
     return done
 
 
-def works(prober):
-    prober.wait_reply(1, now_ms(), 20)
-
-
 def events(daemon, kind):
     return [e for e in map(json.loads, daemon.ctl("--json", "events").stdout.splitlines())
             if e["kind"] == kind]
@@ -54,103 +44,6 @@ def events(daemon, kind):
 
 def problems(daemon):
     return daemon.json("status")["data"]["problems"]
-
-
-# --- nothing in clear ---------------------------------------------------------------------
-
-class Closed:
-    """The stranger asks in clear all the time; from now on nobody may answer it so."""
-
-    def __init__(self, pair):
-        self.wire = Tap(pair.switch.host, VIP4, [PROTECTED], ["p-s"])
-
-    def end(self):
-        def asked():
-            return len([p for p in self.wire.seen("udp") if p.dst == VIP4])
-        before = asked()
-        wait_until(lambda: asked() > before + 5, 20, "more questions in clear")
-        answers = [p for p in self.wire.seen("udp") if p.src == VIP4]
-        check(not answers, f"in clear on the wire: {answers[:3]}")
-        self.wire.close()
-
-
-# --- what this kernel lacks -------------------------------------------------------------
-
-ESP = "this kernel has no ESP for IPv4: load its module (modprobe esp4)"
-CHACHA = "rfc7539esp(chacha20,poly1305), seqiv: load its module"
-
-
-def has_esp(host):
-    return host.ok("ip xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x1001 mode "
-                   f"transport aead 'rfc4106(gcm(aes))' 0x{'42' * 20} 128")
-
-
-def kernel_only(more=""):
-    text = server_conf(rules=rule_of_server(), vip=(VIP4,), tuning={"on-exit": "open"})
-    return re.sub(r"^dataplane.*\n", "", text, flags=re.M) + \
-        f"dataplane {{ prefer kernel; {more} }}\n"
-
-
-def lacking_one(tap, pair, stranger, what, words):
-    """Begins and, since a good end opens, ends without a guard."""
-    with tap.case(f"{what}: no start, words that say what to do, and nothing opens"):
-        works(stranger)  # in clear: nobody protects it yet
-        pair.server.configure(kernel_only())
-        done = pair.s.run("vipsecd -f -c /etc/vipsec/vipsec.conf -s /var/lib/vipsec",
-                          check=False)
-        closed = Closed(pair)
-        check(done.returncode == 69 and words in done.stderr, done)
-        closed.end()
-        check("vipsec" in pair.s.out("nft list tables"), "the guard stands")
-    with tap.case(f"{what}: with a fallback the other plane serves, and status says why"):
-        pair.server.configure(kernel_only("fallback userspace;"))
-        pair.server.start()
-        try:
-            closed = Closed(pair)
-            plane = pair.server.json("status")["data"]["dataplane"]
-            check(plane["name"] == "userspace" and words in plane["note"], plane)
-            closed.end()
-        finally:
-            pair.server.stop()
-
-
-class Unloaded:
-    """Modules are gone, and do not come by themselves."""
-
-    def __init__(self, host, *modules):
-        self.host = host
-        self.before = host.out("cat /proc/sys/kernel/modprobe").strip()
-        host.run("echo /bin/false >/proc/sys/kernel/modprobe")
-        # SAs of a lab that has just ended may hold them for a moment.
-        wait_until(lambda: host.ok(["modprobe", "-r", *modules]), 20, f"{modules} to go")
-
-    def end(self):
-        self.host.run(f"echo {self.before} >/proc/sys/kernel/modprobe")
-
-
-def lacking(tap, pair, stranger):
-    """Debian's kernel has all of it, but for what is taken away and cannot come back."""
-    if not KERNEL:
-        if not has_esp(pair.s):
-            lacking_one(tap, pair, stranger, "a kernel without ESP", ESP)
-        return
-    pair.server.configure(kernel_only())
-    pair.server.start()  # what nftables needs is loaded then
-    pair.server.stop()
-    for what, modules, words in (
-            ("a module that is not loaded", ("esp4_offload", "esp4"), ESP),
-            ("a kernel without an algorithm", ("chacha20poly1305",), CHACHA)):
-        gone = Unloaded(pair.s, *modules)
-        try:
-            lacking_one(tap, pair, stranger, what, words)
-            with tap.case(f"{what}: loaded by hand, the daemon starts"):
-                pair.s.run(["modprobe", modules[-1]])
-                pair.server.configure(kernel_only())
-                pair.server.start()
-                check(pair.server.json("status")["data"]["dataplane"]["name"] == "kernel", "it")
-                pair.server.stop()
-        finally:
-            gone.end()
 
 
 # --- marks ---------------------------------------------------------------------------------
@@ -197,7 +90,7 @@ def marks(tap, pair, prober):
 def in_the_way(tap, pair, prober):
     theirs = f"src {VIP4} dst 10.9.0.0/24 dir out"
     with tap.case("another program's policy in the way: told, a problem in status, nothing opens"):
-        closed = Closed(pair)
+        shut = Shut(pair)
         pair.s.ip(f"xfrm policy add {theirs} priority 5 action allow")
         wait_until(lambda: any("priority 5" in p for p in problems(pair.server)), 20, "it")
         said = next(p for p in problems(pair.server) if "priority 5" in p)
@@ -209,7 +102,7 @@ def in_the_way(tap, pair, prober):
         dropped = pair.server.rows("vip")[0]["guard"]["clear_out"]
         wait_until(lambda: pair.server.rows("vip")[0]["guard"]["clear_out"] > dropped, 20,
                    "the guard to drop what that policy let out")
-        closed.end()
+        shut.end()
     with tap.case("it is gone: told, and all is well"):
         pair.s.ip(f"xfrm policy delete {theirs}")
         works(prober)
@@ -238,7 +131,7 @@ def full(tap, pair, prober):
     with tap.case("a full table of policies: told, a problem in status, nothing opens"):
         pair.server.start()
         pair.wait_bound()
-        closed = Closed(pair)
+        shut = Shut(pair)
         words = "the kernel has no memory left for a policy, and what it is for stays blocked"
         wait_until(lambda: any(words in p for p in problems(pair.server)), 20, "the problem")
         said = [p for p in problems(pair.server) if words in p]
@@ -246,7 +139,7 @@ def full(tap, pair, prober):
         check(any(words in e["text"] for e in events(pair.server, "plane-refused")), "the event")
         check(pair.server.ctl("status").returncode == 3, "degraded")
         check("reqid" not in pair.s.out("ip xfrm policy"), "the kernel has none of them")
-        closed.end()
+        shut.end()
     with tap.case("there is room again: made within a second or two, told, and traffic passes"):
         pair.s.run(f"rm {FULL}")
         wait_until(lambda: not any(words in p for p in problems(pair.server)), 20, "no problem")
@@ -257,13 +150,13 @@ def full(tap, pair, prober):
         pair.s.run(f"echo sa >{FULL}")
         pair.client.ctl("rekey", "child")
         words = "the kernel has no memory left for an SA: free some, or have fewer peers"
-        closed = Closed(pair)
+        shut = Shut(pair)
         wait_until(lambda: any(words in e["text"] for e in events(pair.server, "child-refused")),
                    30, "the event")
         last = events(pair.server, "child-refused")[-1]
         check(last["vip"] == "web" and CLIENT4 in last["peer"], last)
         check('rule "protected"' in last["text"], last)
-        closed.end()
+        shut.end()
         pair.s.run(f"rm {FULL}")
         works(prober)
     pair.server.environ = {}
@@ -334,7 +227,6 @@ def body(tap):
             h.log("vipsecd.log")[-3000:] for h in (pair.s, pair.c)))
         pair.add_vip(families=(4,))
         stranger = Prober(lab, [Stream(1, pair.x, VIP4, PROTECTED, 50)], name="stranger")
-        lacking(tap, pair, stranger)
         pair.server.configure(server_conf(rules=rule_of_server(), vip=(VIP4,)))
         pair.server.start()
         pair.client.configure(client_of())

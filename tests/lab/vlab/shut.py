@@ -2,6 +2,7 @@
 
 from .core import now_ms, wait_until
 from .pair import PROTECTED, SERVER_AUTH, VIP4
+from .tap import check
 from .vipsec import Rule, secure
 from .wire import Tap
 

@@ -19,24 +19,25 @@ static uint64_t seen(struct sim *s, struct hashes *h, uint64_t key, uint64_t val
 	return hashes_put(h, s->world.now_ms, key, value);
 }
 
-void check_sealed(struct sim *s, struct machine *m, uint16_t scope, struct span esp,
-	const struct endpoint *to)
+void check_sealed(
+	struct sim *s, struct machine *m, const struct esp_packet *e, struct span at_spi)
 {
-	struct reader r = rd_over(esp);
+	struct reader r = rd_over(at_spi);
 	uint32_t spi = rd_u32(&r), seq = rd_u32(&r);
 	uint64_t iv = rd_u64(&r);
-	const struct installed *sa = machine_child_of(m, spi, to);
+	const struct installed *sa = machine_child_of(m, spi, &e->remote);
 
 	if (!rd_ok(&r) || !sa) {
 		violation(s, "6: %s seals with an SA that it was not given", m->name);
 		return;
 	}
 	const uint64_t by_iv[] = {sa->key_out, iv}, by_seq[] = {sa->key_out, seq};
-	if (seen(s, &s->check.ivs, hash_bytes(1, span_of(by_iv, sizeof(by_iv))), 1))
+	if (!e->ah &&
+		seen(s, &s->check.ivs, hash_bytes(1, span_of(by_iv, sizeof(by_iv))), 1))
 		violation(s, "1: %s uses a key and an IV twice (ESP)", m->name);
 	if (seen(s, &s->check.numbers, hash_bytes(2, span_of(by_seq, sizeof(by_seq))), 1))
 		violation(s, "2: %s sends number %u of an SA twice", m->name, seq);
-	if (sim_is_node(s, m) && scope < VIPS_MAX && s->check.shut[m->index][scope])
+	if (sim_is_node(s, m) && e->scope < VIPS_MAX && s->check.shut[m->index][e->scope])
 		violation(s, "3: %s sends through a gate that it was told to close",
 			m->name);
 }

@@ -5,6 +5,7 @@
 #ifndef VIPSEC_SIM_CHECK_H
 #define VIPSEC_SIM_CHECK_H
 
+#include "esp/esp.h"
 #include "sim/hashes.h"
 #include "sim/net.h"
 
@@ -31,8 +32,8 @@ void check_init(struct sim *s);
 void check_free(struct sim *s);
 /* On the wire, before the network may lose it. */
 void check_packet(struct sim *s, struct machine *m, const struct packet *p);
-void check_sealed(struct sim *s, struct machine *m, uint16_t scope, struct span esp,
-	const struct endpoint *to);
+void check_sealed(
+	struct sim *s, struct machine *m, const struct esp_packet *e, struct span at_spi);
 void check_gate(struct sim *s, const struct machine *m, uint16_t scope, bool open);
 void check_bound(struct sim *s, const struct machine *m, const struct addr *a);
 void check_daemon_new(struct sim *s, const struct machine *m);

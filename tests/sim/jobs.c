@@ -100,6 +100,7 @@ static void print_summary(const struct jobs *j)
 	SAY(clear_sent);
 	SAY(clear_answered);
 	SAY(sealed);
+	SAY(sealed_ah);
 	SAY(datagrams);
 	SAY(lost);
 	SAY(duplicated);

@@ -13,11 +13,11 @@
 enum { MTU_MIN = 600, MTU_MAX = 1450, BACK_MS = 20, UDP_LEN = 8 };
 enum { NARROW_MIN_MS = 2000, NARROW_MAX_MS = 15000 };
 
-static size_t outer_len(const struct addr *to, bool encap, size_t esp)
+static size_t outer_len(const struct addr *to, bool encap, bool ah, size_t len)
 {
 	size_t ip = to->family == ADDR_V4 ? IPV4_HEADER_LEN : IPV6_HEADER_LEN;
 
-	return ip + (encap ? UDP_LEN : 0) + esp;
+	return ah ? len : ip + (encap ? UDP_LEN : 0) + len;
 }
 
 static void on_wide(struct sim *s, struct action *a)
@@ -66,11 +66,11 @@ bool narrow_stops(struct sim *s, const struct packet *p)
 {
 	unsigned peer = (p->from >= s->sc.n_nodes ? p->from : p->to) - s->sc.n_nodes;
 	unsigned mtu = s->net.mtu[peer];
-	struct reader r = rd_over(span_of(p->bytes, p->len));
 
 	if (p->kind != WIRE_ESP || !p->df || mtu == 0 ||
-		outer_len(&p->aim, p->natt, p->len) <= mtu)
+		outer_len(&p->aim, p->natt, p->ah, p->len) <= mtu)
 		return false;
+	struct reader r = rd_over(sealed_at_spi(span_of(p->bytes, p->len), p->ah));
 	struct too_big *q = mem_new(1, sizeof(*q));
 	q->spi = rd_u32(&r);
 	q->to = p->aim;
@@ -87,7 +87,7 @@ bool narrow_stops(struct sim *s, const struct packet *p)
 void narrow_check(struct sim *s, const struct machine *m, const struct esp_packet *e,
 	const struct installed *sa)
 {
-	size_t len = outer_len(&e->remote.addr, e->encap, e->len);
+	size_t len = outer_len(&e->remote.addr, e->encap, e->ah, e->len);
 
 	if (sa && sa->mtu != 0 && e->dont_fragment && len > sa->mtu)
 		violation(s, "9: %s sends %zu octets whole on a path of %u", m->name, len,

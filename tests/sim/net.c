@@ -8,7 +8,9 @@
 #include "base/iana.h"
 #include "base/mem.h"
 #include "wire/ike_header.h"
+#include "wire/ip_packet.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -41,10 +43,24 @@ void net_cut(struct sim *s, unsigned a, unsigned b, bool cut)
 }
 
 /* For traces; until the next call. */
+struct span sealed_at_spi(struct span sealed, bool ah)
+{
+	struct ip_packet ip;
+
+	if (!ah)
+		return sealed;
+	enum wire_err err = ip_packet_read(sealed, &ip);
+	assert(err == WIRE_OK && ip.proto == IP_AH); /* our own work */
+	(void)err;
+	struct reader r = rd_over(span_of(sealed.at + ip.l4_at, ip.total_len - ip.l4_at));
+	rd_skip(&r, 4); /* next header, length, reserved */
+	return rd_rest(&r);
+}
+
 const char *packet_spi(const struct packet *p)
 {
 	static char text[16];
-	struct reader r = rd_over(span_of(p->bytes, p->len));
+	struct reader r = rd_over(sealed_at_spi(span_of(p->bytes, p->len), p->ah));
 
 	snprintf(text, sizeof(text), "%08x", rd_u32(&r));
 	return text;

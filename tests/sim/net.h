@@ -13,12 +13,13 @@
 
 struct machine;
 
-enum wire_kind { WIRE_IKE, WIRE_ESP, WIRE_CLEAR };
+enum wire_kind { WIRE_IKE, WIRE_ESP /* or AH */, WIRE_CLEAR };
 
 struct packet {
 	enum wire_kind kind;
 	bool natt; /* IKE and ESP: between ports 4500 */
-	bool df; /* ESP: may not be fragmented */
+	bool ah; /* bytes are the whole IP packet */
+	bool df; /* ESP, AH: may not be fragmented */
 	unsigned from; /* machine */
 	unsigned to; /* machine, once it is routed */
 	struct endpoint src, dst; /* ports: of UDP, if it has any */
@@ -56,6 +57,8 @@ struct net {
 
 void net_init(struct sim *s);
 struct packet *packet_new(enum wire_kind kind, struct span bytes);
+/* Of ESP, or of a whole packet of AH: from the SPI on. */
+struct span sealed_at_spi(struct span sealed, bool ah);
 const char *packet_spi(const struct packet *p);
 /* Takes p over. */
 void net_send(struct sim *s, struct machine *from, struct packet *p);

@@ -107,13 +107,16 @@ static void send_sealed(struct sim *s, struct machine *m, const struct esp_packe
 	struct packet *p = packet_new(WIRE_ESP, span_of(e->at, e->len));
 
 	p->natt = e->encap;
+	p->ah = e->ah;
 	p->df = e->dont_fragment;
 	p->src = e->local;
 	p->dst = e->remote;
 	s->counts.sealed++;
-	struct reader spi = rd_over(span_of(e->at, e->len));
+	s->counts.sealed_ah += e->ah;
+	const struct span sealed = sealed_at_spi(span_of(e->at, e->len), e->ah);
+	struct reader spi = rd_over(sealed);
 	narrow_check(s, m, e, machine_child_of(m, rd_u32(&spi), &e->remote));
-	check_sealed(s, m, e->scope, span_of(e->at, e->len), &e->remote);
+	check_sealed(s, m, e, sealed);
 	net_send(s, m, p);
 }
 
@@ -221,6 +224,7 @@ static void receive_esp(struct sim *s, struct machine *m, const struct packet *p
 	b.at[0] = (struct esp_packet){.at = r.packet,
 		.len = p->len,
 		.encap = p->natt,
+		.ah = p->ah,
 		.local = p->dst,
 		.remote = p->src};
 	/* What was ordered before a packet came is obeyed before it is judged; that is what

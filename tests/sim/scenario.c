@@ -204,6 +204,23 @@ static void draw_more(struct scenario *sc, uint64_t seed)
 		sc->peer_ages[i].more = chance(&d, 7000);
 }
 
+/* AH, or either. Behind a NAT there is only ESP. */
+static void draw_protocols(struct scenario *sc, uint64_t seed)
+{
+	static const char esp_first[] = "esp aes128gcm16; ah sha256; ",
+			  ah_first[] = "ah sha256; esp aes128gcm16; ";
+	static const char *const wishes[] = {"ah sha256; ", esp_first, ah_first, NULL};
+	struct stream d;
+
+	stream_init(&d, seed, 14);
+	if (!chance(&d, 2500))
+		return;
+	sc->node_ages.protocols = chance(&d, 5000) ? esp_first : ah_first;
+	for (unsigned i = 0; i < sc->n_peers; i++)
+		if (sc->kind[i] != PEER_NAT && sc->kind[i] != PEER_SHARED)
+			sc->peer_ages[i].protocols = wishes[roll(&d, 4)];
+}
+
 static void shorten(uint64_t *at, uint64_t to)
 {
 	if (to != 0)
@@ -255,6 +272,7 @@ void scenario_draw(
 	draw_drains(sc, seed);
 	draw_shared(sc, seed);
 	draw_more(sc, seed);
+	draw_protocols(sc, seed);
 }
 
 void scenario_soak(struct scenario *sc)
@@ -326,8 +344,9 @@ static void say_head(struct text *t, const struct scenario *sc, const struct age
 	say(t, "delete-wait %ums; }\n", edited ? 120 : 150);
 	say(t,
 		"secret \"lab\" { psk file \"/secret\"; }\n"
-		"proposal \"fast\" { ike %saes128gcm16-sha256-x25519; esp aes128gcm16; ",
-		ages->more ? "aes128gcm16-sha256-x25519-ke1_ecp256, " : "");
+		"proposal \"fast\" { ike %saes128gcm16-sha256-x25519; %s",
+		ages->more ? "aes128gcm16-sha256-x25519-ke1_ecp256, " : "",
+		ages->protocols ? ages->protocols : "esp aes128gcm16; ");
 	if (sc->child_ms != 0)
 		say(t, "lifetime child %llums; ", (unsigned long long)sc->child_ms);
 	say(t, "}\n");

@@ -35,6 +35,7 @@ struct ages {
 	const char *pfs; /* of config; NULL: as it comes */
 	bool childless; /* force */
 	bool more; /* a second key exchange, and may do without */
+	const char *protocols; /* of the proposal; NULL: ESP */
 };
 
 enum { REKEYS_USUAL = 35 }; /* of a hundred seeds */

@@ -27,6 +27,7 @@ struct counts {
 	uint64_t narrows, too_big, mtus_learned, apps_told;
 	uint64_t claims, bindings, takeovers, mutes, children, crossings;
 	uint64_t app_sent, app_answered, clear_sent, clear_answered, sealed, datagrams;
+	uint64_t sealed_ah; /* of sealed */
 	uint64_t lost, duplicated, replays_tried, spoofs_tried, guarded;
 	uint64_t rekeyed_children, rekeyed_ikes; /* by both sides together */
 	uint64_t crossed_children, crossed_ikes, crossed_further, said_busy,

@@ -12,6 +12,7 @@
 
 enum {
 	REPLACED_MS = 60000, /* the peer should have deleted it by then */
+	PARTING_MS = 1000, /* what has left on it has arrived by then */
 	CROSSED_MS = 5000, /* the same, or we know by then that it has not noticed */
 	CHILDLESS_MS = 10000
 };
@@ -187,6 +188,15 @@ void ike_child_replaced(struct ike_engine *e, struct child *c)
 	c->why = IKE_CLOSE_REPLACED;
 	c->due_ms = e->now_ms + REPLACED_MS;
 	c->made_in = c->sa->next_in;
+}
+
+void ike_child_parting(struct ike_engine *e, struct child *c)
+{
+	if (c->state == CHILD_DELETING)
+		return;
+	ike_child_replaced(e, c);
+	c->made_in = NO_REQUEST;
+	c->due_ms = e->now_ms + PARTING_MS;
 }
 
 /* Who has made a further child need not have noticed that we asked, too: our request may

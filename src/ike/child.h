@@ -77,6 +77,8 @@ void ike_child_shared(struct child *c);
 void ike_child_rekeying(struct child *c, bool yes);
 /* The peer is to delete it; we do if it does not. */
 void ike_child_replaced(struct ike_engine *e, struct child *c);
+/* It is ours to delete, when what has left on it has arrived. */
+void ike_child_parting(struct ike_engine *e, struct child *c);
 /* The peer's, of two of the same that both made at once: ours stays. */
 void ike_child_crossed(struct ike_engine *e, struct child *c);
 void ike_child_deleting(struct child *c, enum ike_close why);

@@ -147,6 +147,7 @@ static void give_back(
 	struct exchange *x, struct child *c, const struct esp_choice *choice)
 {
 	c->is.spi_out = choice->spi;
+	c->is.ah = choice->ah;
 	ike_child_deleting(c, IKE_CLOSE_WE_REFUSED);
 	ike_task_add(x->e, x->sa, TASK_DELETE_CHILD, c->is.id);
 }

@@ -1,9 +1,10 @@
 /* ike/rekey_child.c - rekeying a child, both sides (RFC 7296 1.3.3, 2.8, 2.8.1, 2.9.2, 2.25.1).
  *
  * The new child has the selectors, the mode and the rule of the old one. Who asked for it
- * deletes the old one, as soon as the new one is up. Who answered has both, receives on
- * both, and goes on sending on the old one until the peer has used the new one or deletes
- * the old one: that is the host's, by ike_child.initiator. Messages are in create_child.c.
+ * sends on it from then on, and deletes the old one a moment later: what has left on that may
+ * be overtaken by the Delete. Who answered has both, receives on both, and goes on sending on
+ * the old one until the peer has used the new one or deletes the old one: that is the host's,
+ * by ike_child.initiator. Messages are in create_child.c.
  */
 #include "ike/sa.h"
 
@@ -84,7 +85,7 @@ void ike_child_rekeyed(struct ike_engine *e, struct ike_sa *sa, struct task *t,
 	} else {
 		if (old) { /* which the peer has just answered about */
 			ike_child_shared(old);
-			delete_now(e, sa, old);
+			ike_child_parting(e, old);
 		}
 		if (rival && t->kind == TASK_REKEY_CHILD)
 			ike_child_replaced(e, rival);

@@ -196,7 +196,7 @@ static void it_is_rekeyed_by_its_name(void **state)
 	assert_true(ike_notify_find_child(&set, N_REKEY_SA, &protocol, &spi));
 	assert_int_equal(protocol, 2);
 	assert_int_equal(spi, lab->side[A].up[0].spi_in);
-	lab_run(lab, 10);
+	lab_run(lab, 1500); /* the old one parts a second later */
 	for (int s = A; s <= B; s++) {
 		assert_int_equal(lab->side[s].n_up, 2);
 		assert_true(lab->side[s].up[1].ah);
@@ -216,6 +216,25 @@ static struct wire_delete delete_in(struct lab *lab, unsigned at)
 		delete_payload_read(payload_set_first(&set, PAYLOAD_DELETE)->body, &d),
 		WIRE_OK);
 	return d;
+}
+
+/* It is made, and what it is to replace is to go meanwhile: its Delete names AH, too. */
+static void one_that_is_not_wanted_any_more_is_given_back(void **state)
+{
+	struct lab *lab = lab_of_ah(16);
+	struct ike_engine *a = lab->side[A].engine;
+
+	(void)state;
+	lab_up(lab);
+	assert_int_equal(ike_rekey_child(a, lab->now_ms, first_child(lab, A)), IKE_OK);
+	assert_int_equal(ike_delete_child(a, lab->now_ms, first_child(lab, A)), IKE_OK);
+	lab_run(lab, 50);
+	assert_int_equal(lab->side[A].n_up, 1);
+	assert_int_equal(lab->side[B].n_up, 2);
+	assert_int_equal(lab->side[B].n_down, 2);
+	for (int s = A; s <= B; s++)
+		assert_int_equal(lab_sa(lab, (enum lab_side_name)s)->n_children, 0);
+	lab_free(lab);
 }
 
 /* RFC 7296 3.11, 1.4.1: in the request and in the answer. */
@@ -401,6 +420,7 @@ int main(void)
 		cmocka_unit_test(either_protocol_does),
 		cmocka_unit_test(it_is_not_taken_for_esp),
 		cmocka_unit_test(it_is_rekeyed_by_its_name),
+		cmocka_unit_test(one_that_is_not_wanted_any_more_is_given_back),
 		cmocka_unit_test(it_is_deleted_by_its_name),
 		cmocka_unit_test(the_name_of_an_esp_sa_is_another),
 		cmocka_unit_test(both_protocols_in_one_message),

@@ -111,7 +111,7 @@ static void either_side_rekeys_a_child(void **state)
 		rekey_child(lab, s);
 		lab_run(lab, 3);
 		assert_int_equal(lab->side[A].n_up, 1); /* not before the last */
-		lab_run(lab, 100);
+		lab_run(lab, 1500);
 		assert_int_equal(sent(lab, CREATE_CHILD_SA), 2);
 		assert_int_equal(sent(lab, IKE_FOLLOWUP_KE), 4);
 		assert_settled(lab, 1);
@@ -162,7 +162,7 @@ static void either_side_rekeys_the_ike_sa(void **state)
 		assert_settled(lab, 1);
 		assert_true(ike_more_equal(&lab_sa(lab, A)->suite.more, &two));
 		rekey_child(lab, A); /* and the new SA is good for the same again */
-		lab_run(lab, 100);
+		lab_run(lab, 1500);
 		assert_settled(lab, 1);
 		lab_free(lab);
 	}
@@ -385,7 +385,7 @@ static void another_request_takes_its_place(void **state)
 	assert_non_null(lab_sa(lab, B)->follow);
 	assert_memory_not_equal(lab_sa(lab, B)->follow->link, old, 8);
 	assert_int_equal(lab_sa(lab, B)->n_children, 2);
-	lab_run(lab, 100);
+	lab_run(lab, 1500);
 	assert_int_equal(lab_sa(lab, B)->n_children, 1);
 	assert_null(lab_sa(lab, B)->follow);
 	lab_free(lab);

@@ -306,7 +306,7 @@ static void exhausted_numbers_are_rekeyed(void **state)
 	ev.u.notice.kind = ESP_SEQ_SOFT;
 	ev.u.notice.id = first;
 	lab_step(l, CLIENT, &ev);
-	lab_run(l, 3000);
+	lab_run(l, 4000);
 	assert_int_equal(l->node[CLIENT].n_child, 1);
 	assert_int_not_equal(l->node[CLIENT].child[0].c.id, first);
 	assert_int_equal(lab_count(l, CLIENT, "exchange 34"), 1); /* the IKE SA stays */

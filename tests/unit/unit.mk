@@ -248,9 +248,17 @@ UNIT_TESTS += tests/unit/test_ike_standing
 tests_unit_test_ike_standing_SOURCES = tests/unit/test_ike_standing.c tests/unit/ike_lab.c
 tests_unit_test_ike_standing_LDADD = $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_ike_further
+tests_unit_test_ike_further_SOURCES = tests/unit/test_ike_further.c tests/unit/ike_lab.c tests/unit/ike_rekey_lab.h
+tests_unit_test_ike_further_LDADD = $(unit_ldadd)
+
 UNIT_TESTS += tests/unit/test_ike_rekey
-tests_unit_test_ike_rekey_SOURCES = tests/unit/test_ike_rekey.c tests/unit/ike_lab.c
+tests_unit_test_ike_rekey_SOURCES = tests/unit/test_ike_rekey.c tests/unit/ike_lab.c tests/unit/ike_rekey_lab.h
 tests_unit_test_ike_rekey_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_ike_rekey_ike
+tests_unit_test_ike_rekey_ike_SOURCES = tests/unit/test_ike_rekey_ike.c tests/unit/ike_lab.c tests/unit/ike_rekey_lab.h
+tests_unit_test_ike_rekey_ike_LDADD = $(unit_ldadd)
 
 UNIT_TESTS += tests/unit/test_ike_rekey_storm
 tests_unit_test_ike_rekey_storm_SOURCES = tests/unit/test_ike_rekey_storm.c tests/unit/ike_lab.c

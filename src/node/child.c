@@ -16,7 +16,7 @@
 
 #include <stdlib.h>
 
-enum { ACTIVATE_AFTER_MS = 500, GRACE_MS = 2000 };
+enum { ACTIVATE_AFTER_MS = 500, HEARD_MS = 250, GRACE_MS = 2000 };
 
 /* Where SEQ_SOFT tells us to rekey: three quarters of what the number (32 bits) or, with
  * ESN, the IV's counter (40 bits) can count. */
@@ -226,6 +226,32 @@ void child_activate(struct node *n, struct child_sa *c)
 	c->active = true;
 	c->activate_ms = 0;
 	send_on(n, c);
+}
+
+static bool another_sends(const struct child_sa *c)
+{
+	list_each(item, &c->peer->children)
+	{
+		const struct child_sa *o = list_entry(item, struct child_sa, of_peer);
+		if (o != c && o->active && !o->down)
+			return true;
+	}
+	return false;
+}
+
+/* RFC 7296 2.8: the peer's packet shows that it has the SA. But some begin to send a moment
+ * before they receive (libreswan with the kernel's ESP); the old one does meanwhile. */
+void child_heard(struct node *n, struct child_sa *c)
+{
+	if (c->active || c->down || c->heard || c->sa.receive_only)
+		return;
+	c->heard = true;
+	if (!another_sends(c)) {
+		child_activate(n, c);
+		return;
+	}
+	c->activate_ms = n->now_ms + HEARD_MS;
+	idle_look_by(n, c->session, c->activate_ms);
 }
 
 /* With the SA that carried the peer's traffic gone (its Delete has come, or the peer has

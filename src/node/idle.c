@@ -302,7 +302,7 @@ static enum session_end judge_child(const struct node *n, const struct child_sa 
 /* While another one carries the traffic: the answer that made this one may be lost. */
 static void activate_later(struct node *n, struct child_sa *c)
 {
-	if (!ike_peer_has_child(n->ike, c->sa.id))
+	if (!c->heard && !ike_peer_has_child(n->ike, c->sa.id))
 		c->activate_ms = n->now_ms + CONFIRM_LOOK_MS;
 	else
 		child_activate(n, c);

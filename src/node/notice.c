@@ -209,7 +209,7 @@ void on_notice(struct node *n, const struct esp_notice *notice)
 		break;
 	case ESP_INBOUND:
 		if (c)
-			child_activate(n, c);
+			child_heard(n, c);
 		break;
 	case ESP_FLOW_TAKEN:
 		if (c)

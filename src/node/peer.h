@@ -133,6 +133,7 @@ struct child_sa {
 	uint64_t usage_ms; /* when it was reported; 0: never */
 	uint64_t since_ms, rekey_ms, expires_ms; /* UINT64_MAX: never */
 	uint64_t activate_ms; /* 0: not needed */
+	bool heard; /* the peer sends on it */
 };
 
 /* ---- peer.c ------------------------------------------------------------------ */
@@ -304,6 +305,7 @@ void child_refused(
 	struct node *n, uint32_t ike, uint32_t id, const struct ike_failure *why);
 /* Sent on from now on. */
 void child_activate(struct node *n, struct child_sa *c);
+void child_heard(struct node *n, struct child_sa *c); /* ESP_INBOUND */
 /* Alone, if its session has others; else the session is deleted. */
 void child_delete(struct node *n, struct child_sa *c, enum session_end end);
 /* At once, without waiting for the peer's answer: its rule has gone. c is freed. */

@@ -1,8 +1,8 @@
 /* xfrm/sad.c - RFC 4301 4.4.2 with the kernel's SAD.
  *
  * A child and its successor have the same reqids (lineage.h), so a rekey changes no policy.
- * The newest active one of a lineage sends, as in the userspace plane, and an older one does
- * again when the newer is gone.
+ * Of a lineage the one sends that was activated last, as in the userspace plane, and another
+ * does again when that is gone.
  */
 #include "config.h"
 
@@ -289,17 +289,14 @@ static int claim(struct sad *cs, const struct sad_scope *s, struct sad_child *c)
 
 /* ---- orders ------------------------------------------------------------------------------------ */
 
-/* By order of adding. */
-static bool younger_sends(const struct sad *cs, const struct sad_child *c)
+static bool later_sends(const struct sad *cs, const struct sad_child *c)
 {
-	bool younger = false;
-
 	list_each(item, &cs->all)
 	{
 		const struct sad_child *other = list_entry(item, struct sad_child, link);
-		if (younger && other->reqid_out == c->reqid_out && other->out_there)
+		if (other->reqid_out == c->reqid_out && other->out_there &&
+			other->turn > c->turn)
 			return true;
-		younger = younger || other == c;
 	}
 	return false;
 }
@@ -313,18 +310,16 @@ static uint64_t added_s(struct sad *cs, const struct sad_child *c)
 }
 
 /* Of outgoing SAs with one reqid the kernel takes the youngest by the wall clock's seconds; of
- * two of one second either, and the wrong one when the clock was set back. Such ones leave it.
- * Others stay: a packet that is just being sealed with one would be lost with it. */
-static void retire_older(struct sad *cs, const struct sad_child *c)
+ * two of one second either, and the wrong one when the clock was set back. What it might prefer
+ * to c leaves it. Others stay: a packet that is just being sealed with one would be lost. */
+static void retire_others(struct sad *cs, const struct sad_child *c)
 {
 	uint64_t born = added_s(cs, c);
 
 	list_each(item, &cs->all)
 	{
 		struct sad_child *other = list_entry(item, struct sad_child, link);
-		if (other == c)
-			return;
-		if (other->reqid_out == c->reqid_out && other->out_there &&
+		if (other != c && other->reqid_out == c->reqid_out && other->out_there &&
 			added_s(cs, other) >= born)
 			take_out(cs, other);
 	}
@@ -333,12 +328,14 @@ static void retire_older(struct sad *cs, const struct sad_child *c)
 static int send_out(struct sad *cs, struct sad_child *c, uint32_t acquire_seq)
 {
 	bool shared = lineage_is_shared(&cs->lineages, &c->sa, LINEAGE_OUT);
+	int err = 0;
 
-	if (shared && younger_sends(cs, c))
+	if (shared && later_sends(cs, c))
 		return 0;
-	int err = put_out(cs, c, acquire_seq);
+	if (!c->out_there)
+		err = put_out(cs, c, acquire_seq);
 	if (err == 0 && shared)
-		retire_older(cs, c);
+		retire_others(cs, c);
 	return err;
 }
 
@@ -347,20 +344,21 @@ static int send_on(struct sad *cs, const struct sad_scope *s, struct sad_child *
 {
 	int err = 0;
 
-	if (c->active && s->open && !c->out_there)
+	if (c->active && s->open)
 		err = send_out(cs, c, acquire_seq);
 	return err == 0 ? claim(cs, s, c) : err;
 }
 
 /* When the one that sent is gone. */
-static void send_on_older(struct sad *cs, const struct sad_scope *s, uint32_t reqid_out)
+static void send_on_earlier(struct sad *cs, const struct sad_scope *s, uint32_t reqid_out)
 {
 	struct sad_child *heir = NULL;
 
 	list_each(item, &cs->all)
 	{
 		struct sad_child *c = list_entry(item, struct sad_child, link);
-		if (c->reqid_out == reqid_out && c->active)
+		if (c->reqid_out == reqid_out && c->active &&
+			(!heir || c->turn > heir->turn))
 			heir = c;
 	}
 	if (heir)
@@ -399,6 +397,7 @@ int sad_add(struct sad *cs, const struct sad_scope *s, const struct esp_child *s
 	c->sa = *sa;
 	take_reqids(cs, c);
 	c->active = sa->outbound_ready;
+	c->turn = c->active ? ++cs->turns : 0;
 	c->usage.id = sa->id;
 	c->since_ms = now_ms;
 	cs->looked_ms = now_ms;
@@ -420,6 +419,7 @@ int sad_activate(
 	if (!c || !s->spd)
 		return ENODEV;
 	c->active = true;
+	c->turn = ++cs->turns;
 	return send_on(cs, s, c, acquire_seq);
 }
 
@@ -445,7 +445,7 @@ void sad_delete(struct sad *cs, const struct sad_scope *s, uint32_t id)
 		c->out_there && lineage_is_shared(&cs->lineages, &c->sa, LINEAGE_OUT);
 	delete (cs, c);
 	if (leaves_others)
-		send_on_older(cs, s, reqid_out);
+		send_on_earlier(cs, s, reqid_out);
 }
 
 /* The kernel names an SA by its destination, so a peer that is elsewhere has new ones, with

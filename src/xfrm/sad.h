@@ -1,10 +1,10 @@
 /* xfrm/sad.h - child SAs and what the kernel holds of them: two SAs and policies.
  *
  * The incoming half is in the kernel as long as the child is. The outgoing half is there
- * while the child is active, its scope's gate is open, and the kernel does not take it for a
- * younger child's of the same lineage: closing a gate takes the outgoing halves away, and that
- * is what makes a node mute. What a half has sent is remembered, and a half that comes back
- * goes on behind it.
+ * while the child is active, its scope's gate is open, and the kernel does not prefer it to
+ * that of a child of the same lineage which was activated later: closing a gate takes the
+ * outgoing halves away, and that is what makes a node mute. What a half has sent is remembered,
+ * and a half that comes back goes on behind it.
  *
  * Floor 8. One thread.
  */
@@ -23,6 +23,7 @@ struct sad_child {
 	struct esp_child sa; /* with its keys */
 	uint32_t reqid_out, reqid_in;
 	bool active;
+	uint64_t turn; /* of the last activation; the latest of a lineage sends */
 	bool in_there, out_there;
 	bool heard; /* ESP_INBOUND was told */
 	uint32_t in_ifindex,
@@ -47,6 +48,7 @@ struct sad {
 	struct map *by_name_in, *by_name_out;
 	struct lineages lineages;
 	uint64_t looked_ms; /* looking.c: at the counters */
+	uint64_t turns;
 	struct request_line *line;
 	struct claims *claims;
 };

@@ -3,8 +3,10 @@
 A scenario waits for what it looks for, never for a time; PATIENCE bounds each wait.
 """
 
+import os
 import subprocess
 import time
+from collections import Counter
 
 import letters
 import vici
@@ -155,11 +157,21 @@ def nat(talk):
         raise Failed(f"the NAT was not found where it is: {found or 'none found'}")
 
 
+def dropped(end):
+    """What the kernel of a host has dropped for IPsec's sake, by its reasons."""
+    stat = f"/proc/{end.host.pid}/net/xfrm_stat"
+    if not os.path.exists(stat):  # a kernel without IPsec
+        return Counter()
+    with open(stat) as file:
+        return Counter({name: int(n) for name, n in map(str.split, file)})
+
+
 def rekey(end, what):
     """Every probe sent meanwhile is answered, and there is one pair of new SAs after it."""
     def run(talk):
         talk.establish()
         before = talk.watch.of(talk.connection)
+        counted = [dropped(talk.ours), dropped(talk.peer)]
         (ike, child), (their_ike, their_child) = talk.both()
 
         def changed():
@@ -176,7 +188,10 @@ def rekey(end, what):
                 talk.until(changed, f"a new {what} SA at both ends, and only that")
                 time.sleep(0.1)  # some probes more, by the new SAs
         except Lost as lost:
-            raise Failed(*lost.args) from None
+            why = [dict(dropped(end) - was) for end, was in zip((talk.ours, talk.peer), counted)]
+            count, which = lost.args
+            raise Failed(count, f"dropped meanwhile: here {why[0]}, there {why[1]}\n"
+                         + which) from None
         talk.answered()
         if what == "child":
             key_exchange(talk, before)

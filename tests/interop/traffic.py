@@ -62,6 +62,7 @@ class Flow:
         self.target = (connection.rule_to, PORT)
         self.number = 0
         self.sent_at = {}
+        self.refused = {}  # number -> the kernel's reason
         self.answered = set()
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -81,8 +82,8 @@ class Flow:
         self.sent_at[self.number] = time.time()
         try:
             self.socket.sendto(str(self.number).encode(), self.target)
-        except OSError:
-            pass  # told by an ICMP error about one before it, or stopped by the guard
+        except OSError as error:  # an ICMP error about one before it, or the guard
+            self.refused[self.number] = error.strerror
         return self.number
 
     def ask(self, timeout):
@@ -124,8 +125,11 @@ class Flow:
                        "\n".join(map(self._fate, sorted(missing))))
 
     def _fate(self, number):
+        when = clock(self.sent_at[number])
+        if number in self.refused:
+            return f"{when} probe {number} was not sent: {self.refused[number]}"
         way = "back" if number in self.came else "there"
-        return f"{clock(self.sent_at[number])} probe {number} was sent, and lost on the way {way}"
+        return f"{when} probe {number} was sent, and lost on the way {way}"
 
     def close(self):
         self.socket.close()

@@ -86,14 +86,6 @@ static bool from_the_client(struct lab *l, unsigned from, const struct ike_path 
 	return from == CLIENT;
 }
 
-/* RFC 7296 2.8: the peer sends on a child whose making it has not answered, as it seems.
- *
- *	client                                   server
- *	CREATE_CHILD_SA  -->
- *	                   x--  CREATE_CHILD_SA
- *	                 <--  ESP on the new child
- *	CREATE_CHILD_SA  -->                     the same, at once
- */
 /* Who asks says beforehand which SPI it is; who answers has its SA at once. */
 static void assert_awaited(struct lab *l, uint32_t spi)
 {
@@ -104,6 +96,14 @@ static void assert_awaited(struct lab *l, uint32_t spi)
 	assert_int_equal(lab_count(l, SERVER, "sa await"), 0);
 }
 
+/* RFC 7296 2.8: the peer sends on a child whose making it has not answered, as it seems.
+ *
+ *	client                                   server
+ *	CREATE_CHILD_SA  -->
+ *	                   x--  CREATE_CHILD_SA
+ *	                 <--  ESP on the new child
+ *	CREATE_CHILD_SA  -->                     the same, at once
+ */
 static void a_packet_before_the_answer_repeats_the_request(void **state)
 {
 	struct lab *l = one_rule(ACTION("lifetime child 100s;", ""));
@@ -126,6 +126,30 @@ static void a_packet_before_the_answer_repeats_the_request(void **state)
 	assert_int_equal(lab_count(l, CLIENT, "exchange 36"), asked + 1);
 	lab_run(l, 10);
 	assert_true(lab_receives(l, CLIENT, ev.u.notice.spi));
+	lab_free(l);
+}
+
+/* RFC 7296 2.8: the peer's packet on the new one shows that it has it; but some begin to send
+ * before they receive. */
+static void who_answered_sends_on_it_a_moment_after_the_peer(void **state)
+{
+	struct lab *l = one_rule(ACTION("lifetime child 100s;", ""));
+	struct node_event ev = {.kind = NODE_NOTICE};
+
+	(void)state;
+	for (unsigned i = 0; i < 900 && lab_count(l, CLIENT, "event child-rekeyed") == 0;
+		i++)
+		send_for(l, 100, 100);
+	assert_int_equal(l->node[SERVER].n_child, 2);
+	const uint32_t old = l->node[SERVER].child[0].c.id,
+		       fresh = l->node[SERVER].child[1].c.id;
+	assert_int_equal(lab_sender(l, SERVER, 0)->c.id, old);
+	ev.u.notice = (struct esp_notice){.kind = ESP_INBOUND, .id = fresh};
+	lab_step(l, SERVER, &ev);
+	lab_run(l, 200);
+	assert_int_equal(lab_sender(l, SERVER, 0)->c.id, old);
+	lab_run(l, 100);
+	assert_int_equal(lab_sender(l, SERVER, 0)->c.id, fresh);
 	lab_free(l);
 }
 
@@ -397,6 +421,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_child_is_rekeyed_before_its_time),
 		cmocka_unit_test(a_packet_before_the_answer_repeats_the_request),
+		cmocka_unit_test(who_answered_sends_on_it_a_moment_after_the_peer),
 		cmocka_unit_test(what_wanes_is_not_sent_on_when_the_rest_goes),
 		cmocka_unit_test(the_ike_sa_is_rekeyed_and_the_child_stays),
 		cmocka_unit_test(both_kinds_for_a_day),

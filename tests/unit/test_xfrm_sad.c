@@ -264,6 +264,28 @@ static void an_older_one_does_not_come_back_beside_a_younger(void **state)
 	assert_sends(2, true);
 }
 
+/* The younger one is about to go, and the peer has nothing but the old one. */
+static void the_one_that_is_told_last_sends(void **state)
+{
+	struct esp_child old = child(1), heir = child(2);
+
+	(void)state;
+	fake.now_s = 1000;
+	add(&old);
+	fake.now_s = 1001;
+	add(&heir);
+	fake.now_s = 1002;
+	assert_int_equal(sad_activate(&t.sad, &t.scope, 1, 0), 0);
+	assert_sends(1, true);
+	assert_sends(2, false);
+	assert_int_equal(sad_activate(&t.sad, &t.scope, 1, 0), 0);
+	assert_sends(1, true);
+	assert_int_equal(sad_activate(&t.sad, &t.scope, 2, 0), 0);
+	assert_sends(2, true);
+	sad_delete(&t.sad, &t.scope, 2);
+	assert_sends(1, true);
+}
+
 static void one_that_is_not_active_retires_nobody(void **state)
 {
 	struct esp_child old = child(1), heir = child(2);
@@ -315,6 +337,7 @@ int main(void)
 		SAD_TEST(the_kernel_takes_the_youngest_by_itself),
 		SAD_TEST(an_older_one_it_might_take_leaves_it),
 		SAD_TEST(an_older_one_does_not_come_back_beside_a_younger),
+		SAD_TEST(the_one_that_is_told_last_sends),
 		SAD_TEST(one_that_is_not_active_retires_nobody),
 		SAD_TEST(peers_behind_one_nat_do_not_share),
 	};

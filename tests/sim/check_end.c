@@ -115,7 +115,8 @@ static void check_kept(struct sim *s, const struct machine *m)
 
 	node_each_ike(m->node, add_ike, &sum);
 	size_t kept = node_count_kept(m->node) - sum.half_open;
-	size_t each = s->sc.rekeys != REKEYS_NONE ? KEPT_EACH_REKEYED : KEPT_EACH;
+	bool rekeyed = s->sc.rekeys != REKEYS_NONE || s->sc.child_ms != 0;
+	size_t each = rekeyed ? KEPT_EACH_REKEYED : KEPT_EACH;
 	if (kept > KEPT_ANYHOW + each * peers)
 		violation(
 			s, "8: %s keeps %zu things for %zu peers", m->name, kept, peers);

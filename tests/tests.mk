@@ -92,7 +92,7 @@ check-lab: all check-programs
 
 # The kernel plane, on Debian's own kernel: one boot of a virtual machine for all. It is
 # emulated, and so slow.
-KERNEL_LAB = t-plane k-cluster k-differential k-peers k-tables t-pair t-options t-strongswan-ah t-integrity-only \
+KERNEL_LAB = t-plane k-cluster k-differential k-peers k-tables t-pair t-options k-strongswan-ah t-integrity-only \
 	t-early t-lock
 # Takes modules away, which all in the machine need: it has the machine to itself.
 KERNEL_ALONE = t-lacking

@@ -35,6 +35,7 @@ EXTRA_DIST += \
 	tests/lab/k-cluster.py \
 	tests/lab/k-differential.py \
 	tests/lab/k-peers.py \
+	tests/lab/k-strongswan-ah.py \
 	tests/lab/k-tables.py \
 	tests/lab/t-agents-states.py \
 	tests/lab/t-ah.py \
@@ -73,7 +74,6 @@ EXTRA_DIST += \
 	tests/lab/t-plane.py \
 	tests/lab/t-refusals.py \
 	tests/lab/t-strongswan.py \
-	tests/lab/t-strongswan-ah.py \
 	tests/lab/t-strongswan-cbc.py \
 	tests/lab/t-strongswan-childless.py \
 	tests/lab/t-strongswan-ppk.py \

@@ -423,7 +423,7 @@ int sad_activate(
 	return send_on(cs, s, c, acquire_seq);
 }
 
-static void delete (struct sad *cs, struct sad_child *c)
+static void remove_child(struct sad *cs, struct sad_child *c)
 {
 	const struct request_name out = sad_name_out(&c->sa);
 
@@ -443,7 +443,7 @@ void sad_delete(struct sad *cs, const struct sad_scope *s, uint32_t id)
 	uint32_t reqid_out = c->reqid_out;
 	bool leaves_others =
 		c->out_there && lineage_is_shared(&cs->lineages, &c->sa, LINEAGE_OUT);
-	delete (cs, c);
+	remove_child(cs, c);
 	if (leaves_others)
 		send_on_earlier(cs, s, reqid_out);
 }
@@ -518,7 +518,7 @@ void sad_drop_scope(struct sad *cs, uint16_t scope)
 	{
 		struct sad_child *c = list_entry(item, struct sad_child, link);
 		if (c->sa.scope == scope)
-			delete (cs, c);
+			remove_child(cs, c);
 	}
 }
 
@@ -530,7 +530,7 @@ void sad_wipe(struct sad *cs, bool keep)
 		if (keep)
 			forget(cs, c);
 		else
-			delete (cs, c);
+			remove_child(cs, c);
 	}
 	map_free(cs->by_id);
 	map_free(cs->by_name_in);

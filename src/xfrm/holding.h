@@ -38,8 +38,8 @@ bool holding_next(struct holding *h, struct holding_packet *out); /* false: none
 /* Where there is an SA by now it is opened, else the kernel drops and counts it. */
 void holding_release(struct holding *h, uint32_t number);
 
-/* For tests: a whole packet, or the first fragment of one. False: neither ESP nor ESP in UDP.
- * number and len are left alone. */
+/* For tests: a whole packet, or the first fragment of one. False: neither ESP, nor
+ * ESP in UDP, nor AH. number and len are left alone. */
 bool holding_parse(struct span packet, struct holding_packet *out);
 
 #endif

@@ -200,15 +200,20 @@ static void assert_sends(uint32_t id, bool yes)
 	assert_int_equal(sad_find(&t.sad, id)->out_there, yes);
 }
 
-static void the_kernel_takes_the_youngest_by_itself(void **state)
+static void add_a_second_apart(void)
 {
 	struct esp_child old = child(1), heir = child(2);
 
-	(void)state;
 	fake.now_s = 1000;
 	add(&old);
 	fake.now_s = 1001;
 	add(&heir);
+}
+
+static void the_kernel_takes_the_youngest_by_itself(void **state)
+{
+	(void)state;
+	add_a_second_apart();
 	assert_sends(1, true);
 	assert_sends(2, true);
 	sad_delete(&t.sad, &t.scope, 2);
@@ -245,14 +250,10 @@ static void an_older_one_it_might_take_leaves_it(void **state)
 static void an_older_one_does_not_come_back_beside_a_younger(void **state)
 {
 	struct sad_scope closed = t.scope;
-	struct esp_child old = child(1), heir = child(2);
 
 	(void)state;
 	closed.open = false;
-	fake.now_s = 1000;
-	add(&old);
-	fake.now_s = 1001;
-	add(&heir);
+	add_a_second_apart();
 	fake.now_s = 1002;
 	assert_int_equal(sad_send_behind(&t.sad, &t.scope, 1, 1000), 0);
 	assert_sends(1, false);
@@ -267,13 +268,8 @@ static void an_older_one_does_not_come_back_beside_a_younger(void **state)
 /* The younger one is about to go, and the peer has nothing but the old one. */
 static void the_one_that_is_told_last_sends(void **state)
 {
-	struct esp_child old = child(1), heir = child(2);
-
 	(void)state;
-	fake.now_s = 1000;
-	add(&old);
-	fake.now_s = 1001;
-	add(&heir);
+	add_a_second_apart();
 	fake.now_s = 1002;
 	assert_int_equal(sad_activate(&t.sad, &t.scope, 1, 0), 0);
 	assert_sends(1, true);

@@ -44,4 +44,7 @@ struct plane {
 	struct locals locals;
 };
 
+/* steering_mend() for a plane's `mend`: adds what was found. */
+void plane_mend_steering(struct steering *s, struct plane_found *found);
+
 #endif

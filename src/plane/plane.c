@@ -4,6 +4,7 @@
 #include "plane/ops.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "plane/natt.h"
@@ -61,6 +62,23 @@ void plane_mend(struct plane *p, struct plane_found *found)
 	memset(found, 0, sizeof(*found));
 	if (p->ops->mend)
 		p->ops->mend(p, found);
+}
+
+void plane_mend_steering(struct steering *s, struct plane_found *found)
+{
+	struct plane_trouble t = {.rule = PLANE_NO_RULE};
+	struct steering_found f;
+
+	steering_mend(s, &f);
+	found->deeds |=
+		(f.down ? PLANE_DEED_DOWN : 0) | (f.narrow ? PLANE_DEED_NARROW : 0) |
+		(f.rules ? PLANE_DEED_RULES : 0) | (f.routes ? PLANE_DEED_ROUTES : 0);
+	if (!f.why[0])
+		return;
+	found->again = true;
+	t.scope = f.scope;
+	snprintf(t.why, sizeof(t.why), "%s", f.why);
+	plane_found_add(found, &t);
 }
 
 int plane_bind(struct plane *p, uint16_t scope, const struct addr *local)

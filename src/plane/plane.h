@@ -6,8 +6,8 @@
  * a descriptor that the loop polls. Times in reports are CLOCK_BOOTTIME milliseconds.
  *
  * Before opening, the guard must be in force (port/guard.h): opening sweeps routing rules
- * that a killed daemon left behind. Routing rules 14500 to 14700 and tables 45000 to 45127
- * are the plane's.
+ * that a killed daemon left behind. routing/steering.h says which rules and tables are the
+ * plane's.
  *
  * Packets move in batches (struct esp_batch inside), so that segmentation offload can
  * come without changing this.

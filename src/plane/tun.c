@@ -215,20 +215,7 @@ static enum plane_touch tun_touched(struct plane *plane)
 
 static void tun_mend(struct plane *plane, struct plane_found *found)
 {
-	struct tun *p = tun_of(plane);
-	struct plane_trouble t = {.rule = PLANE_NO_RULE};
-	struct steering_found f;
-
-	steering_mend(p->steering, &f);
-	found->deeds =
-		(f.down ? PLANE_DEED_DOWN : 0) | (f.narrow ? PLANE_DEED_NARROW : 0) |
-		(f.rules ? PLANE_DEED_RULES : 0) | (f.routes ? PLANE_DEED_ROUTES : 0);
-	if (!f.why[0])
-		return;
-	found->again = true;
-	t.scope = f.scope;
-	snprintf(t.why, sizeof(t.why), "%s", f.why);
-	plane_found_add(found, &t);
+	plane_mend_steering(tun_of(plane)->steering, found);
 }
 
 static void give_local(struct tun *p, enum order_kind kind, struct local *l)

@@ -190,6 +190,12 @@ static bool is_among(const struct sockaddr *name, const struct addr *addrs, size
 	return false;
 }
 
+static bool can_carry(const struct ifaddrs *i)
+{
+	return (i->ifa_flags & IFF_UP) != 0 && (i->ifa_flags & IFF_LOOPBACK) == 0 &&
+	       i->ifa_addr;
+}
+
 /* The smallest MTU of the links that count; 0: none does. */
 static uint32_t smallest_mtu(const struct device *d, int fd, const struct ifaddrs *all,
 	const struct addr *addrs, size_t n)
@@ -197,8 +203,7 @@ static uint32_t smallest_mtu(const struct device *d, int fd, const struct ifaddr
 	uint32_t least = 0;
 
 	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
-		if ((i->ifa_flags & IFF_UP) == 0 || (i->ifa_flags & IFF_LOOPBACK) != 0 ||
-			!i->ifa_addr || strcmp(i->ifa_name, d->name) == 0 ||
+		if (!can_carry(i) || strcmp(i->ifa_name, d->name) == 0 ||
 			(n > 0 && !is_among(i->ifa_addr, addrs, n)))
 			continue;
 		uint32_t mtu = mtu_of(fd, i->ifa_name);
@@ -206,6 +211,20 @@ static uint32_t smallest_mtu(const struct device *d, int fd, const struct ifaddr
 			least = mtu;
 	}
 	return least;
+}
+
+unsigned device_holding(const struct addr *a)
+{
+	struct ifaddrs *all;
+	unsigned ifindex = 0;
+
+	if (getifaddrs(&all) != 0)
+		return 0;
+	for (const struct ifaddrs *i = all; i && ifindex == 0; i = i->ifa_next)
+		if (can_carry(i) && is_among(i->ifa_addr, a, 1))
+			ifindex = if_nametoindex(i->ifa_name);
+	freeifaddrs(all);
+	return ifindex;
 }
 
 static uint32_t outer_mtu(

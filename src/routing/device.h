@@ -41,4 +41,7 @@ void device_close(struct device *d, bool keep);
  * device's own MTU is raised so that it carries this. */
 uint32_t device_inner_mtu(const struct device *d, const struct addr *addrs, size_t n);
 
+/* The link that is up and has this address, but not the loopback; 0: none. */
+unsigned device_holding(const struct addr *a);
+
 #endif

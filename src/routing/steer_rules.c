@@ -37,14 +37,15 @@ static void set_ports(const struct ts *t, uint16_t *lo, uint16_t *hi)
 	*hi = t->port_hi == 0 ? 1 : t->port_hi;
 }
 
-static struct rule rule_of(const struct spd_entry *e, uint32_t preference, uint32_t table)
+static struct rule rule_of(const struct steered *sc, const struct spd_entry *e,
+	uint32_t preference, uint32_t table)
 {
-	bool steer = e->action == POLICY_NEGOTIATE;
+	bool steer = steered_leads(sc, e);
 	struct rule r = {
 		.family = e->local.lo.family,
 		.preference = preference,
 		.action = steer ? RULE_LOOKUP : RULE_GOTO,
-		.target = steer ? table : STEERED_LEAVE,
+		.target = steer ? table : steered_leave(sc),
 		.proto = e->local.proto,
 	};
 
@@ -110,7 +111,9 @@ static int add_entry(const struct rule_sink *to, const struct steered *sc,
 	const struct spd_entry *e, uint32_t preference, uint32_t table,
 	struct parts *parts)
 {
-	struct rule r = rule_of(e, preference, table);
+	struct rule r = rule_of(sc, e, preference, table);
+	/* What arrives is routed by the host's own rules: theirs is the reverse way. */
+	bool simple = sc->last || r.action != RULE_LOOKUP;
 	bool own = holds_own(sc, &e->local);
 	size_t n_local = cover_range(&e->local, parts->local);
 	size_t n_remote = cover_range(&e->remote, parts->remote);
@@ -118,8 +121,7 @@ static int add_entry(const struct rule_sink *to, const struct steered *sc,
 	for (size_t i = 0; i < n_local * n_remote; i++) {
 		r.src = parts->local[i / n_remote];
 		r.dst = parts->remote[i % n_remote];
-		int err = r.action == RULE_LOOKUP ? add_steering_rule(to, r, own)
-						  : to->take(to->ctx, &r);
+		int err = simple ? to->take(to->ctx, &r) : add_steering_rule(to, r, own);
 		if (err < 0)
 			return err;
 	}
@@ -150,7 +152,7 @@ static int add_leave(
 			.family = sc->addrs[i].family,
 			.preference = preference,
 			.action = RULE_GOTO,
-			.target = STEERED_LEAVE,
+			.target = steered_leave(sc),
 			.src = {.addr = sc->addrs[i],
 				.bits = (uint8_t)(8 * addr_len(&sc->addrs[i]))},
 		};
@@ -161,10 +163,21 @@ static int add_leave(
 	return 0;
 }
 
+bool steer_rules_lead(const struct steered *sc, uint8_t family)
+{
+	for (size_t i = 0; i < spd_count(sc->spd); i++) {
+		const struct spd_entry *e = spd_at(sc->spd, i);
+		if (e->local.lo.family == family && steered_leads(sc, e))
+			return true;
+	}
+	return false;
+}
+
 int steer_rules_give(const struct rule_sink *to, const struct steered *sc,
 	uint32_t preference, uint32_t table)
 {
+	if (sc->last && !steer_rules_lead(sc, ADDR_V4) && !steer_rules_lead(sc, ADDR_V6))
+		return 0; /* nothing to leave, either */
 	int err = add_entries(to, sc, preference, table);
-
 	return err < 0 ? err : add_leave(to, sc, preference);
 }

@@ -12,5 +12,7 @@
  * entries look up table. 0, or the sink's code: then some may have been taken. */
 int steer_rules_give(const struct rule_sink *to, const struct steered *sc,
 	uint32_t preference, uint32_t table) __attribute__((warn_unused_result));
+/* Does any of them look up the table? */
+bool steer_rules_lead(const struct steered *sc, uint8_t family);
 
 #endif

@@ -3,6 +3,9 @@
  * The table leads into the TUN, with `src` the VIP (or, for the host, the address that the
  * main table would give) and ends in `prohibit`, which also answers when the kernel takes
  * routes away together with their source address.
+ *
+ * What has no way at all gets one out of the link that has the VIP. It never goes there as it
+ * is: the rules lead here what a policy of the kernel's covers, and no more.
  */
 #include "config.h"
 
@@ -12,7 +15,9 @@
 
 #include "base/mem.h"
 #include "routing/cover.h"
+#include "routing/device.h"
 #include "routing/sources.h"
+#include "routing/steer_rules.h"
 
 enum { METRIC_TUN = 1, METRIC_PROHIBIT = 1000000 };
 
@@ -65,6 +70,22 @@ static int add_vip_routes(
 	return add_route_from(t, sc, &all, &none);
 }
 
+static int add_last_route(
+	const struct steer_table *t, const struct steered *sc, uint8_t family)
+{
+	struct steer_table out = *t;
+	struct prefix all = whole(family);
+
+	for (size_t i = 0; i < sc->n_addrs; i++) {
+		if (sc->addrs[i].family != family)
+			continue;
+		out.ifindex = device_holding(&sc->addrs[i]);
+		if (out.ifindex != 0)
+			return add_route_from(&out, sc, &all, &sc->addrs[i]);
+	}
+	return 0; /* none is here (yet) */
+}
+
 static int add_prohibit(const struct steer_table *t, uint8_t family)
 {
 	struct route r = {
@@ -97,19 +118,24 @@ static bool has_family(const struct spd *spd, uint8_t family)
 	return false;
 }
 
+static int add_family(
+	const struct steer_table *t, const struct steered *sc, uint8_t family)
+{
+	if (sc->last)
+		return steer_rules_lead(sc, family) ? add_last_route(t, sc, family) : 0;
+	int err = add_prohibit(t, family);
+	return err == 0 && sc->n_addrs > 0 ? add_vip_routes(t, sc, family) : err;
+}
+
 int steer_table_give(const struct steer_table *t, const struct steered *sc)
 {
 	static const uint8_t families[] = {ADDR_V4, ADDR_V6};
 	int err = 0;
 
-	for (size_t i = 0; i < 2 && err == 0; i++) {
-		if (!has_family(sc->spd, families[i]))
-			continue;
-		err = add_prohibit(t, families[i]);
-		if (err == 0 && sc->n_addrs > 0)
-			err = add_vip_routes(t, sc, families[i]);
-	}
-	if (err == 0 && sc->n_addrs == 0)
+	for (size_t i = 0; i < 2 && err == 0; i++)
+		if (has_family(sc->spd, families[i]))
+			err = add_family(t, sc, families[i]);
+	if (err == 0 && sc->n_addrs == 0 && !sc->last)
 		err = add_all_host_routes(t, sc);
 	return err;
 }

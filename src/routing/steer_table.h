@@ -1,4 +1,5 @@
-/* routing/steer_table.h - the routing table of a scope, which leads into the TUN.
+/* routing/steer_table.h - the routing table of a scope, which leads into the TUN, or for what
+ * has no other way out of the VIP's own link.
  *
  * Floor 6. Private to steering.c.
  */
@@ -11,7 +12,7 @@
 struct steer_table {
 	struct nl_sock *netlink; /* the main table is read through it */
 	struct route_sink to;
-	unsigned ifindex; /* of the TUN */
+	unsigned ifindex; /* of the TUN; 0: there is none */
 	uint32_t mark; /* of what passes by the steering */
 	uint32_t number;
 };

@@ -10,6 +10,10 @@
  *                 covers does not reach the host's rules
  *   14700         nothing: where the steering is left
  *
+ * and without a TUN only, behind the host's main and default:
+ *   45000 + ...   each scope's entries of tunnel mode
+ *   45200         nothing: where these are left
+ *
  * Each generation has a table of its own too (steer_table.c).
  */
 #include "config.h"
@@ -30,14 +34,39 @@
 #include "routing/steer_watch.h"
 #include "routing/steering_parts.h"
 
-uint32_t steering_preference(uint16_t scope, unsigned generation)
+/* In front of the host's own rules, and behind its last, which is 32767. */
+static const struct territory in_front = {.rules_lo = PREFERENCE_MARK,
+	.rules_hi = STEERED_LEAVE,
+	.scopes = 14510,
+	.tables_lo = 45000,
+	.tables_hi = 45000 + GENERATIONS * SCOPES - 1};
+static const struct territory behind = {.rules_lo = 45000,
+	.rules_hi = STEERED_LAST_LEAVE,
+	.scopes = 45000,
+	.tables_lo = 45200,
+	.tables_hi = 45200 + GENERATIONS * SCOPES - 1};
+_Static_assert(14510 + GENERATIONS * SCOPES <= STEERED_LEAVE, "room for all");
+_Static_assert(45000 + GENERATIONS * SCOPES <= STEERED_LAST_LEAVE, "room for all");
+
+const struct territory *steering_territory(const struct steering *s)
 {
-	return (uint32_t)(PREFERENCE_SCOPES + GENERATIONS * scope) + generation;
+	return s->device ? &in_front : &behind;
 }
 
-static uint32_t table_of(uint16_t scope, unsigned generation)
+static uint32_t offset(uint16_t scope, unsigned generation)
 {
-	return (uint32_t)(TABLE_FIRST + GENERATIONS * scope) + generation;
+	return (uint32_t)(GENERATIONS * scope) + generation;
+}
+
+uint32_t steering_preference(
+	const struct steering *s, uint16_t scope, unsigned generation)
+{
+	return steering_territory(s)->scopes + offset(scope, generation);
+}
+
+static uint32_t table_of(const struct steering *s, uint16_t scope, unsigned generation)
+{
+	return steering_territory(s)->tables_lo + offset(scope, generation);
 }
 
 struct steer_table steering_table(
@@ -46,9 +75,9 @@ struct steer_table steering_table(
 	return (struct steer_table){
 		.netlink = s->netlink,
 		.to = netlink_routes(s->netlink),
-		.ifindex = s->device->ifindex,
+		.ifindex = s->device ? s->device->ifindex : 0,
 		.mark = s->mark,
-		.number = table_of(scope, generation),
+		.number = table_of(s, scope, generation),
 	};
 }
 
@@ -56,8 +85,10 @@ struct steer_table steering_table(
 
 int steering_frame(const struct steering *s, uint8_t family, const struct rule_sink *to)
 {
+	const struct rule leave = {.family = family,
+		.preference = s->device ? STEERED_LEAVE : STEERED_LAST_LEAVE,
+		.action = RULE_NOP};
 	const struct rule frame[] = {
-		{.preference = STEERED_LEAVE, .action = RULE_NOP},
 		{.preference = PREFERENCE_MARK, .action = RULE_GOTO, .mark = s->mark},
 		{.preference = PREFERENCE_IKE, .action = RULE_GOTO, .proto = IP_ESP},
 		{.preference = PREFERENCE_IKE, .action = RULE_GOTO, .proto = IP_AH},
@@ -73,29 +104,43 @@ int steering_frame(const struct steering *s, uint8_t family, const struct rule_s
 			.sport_hi = IKE_NATT_PORT},
 	};
 
-	for (size_t i = 0; i < sizeof(frame) / sizeof(frame[0]); i++) {
+	int err = to->take(to->ctx, &leave);
+	for (size_t i = 0; s->device && i < sizeof(frame) / sizeof(frame[0]) && err >= 0;
+		i++) {
 		struct rule r = frame[i];
 		r.family = family;
 		r.target = STEERED_LEAVE;
-		int err = to->take(to->ctx, &r);
-		if (err < 0)
-			return err;
+		err = to->take(to->ctx, &r);
 	}
-	return 0;
+	return err < 0 ? err : 0;
 }
 
-static int sweep(struct steering *s)
+static int sweep(struct nl_sock *netlink, const struct territory *t)
 {
-	int err = netlink_delete_rules(s->netlink, PREFERENCE_MARK, STEERED_LEAVE);
+	int err = netlink_delete_rules(netlink, t->rules_lo, t->rules_hi);
 
-	return err < 0 ? err : netlink_flush_tables(s->netlink, TABLE_FIRST, TABLE_LAST);
+	return err < 0 ? err : netlink_flush_tables(netlink, t->tables_lo, t->tables_hi);
+}
+
+void steering_clear(void)
+{
+	struct nl_sock *netlink = netlink_open();
+
+	if (!netlink)
+		return;
+	/* What stays leads nothing out in clear, and is swept at the next opening. */
+	(void)sweep(netlink, &behind);
+	netlink_close(netlink);
 }
 
 static int install_frame(struct steering *s)
 {
 	struct rule_sink to = netlink_rules(s->netlink);
-	int err = sweep(s);
+	/* It may have been the other way before. */
+	int err = sweep(s->netlink, &in_front);
 
+	if (err == 0)
+		err = sweep(s->netlink, &behind);
 	if (err == 0)
 		err = steering_frame(s, ADDR_V4, &to);
 	if (err < 0)
@@ -134,7 +179,7 @@ struct steering *steering_open(
 void steering_close(struct steering *s, bool keep)
 {
 	if (!keep)
-		sweep(s);
+		(void)sweep(s->netlink, steering_territory(s));
 	for (size_t i = 0; i < SCOPES; i++) {
 		spd_free(s->scopes[i].spd);
 		spd_free(s->wanted[i].spd);
@@ -148,8 +193,8 @@ void steering_close(struct steering *s, bool keep)
 
 static void remove_generation(struct steering *s, uint16_t scope, unsigned generation)
 {
-	uint32_t preference = steering_preference(scope, generation);
-	uint32_t table = table_of(scope, generation);
+	uint32_t preference = steering_preference(s, scope, generation);
+	uint32_t table = table_of(s, scope, generation);
 
 	netlink_delete_rules(s->netlink, preference, preference);
 	netlink_flush_tables(s->netlink, table, table);
@@ -163,10 +208,17 @@ static int add_generation(struct steering *s, uint16_t scope, const struct steer
 
 	if (err == 0)
 		err = steer_rules_give(&to, sc,
-			steering_preference(scope, sc->generation), table.number);
+			steering_preference(s, scope, sc->generation), table.number);
 	if (err < 0)
 		remove_generation(s, scope, sc->generation);
 	return err;
+}
+
+/* Where the kernel seals, each SA knows what fits. */
+static void measure(const struct steering *s, struct steered *sc)
+{
+	if (s->device)
+		sc->mtu = device_inner_mtu(s->device, sc->addrs, sc->n_addrs);
 }
 
 int steering_replace(struct steering *s, uint16_t scope, struct steered *next)
@@ -174,7 +226,7 @@ int steering_replace(struct steering *s, uint16_t scope, struct steered *next)
 	struct steered *now = &s->scopes[scope];
 
 	next->generation = now->spd ? (now->generation + 1) % GENERATIONS : 0;
-	next->mtu = device_inner_mtu(s->device, next->addrs, next->n_addrs);
+	measure(s, next);
 	int err = add_generation(s, scope, next);
 	if (err < 0)
 		return err;
@@ -201,6 +253,7 @@ static void want(struct steering *s, uint16_t scope, const struct spd *spd,
 	spd_free(w->spd);
 	*w = (struct steered){
 		.spd = spd ? spd_dup(spd) : NULL,
+		.last = !s->device,
 		.n_addrs = n_addrs < STEERED_ADDRS_MAX ? n_addrs : STEERED_ADDRS_MAX,
 	};
 	if (w->n_addrs > 0)
@@ -243,7 +296,7 @@ void steering_refill(struct steering *s, uint16_t scope)
 
 	if (!sc->spd || sc->n_addrs == 0)
 		return;
-	sc->mtu = device_inner_mtu(s->device, sc->addrs, sc->n_addrs);
+	measure(s, sc);
 	/* What fails leaves the table's `prohibit`: closed, and tried again next time. */
 	struct steer_table table = steering_table(s, scope, sc->generation);
 	int err = steer_table_give(&table, sc);

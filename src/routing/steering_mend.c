@@ -33,14 +33,15 @@ static uint32_t needed_mtu(const struct steering *s)
 
 bool steering_touched(struct steering *s)
 {
+	const struct territory *ours = steering_territory(s);
 	struct steer_watch w = {
 		.own_port = nl_socket_get_local_port(s->netlink),
-		.ifindex = s->device->ifindex,
+		.ifindex = s->device ? s->device->ifindex : 0,
 		.mtu = needed_mtu(s),
-		.rules_lo = PREFERENCE_MARK,
-		.rules_hi = STEERED_LEAVE,
-		.tables_lo = TABLE_FIRST,
-		.tables_hi = TABLE_LAST,
+		.rules_lo = ours->rules_lo,
+		.rules_hi = ours->rules_hi,
+		.tables_lo = ours->tables_lo,
+		.tables_hi = ours->tables_hi,
 	};
 
 	return steer_watch_changed(&w, s->watch);
@@ -101,8 +102,8 @@ static void mend_scope(struct steering *s, uint16_t scope, const struct seen *se
 {
 	struct steered next = s->scopes[scope];
 	struct steer_table table = steering_table(s, scope, next.generation);
-	bool rules = seen_has_rules(
-		seen, &next, steering_preference(scope, next.generation), table.number);
+	bool rules = seen_has_rules(seen, &next,
+		steering_preference(s, scope, next.generation), table.number);
 	bool routes = seen_has_routes(seen, &table, &next);
 	int err = 0;
 
@@ -129,12 +130,14 @@ static bool try_waiting(struct steering *s, uint16_t scope, struct steering_foun
 
 void steering_mend(struct steering *s, struct steering_found *found)
 {
+	const struct territory *ours = steering_territory(s);
 	struct seen seen;
 
 	*found = (struct steering_found){.scope = STEERING_NO_SCOPE};
-	mend_device(s, found);
-	int err = seen_read(&seen, s->netlink, PREFERENCE_MARK, STEERED_LEAVE,
-		TABLE_FIRST, TABLE_LAST);
+	if (s->device)
+		mend_device(s, found);
+	int err = seen_read(&seen, s->netlink, ours->rules_lo, ours->rules_hi,
+		ours->tables_lo, ours->tables_hi);
 	if (err == 0)
 		mend_frame(s, &seen, found);
 	else

@@ -12,16 +12,18 @@
 enum {
 	PREFERENCE_MARK = 14500,
 	PREFERENCE_IKE = 14501,
-	PREFERENCE_SCOPES = 14510,
-	TABLE_FIRST = 45000,
 	GENERATIONS = 2,
 	SCOPES = SCOPE_MAX,
-	TABLE_LAST = TABLE_FIRST + GENERATIONS * SCOPES - 1,
 };
-_Static_assert(PREFERENCE_SCOPES + GENERATIONS * SCOPES <= STEERED_LEAVE, "room for all");
 
+/* The preferences and tables of one way of steering, last ones included. */
+struct territory {
+	uint32_t rules_lo, rules_hi;
+	uint32_t scopes; /* the first preference of theirs */
+	uint32_t tables_lo, tables_hi;
+};
 struct steering {
-	struct device *device;
+	struct device *device; /* NULL: only what has no way is steered */
 	uint32_t mark;
 	struct nl_sock *netlink;
 	int watch; /* tells of what others change */
@@ -30,7 +32,9 @@ struct steering {
 	struct steered wanted[SCOPES]; /* could not be installed; spd NULL: none */
 };
 
-uint32_t steering_preference(uint16_t scope, unsigned generation);
+const struct territory *steering_territory(const struct steering *s);
+uint32_t steering_preference(
+	const struct steering *s, uint16_t scope, unsigned generation);
 /* The scope's routes as a value, for steer_table.h; they go into the kernel. */
 struct steer_table steering_table(
 	const struct steering *s, uint16_t scope, unsigned generation);

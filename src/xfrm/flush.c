@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "routing/steering.h"
 #include "xfrm/claims.h"
 #include "xfrm/lock.h"
 #include "xfrm/sad.h"
@@ -82,6 +83,8 @@ enum xfrm_flushing xfrm_flush(
 		err = 0; /* where there is no such lock nobody serves */
 	if (err == 0)
 		err = clear(keep_policies, out);
+	if (err == 0)
+		steering_clear();
 	lock_leave(lock);
 	if (err != 0)
 		say(err, why, why_cap);

@@ -190,6 +190,8 @@ static void take_ready(struct xfrm *x)
 			xfrm_take_early(x);
 		else if (what == &x->early_timer && timer_rang(x->early_timer))
 			xfrm_expire_early(x);
+		else if (what == &x->steering)
+			xfrm_look_at_steering(x);
 		else if (what == &x->wake)
 			xfrm_lower(x->wake);
 		else if (what != &x->timer && what != &x->early_timer &&

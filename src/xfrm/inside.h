@@ -1,8 +1,9 @@
 /* xfrm/inside.h - the kernel plane's own state, for the files that share it.
  *
  * xfrm.c carries out orders; hearing.c takes in what the kernel says, and hands reports to
- * the loop; awaiting.c holds what comes before its SA; mending.c compares the kernel's tables
- * with ours; usage.c knows who has sent how much.
+ * the loop; awaiting.c holds what comes before its SA; unrouted.c leads
+ * to the policies what has no route; mending.c compares the kernel's tables with ours; usage.c
+ * knows who has sent how much.
  *
  * Floor 8. Private to them.
  */
@@ -10,6 +11,7 @@
 #define VIPSEC_XFRM_INSIDE_H
 
 #include "plane/ops.h"
+#include "routing/steering.h"
 #include "xfrm/early.h"
 #include "xfrm/holding.h"
 #include "xfrm/reports.h"
@@ -48,6 +50,7 @@ struct xfrm {
 	void *lent; /* with the report handed out last */
 	bool hears_numbers; /* some child is watched */
 	struct holding *holding; /* NULL: it cannot be had */
+	struct steering *steering; /* for what has no route; NULL: it cannot be had */
 	struct early early;
 	int early_timer;
 	uint32_t *telling; /* ids whose usage is to be told; NULL: none */
@@ -93,6 +96,13 @@ void xfrm_sa_await(struct plane *plane, uint32_t spi);
 void xfrm_sa_arrived(struct xfrm *x, uint32_t spi); /* or never will */
 void xfrm_take_early(struct xfrm *x);
 void xfrm_expire_early(struct xfrm *x);
+
+/* unrouted.c */
+/* why: more of it, only where it cannot be had. */
+void xfrm_begin_steering(struct xfrm *x, char *why, size_t cap);
+void xfrm_steer(struct xfrm *x, uint16_t scope); /* as its rules are now */
+void xfrm_refresh(struct plane *plane);
+void xfrm_look_at_steering(struct xfrm *x);
 
 /* usage.c */
 void xfrm_look(struct xfrm *x);

@@ -98,13 +98,16 @@ void xfrm_mend(struct plane *plane, struct plane_found *found)
 	size_t changed;
 	int err = claims_mend(x->claims, &changed, meet_other, &m);
 
+	if (x->steering)
+		plane_mend_steering(x->steering, found);
 	found->deeds |= changed > 0 ? PLANE_DEED_POLICIES : 0;
-	found->again = err != 0 || xfrm_failed(x, &t);
+	bool failed = err != 0 || xfrm_failed(x, &t);
 	if (err != 0)
 		snprintf(t.why, sizeof(t.why), "the kernel's policies cannot be read: %s",
 			strerror(err));
-	if (found->again)
+	if (failed)
 		plane_found_add(found, &t);
+	found->again |= failed;
 	if (x->sas_touched && end_missing(x))
 		found->deeds |= PLANE_DEED_SAS;
 	x->sas_touched = false;

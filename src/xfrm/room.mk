@@ -21,6 +21,6 @@ src_xfrm_libvipsec_xfrm_a_SOURCES = \
 	src/xfrm/request.c src/xfrm/request.h \
 	src/xfrm/rules.c src/xfrm/rules.h \
 	src/xfrm/select.c src/xfrm/select.h \
-	src/xfrm/trial.c \
+	src/xfrm/trial.c src/xfrm/unrouted.c \
 	src/xfrm/xfrm.c src/xfrm/xfrm.h
 src_xfrm_libvipsec_xfrm_a_CFLAGS = $(AM_CFLAGS) $(NL_CFLAGS) $(NFTABLES_CFLAGS)

@@ -75,6 +75,7 @@ static void end_scope(struct xfrm *x, uint16_t scope)
 	claims_drop(x->claims, &s->rules);
 	spd_free(s->spd);
 	s->spd = NULL;
+	xfrm_steer(x, scope);
 }
 
 /* The new policies are there before the old ones go. */
@@ -100,6 +101,7 @@ static void begin_scope(struct xfrm *x, uint16_t scope, struct spd *spd,
 	sad_rules(&x->sad, scope, &view);
 	claims_drop(x->claims, &s->rules);
 	claims_hand_over(&fresh, &s->rules);
+	xfrm_steer(x, scope);
 	/* Those of others may be in the way of these. */
 	x->beside = true;
 	xfrm_touch(x);
@@ -130,6 +132,8 @@ static int xfrm_bind(struct plane *plane, uint16_t scope, const struct addr *add
 	l = locals_bind(&x->base.locals, scope, addr, x->base.mark);
 	if (!l)
 		return errno;
+	if (x->steering)
+		steering_refill(x->steering, scope);
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = l};
 	return epoll_ctl(x->base.epoll, EPOLL_CTL_ADD, l->udp.fd, &ev) == 0 ? 0 : errno;
 }
@@ -263,6 +267,8 @@ static void xfrm_close(struct plane *plane, bool keep)
 	sad_wipe(&x->sad, false);
 	for (uint16_t scope = 0; scope < SCOPE_MAX; scope++)
 		end_scope(x, scope);
+	if (x->steering)
+		steering_close(x->steering, false);
 	claims_free(x->claims);
 	request_close(x->line);
 	reports_wipe(&x->reports);
@@ -284,6 +290,7 @@ static const struct plane_ops ops = {
 	.close = xfrm_close,
 	.next_report = xfrm_next_report,
 	.policy = xfrm_policy,
+	.refresh = xfrm_refresh,
 	.touched = xfrm_touched,
 	.mend = xfrm_mend,
 	.bind = xfrm_bind,
@@ -345,6 +352,7 @@ struct plane *plane_open_xfrm(const struct plane_params *params)
 		/* Where it cannot be had, a first packet is sent again by its sender. */
 		(void)events_hold_first_packets();
 		xfrm_begin_holding(x, params->why, params->why_cap);
+		xfrm_begin_steering(x, params->why, params->why_cap);
 		return &x->base;
 	}
 	if (!open)

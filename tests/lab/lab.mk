@@ -47,6 +47,7 @@ EXTRA_DIST += \
 	tests/lab/t-certs.py \
 	tests/lab/t-families.py \
 	tests/lab/t-rekey-strongswan.py \
+	tests/lab/t-flood.py \
 	tests/lab/t-fragments.py \
 	tests/lab/t-hundred.py \
 	tests/lab/t-memcheck.py \
@@ -79,6 +80,7 @@ EXTRA_DIST += \
 	tests/lab/t-strongswan-ppk.py \
 	tests/lab/t-strongswan-redirect.py \
 	tests/lab/t-unit.py \
+	tests/lab/t-unrouted.py \
 	tests/lab/t-vm.py \
 	tests/lab/t-watch.py \
 	tests/lab/vlab/__init__.py \

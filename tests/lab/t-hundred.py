@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from vlab import vipsec
-from vlab.core import Lab, now_ms, wait_until
+from vlab.core import KERNEL, Lab, now_ms, wait_until
 from vlab.pair import (PEER_AUTH, SERVER_AUTH, VIP4, VIP6, Pair, client_conf, server_conf)
 from vlab.probes import Prober, Stream, start_echo
 from vlab.tap import check, main
@@ -17,6 +17,7 @@ from vlab.vipsec import Rule, secure
 from vlab.wire import Tap
 
 RULES, RELOADS = 100, 10
+EVERY_MS = 500 if KERNEL else 50  # emulation is slow
 PORTS = [20000 + n for n in range(RULES)]
 
 
@@ -52,7 +53,7 @@ def body(tap):
                               + pair.c.log("vipsecd.log")[-3000:])
         taps = [Tap(pair.switch.host, vip, [p for p in PORTS if vip_of(p) == vip][:8],
                     ["p-s", "p-c"]) for vip in (VIP4, VIP6)]
-        prober = Prober(lab, [Stream(p, pair.c, vip_of(p), p, 50) for p in PORTS])
+        prober = Prober(lab, [Stream(p, pair.c, vip_of(p), p, EVERY_MS) for p in PORTS])
 
         with tap.case(f"{RULES} rules, each with traffic at once: all are answered"):
             all_answered(prober, PORTS, 0, 60)

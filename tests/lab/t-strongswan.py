@@ -40,7 +40,7 @@ def initiator(tap, lab):
     with tap.case("strongSwan initiates with its default proposals; traffic both ways"):
         swan.initiate()
         reply = answered(pair)
-        check(not reply.node_device.startswith("eth"), reply)
+        check(vipsec.hides(reply.node_device), reply)
         check(watch.seen("esp"), "ESP in UDP on the wire")
         check(not watch.seen("udp"), "nothing in clear")
     with tap.case("a delete from strongSwan leaves no SA with us"):
@@ -67,8 +67,8 @@ def responder(tap, lab):
     pair.start_client(client_conf("tunnel", families=(4,)))
     with tap.case("traffic makes us initiate to strongSwan; it flows both ways"):
         reply = answered(pair)
-        check(not reply.node_device.startswith("eth"), reply)
-        check(not reply.device.startswith("eth"), reply)
+        check(vipsec.hides(reply.node_device), reply)
+        check(vipsec.hides(reply.device), reply)
         check(swan.sas() == (1, 1), swan.sas())
     with tap.case("a delete from us leaves no SA with strongSwan, and we none"):
         pair.client.stop()

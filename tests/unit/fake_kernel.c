@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -132,6 +133,93 @@ void holding_release(struct holding *h, uint32_t number)
 	if (fake.n_let_go < FAKE_HELD_MAX)
 		fake.let_go[fake.n_let_go++] = number;
 }
+
+/* ---- routing ----------------------------------------------------------------------------- */
+
+struct steering {
+	int fd;
+};
+
+static struct steering the_steering;
+
+struct steering *steering_open(
+	struct device *device, uint32_t mark, char *why, size_t why_cap)
+{
+	(void)device, (void)mark;
+	if (fake.cannot_steer)
+		snprintf(why, why_cap, "no such rules");
+	else
+		the_steering.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	fake.steering_open = !fake.cannot_steer;
+	return fake.cannot_steer ? NULL : &the_steering;
+}
+
+void steering_close(struct steering *s, bool keep)
+{
+	(void)keep;
+	fake.steering_open = false;
+	close(s->fd);
+}
+
+void steering_clear(void)
+{
+	fake.steering_was_cleared = true;
+}
+
+bool steering_set(struct steering *s, uint16_t scope, const struct spd *spd,
+	const struct addr *addrs, size_t n_addrs, char *why, size_t why_cap)
+{
+	(void)s, (void)addrs;
+	if (spd && fake.steer_fails) {
+		snprintf(why, why_cap, "cannot steer: no room");
+		return false;
+	}
+	fake.steered[scope] = (struct fake_steered){.set = spd, .n_addrs = n_addrs};
+	return true;
+}
+
+void steering_refill(struct steering *s, uint16_t scope)
+{
+	(void)s;
+	fake.steered[scope].refills++;
+}
+
+void steering_refresh(struct steering *s)
+{
+	(void)s;
+	fake.refreshes++;
+}
+
+int steering_fd(const struct steering *s)
+{
+	return s->fd;
+}
+
+void fake_lose_steering(void)
+{
+	const uint64_t one = 1;
+
+	fake.steering_lost = true;
+	if (write(the_steering.fd, &one, sizeof(one)) < 0)
+		abort();
+}
+
+bool steering_touched(struct steering *s)
+{
+	uint64_t n;
+
+	return read(s->fd, &n, sizeof(n)) > 0;
+}
+
+void steering_mend(struct steering *s, struct steering_found *found)
+{
+	(void)s;
+	*found = (struct steering_found){
+		.scope = STEERING_NO_SCOPE, .rules = fake.steering_lost};
+	fake.steering_lost = false;
+}
+
+/* ---- early packets --------------------------------------------------------------------------- */
 
 void fake_early(const struct holding_packet *p)
 {

@@ -1,11 +1,13 @@
 /* tests/unit/fake_kernel.h - a kernel's IPsec in memory, behind xfrm/request.h and
- * xfrm/events.h: what the kernel plane does is looked at without root and without ESP.
+ * xfrm/events.h, and its routing behind routing/steering.h: what the kernel plane does is
+ * looked at without root and without ESP.
  *
- * A test that links this has no request.c, no events.c and no holding.c.
+ * A test that links this has no request.c, no events.c, no holding.c and no steering.c.
  */
 #ifndef VIPSEC_TESTS_FAKE_KERNEL_H
 #define VIPSEC_TESTS_FAKE_KERNEL_H
 
+#include "routing/steering.h"
 #include "xfrm/events.h"
 #include "xfrm/holding.h"
 #include "xfrm/request.h"
@@ -20,6 +22,13 @@ struct fake_sa {
 
 enum { FAKE_HELD_MAX = 256 };
 
+/* What is steered for a scope. */
+struct fake_steered {
+	bool set;
+	size_t n_addrs;
+	unsigned refills;
+};
+
 struct fake_kernel {
 	/* What it holds before it is an SA's: packets not read yet, numbers let go, in order. */
 	bool cannot_hold;
@@ -27,6 +36,11 @@ struct fake_kernel {
 	uint32_t let_go[FAKE_HELD_MAX];
 	size_t n_early, n_let_go;
 	uint32_t held_spi; /* added last; 0: removed again */
+	bool cannot_steer, steer_fails; /* not at all; this time */
+	bool steering_open, steering_was_cleared;
+	struct fake_steered steered[SCOPE_MAX];
+	unsigned refreshes;
+	bool steering_lost; /* rules are away: told, and mended */
 	struct fake_sa sas[FAKE_MAX];
 	struct request_policy policies[FAKE_MAX]; /* oldest first */
 	size_t n_sas, n_policies;
@@ -56,6 +70,8 @@ const struct request_policy *fake_policy_for(
 void fake_event(enum event_kind kind);
 /* A packet comes that the kernel holds. */
 void fake_early(const struct holding_packet *p);
+/* Somebody takes routing rules away. */
+void fake_lose_steering(void);
 /* Adds what somebody else has made. */
 void fake_add_sa(const struct addr *daddr, uint32_t spi, uint32_t reqid, uint32_t user);
 void fake_add_policy(const struct request_policy *p);

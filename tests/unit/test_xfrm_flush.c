@@ -75,6 +75,7 @@ static void ours_go_and_no_others(void **state)
 	assert_true(fake.last_sa_gone < fake.last_policy_gone);
 	assert_int_equal(xfrm_flush(false, &done, why, sizeof(why)), XFRM_FLUSHED);
 	assert_int_equal(done.sas + done.policies + done.kept, 0);
+	assert_true(fake.steering_was_cleared);
 	check_others();
 }
 

@@ -470,6 +470,12 @@ tests_unit_test_xfrm_early_SOURCES = tests/unit/test_xfrm_early.c
 tests_unit_test_xfrm_early_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) \
 	$(NFTABLES_LIBS)
 
+UNIT_TESTS += tests/unit/test_xfrm_unrouted
+tests_unit_test_xfrm_unrouted_SOURCES = tests/unit/test_xfrm_unrouted.c tests/unit/fake_kernel.c \
+	tests/unit/fake_kernel.h tests/unit/xfrm_lab.c tests/unit/xfrm_lab.h
+tests_unit_test_xfrm_unrouted_LDADD = src/xfrm/libvipsec_xfrm.a src/plane/libvipsec_plane.a \
+	$(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) -lpthread
+
 UNIT_TESTS += tests/unit/test_xfrm_flush
 tests_unit_test_xfrm_flush_SOURCES = tests/unit/test_xfrm_flush.c tests/unit/fake_kernel.c \
 	tests/unit/fake_kernel.h
@@ -513,6 +519,10 @@ UNIT_TESTS += tests/unit/test_plane_parts
 tests_unit_test_plane_parts_SOURCES = tests/unit/test_plane_parts.c
 tests_unit_test_plane_parts_LDADD = src/plane/libvipsec_plane.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) \
 	-lpthread
+
+UNIT_TESTS += tests/unit/test_routing_rules
+tests_unit_test_routing_rules_SOURCES = tests/unit/test_routing_rules.c
+tests_unit_test_routing_rules_LDADD = src/routing/libvipsec_routing.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS)
 
 UNIT_TESTS += tests/unit/test_plane_path_mtu
 tests_unit_test_plane_path_mtu_SOURCES = tests/unit/test_plane_path_mtu.c

@@ -33,15 +33,17 @@ class Switch:
 
 
 def make_nat_router(lab, switch, outside, inside, inner_bridge):
-    """A router whose inside hosts all appear behind one outside address. Addresses of either
-    family, the same for both sides."""
+    """A router whose inside hosts all appear behind one outside address. outside, inside: an
+    address, or one of each family."""
+    outside, inside = ([a] if isinstance(a, str) else a for a in (outside, inside))
     router = lab.host("nat")
-    switch.plug(router, outside, bridge="lan", device="out0", port="p-nat")
-    switch.plug(router, inside, bridge=inner_bridge, device="in0", port="p-nat-in")
-    family, knob = (("ip6", "ipv6/conf/all/forwarding") if ":" in outside
-                    else ("ip", "ipv4/ip_forward"))
-    router.run(f"echo 1 >/proc/sys/net/{knob}")
-    router.run(["nft", "-f", "-"], text=f"""
+    switch.plug(router, *outside, bridge="lan", device="out0", port="p-nat")
+    switch.plug(router, *inside, bridge=inner_bridge, device="in0", port="p-nat-in")
+    for address in outside:
+        family, knob = (("ip6", "ipv6/conf/all/forwarding") if ":" in address
+                        else ("ip", "ipv4/ip_forward"))
+        router.run(f"echo 1 >/proc/sys/net/{knob}")
+        router.run(["nft", "-f", "-"], text=f"""
 table {family} nat {{
 	chain out {{
 		type nat hook postrouting priority srcnat

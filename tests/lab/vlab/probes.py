@@ -67,7 +67,8 @@ class Prober:
         return max(seqs) - min(seqs) + 1 - len(set(seqs)) if seqs else 0
 
     def outage(self, stream, start_ms, end_ms):
-        """(length, end) in ms of the longest gap between replies that ends in this time."""
+        """(length, end) in ms of the longest gap between replies that ends in this time; all of
+        it where no reply ever came."""
         last = None
         best = (0.0, start_ms)
         for reply in self.read()[stream]:
@@ -76,7 +77,9 @@ class Prober:
             if last is not None and reply.ms >= start_ms and reply.ms - last > best[0]:
                 best = (reply.ms - last, reply.ms)
             last = reply.ms if last is None else max(last, reply.ms)
-        if last is not None and end_ms - last > best[0]:
+        if last is None:
+            return end_ms - start_ms, end_ms
+        if end_ms - last > best[0]:
             best = (end_ms - last, end_ms)
         return best
 

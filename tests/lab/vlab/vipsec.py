@@ -25,6 +25,13 @@ def secure(mode="transport", tunnel_to=None):
     return f"negotiate require; mode {mode}" + (f" to {tunnel_to}" if tunnel_to else "") + ";"
 
 
+def hides(device):
+    """Did what a host got by this device come to it through IPsec, as far as that shows? Not out
+    of a TUN but by the device that the ESP came by is what the kernel opens: there the taps
+    alone can tell."""
+    return KERNEL or not device.startswith("eth")
+
+
 def conf_text(rules, vip=None, cluster="backend none;", tuning=None, more=""):
     """A configuration. vip: list of addresses of the VIP "web", which the policy is then
     assigned to; without it, to the host."""

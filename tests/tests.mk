@@ -17,7 +17,7 @@ include tests/lab/lab.mk
 TOOL_TESTS += tests/tools/t-check-floors.py tests/tools/t-check-state.sh tests/tools/t-check-rfc.py \
 	tests/tools/t-run.py \
 	tests/tools/t-examples.sh tests/tools/t-links.py tests/tools/t-demo.py \
-	tests/tools/t-interop.py
+	tests/tools/t-interop.py tests/tools/t-planes.py
 
 # A day of calling, second by second.
 SLOW_TESTS = tests/unit/test_node_dial
@@ -93,7 +93,7 @@ check-lab: all check-programs
 # The kernel plane, on Debian's own kernel: one boot of a virtual machine for all. It is
 # emulated, and so slow.
 KERNEL_LAB = t-plane k-cluster k-differential k-peers k-tables t-pair t-options k-strongswan-ah t-integrity-only \
-	t-early t-lock
+	t-early t-lock t-unrouted
 # Takes modules away, which all in the machine need: it has the machine to itself.
 KERNEL_ALONE = t-lacking
 check-kernel: all check-programs
@@ -104,6 +104,23 @@ check-kernel: all check-programs
 		--env VIPSEC_KEYLOG_BUILDDIR=$(abs_top_builddir)/key-log --jobs $(LAB_JOBS) \
 		$(KERNEL_LAB:%=tests/lab/%.py) \
 		--as alone --jobs 1 --slow 5 --env VLAB_PLANE=kernel $(KERNEL_ALONE:%=tests/lab/%.py)
+
+# All other labs in which a data plane carries traffic, with the kernel's: half an hour, and so no
+# part of the tests that are always run.
+KERNEL_REST = t-ah t-any t-decrypt t-families t-flood t-fragments t-hundred t-key-exchanges t-knob t-mobike t-moves \
+	t-names t-nat t-plane-paths t-refusals t-rekey-strongswan t-strongswan t-strongswan-cbc \
+	t-strongswan-childless t-strongswan-ppk t-strongswan-redirect
+# About the TUN or its thread, or what the kernel cannot (docs/PLANES.md).
+KERNEL_NEVER = t-hung-thread t-steering t-nat-shared
+# About no data plane: control, certificates, documents, tools.
+KERNEL_NO_MATTER = t-agents-states t-certs t-certs-end t-daemon-control t-daemon-schema t-daemon-start t-doctor \
+	t-documents t-lab t-memcheck t-unit t-vm t-watch
+kernel-rest: all check-programs
+	+$(AM_V_at)$(SUB_BUILD) key-log all --enable-key-log
+	$(AM_V_at)$(PYTHON3) $(srcdir)/tests/lab/vm/suite --timeout 7200 \
+		kernel-rest --as kernel --slow 8 --env VLAB_PLANE=kernel \
+		--env VIPSEC_KEYLOG_BUILDDIR=$(abs_top_builddir)/key-log --jobs $(LAB_JOBS) \
+		$(KERNEL_REST:%=tests/lab/%.py)
 
 # Real Corosync and Pacemaker nodes, each in its own namespaces.
 check-cluster: all check-programs
@@ -137,7 +154,7 @@ bench: all check-programs
 	for b in $(BENCH_LABS); do echo "== $$b"; \
 		VIPSEC_BUILDDIR=$(abs_top_builddir) $(PYTHON3) $(srcdir)/$$b || exit 1; done
 
-.PHONY: check-san check-lab check-kernel check-cluster sim soak fuzz bench interop
+.PHONY: check-san check-lab check-kernel kernel-rest check-cluster sim soak fuzz bench interop
 
 clean-local:
 	rm -rf san-asan san-tsan fuzz key-log test-logs interop vm

@@ -101,6 +101,7 @@ EXTRA_DIST += \
 	tests/lab/vlab/ippacket.py \
 	tests/lab/vlab/kernel.py \
 	tests/lab/vlab/lawful.py \
+	tests/lab/vlab/machine.py \
 	tests/lab/vlab/net.py \
 	tests/lab/vlab/pair.py \
 	tests/lab/vlab/power.py \

@@ -6,8 +6,10 @@ The server's cable is cut while the client keeps sending. t0 is the first packet
 not answered; at t0 + T all SAs of the dead peer must be gone, not before and not later.
 """
 
+import json
 import os
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -24,6 +26,14 @@ EARLY_MS, LATE_MS = 150, 700  # the resolution of what is looked at; a busy mach
 
 def established(pair):
     return [sa for sa in pair.client.rows("ike") if sa["established"]]
+
+
+def ended_ms(pair):
+    """When the last IKE SA ended. Asking takes long on an emulated machine, the daemon's own
+    clock does not."""
+    ago = time.time() * 1000 - now_ms()
+    told = map(json.loads, pair.client.ctl("--json", "events").stdout.splitlines())
+    return [e["time_ms"] for e in told if e["kind"] == "ike-down"][-1] - ago
 
 
 def body(tap):
@@ -46,7 +56,7 @@ def body(tap):
                     last = max(last, prober.last_ms(1))
                     wait_until(lambda: not established(pair), timer_ms / 1000 + 5,
                                "the SAs to go", step=0.05)
-                    took = now_ms() - max(last, prober.last_ms(1))
+                    took = ended_ms(pair) - max(last, prober.last_ms(1))
                 finally:
                     pair.switch.heal("p-s")
                 tap.note(f"gone after {took:.0f} ms")

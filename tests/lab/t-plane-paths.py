@@ -12,7 +12,7 @@ import threading
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from vlab.byhand import begin, end
-from vlab.core import Lab, now_ms, wait_until
+from vlab.core import KERNEL, Lab, now_ms, wait_until
 from vlab.net import Switch
 from vlab.tap import check, main
 
@@ -237,11 +237,14 @@ def ports(tap):
             end(pa, pb)
 
 
+MOMENT_MS = 600 if KERNEL else 100
+
+
 def sealed_at_rest(plane):
-    """The data thread publishes its counters from time to time: when they stand still."""
+    """A plane looks at its counters, or publishes them, from time to time: when they stand still."""
     def still():
         before, start = plane.totals()["sealed"], now_ms()
-        wait_until(lambda: now_ms() > start + 100, 1, "a moment")
+        wait_until(lambda: now_ms() > start + MOMENT_MS, 1, "a moment")
         return plane.totals()["sealed"] == before
     wait_until(still, 10, "the counters to stand still")
     return plane.totals()["sealed"]

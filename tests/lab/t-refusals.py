@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from vlab import vipsec
-from vlab.core import Lab, now_ms, wait_until
+from vlab.core import KERNEL, Lab, now_ms, wait_until
 from vlab.pair import (CLIENT4, PEER_AUTH, PROTECTED, SERVER_AUTH, VIP4, Pair, server_conf)
 from vlab.probes import Prober, Stream
 from vlab.tap import check, main
@@ -89,8 +89,9 @@ def missing_parts(tap, host):
     daemon = vipsec.Vipsec(host)
     daemon.configure(server_conf())
     run = "timeout 10 vipsecd -f -c /etc/vipsec/vipsec.conf -s /var/lib/vipsec"
+    tun = ("the TUN device", f"unshare -m sh -c 'mount -t tmpfs t /dev/net && {run}'", "tun")
     for what, command, word in (
-            ("the TUN device", f"unshare -m sh -c 'mount -t tmpfs t /dev/net && {run}'", "tun"),
+            *(() if KERNEL else (tun,)),
             ("CAP_NET_ADMIN", f"setpriv --bounding-set -net_admin --inh-caps -net_admin {run}",
              "net_admin")):
         with tap.case(f"without {what} the daemon does not start, and says which"):

@@ -62,8 +62,9 @@ class Prober:
         return [r for r in self.read()[stream] if start_ms <= r.ms <= end_ms]
 
     def unanswered(self, stream, start_ms, end_ms):
-        """How many probes were not answered, between the first and the last that were."""
-        seqs = [r.seq for r in self.between(stream, start_ms, end_ms)]
+        """How many of the probes sent in this time were not answered, between the first and the
+        last that were."""
+        seqs = [r.seq for r in self.read()[stream] if start_ms <= r.sent_ms <= end_ms]
         return max(seqs) - min(seqs) + 1 - len(set(seqs)) if seqs else 0
 
     def outage(self, stream, start_ms, end_ms):

@@ -32,8 +32,10 @@ class Traffic:
         return self
 
     def __exit__(self, kind, *_):
-        if kind is None:
-            self.prober.wait_reply(1, now_ms(), 15)
-            lost = self.prober.unanswered(1, self.start_ms, now_ms())
-            check(lost == 0, f"{lost} probes lost")
-        self.prober.close()
+        try:
+            if kind is None:
+                self.prober.wait_reply(1, now_ms(), 15)
+                lost = self.prober.unanswered(1, self.start_ms, now_ms())
+                check(lost == 0, f"{lost} probes lost")
+        finally:
+            self.prober.close()

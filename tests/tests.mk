@@ -79,7 +79,7 @@ check-san: check-programs
 		$(san_lab_tests) \
 		--as tsan-lab --in san-tsan --wrap "$(no_aslr)" --require 'clang root' \
 		$(tsan_lab_tests) \
-		--as memcheck --in . --jobs $(TEST_JOBS) --require valgrind --wrap \
+		--as memcheck --in . --jobs $(TEST_JOBS) --env UNIT_FEW_ROUNDS=yes --require valgrind --wrap \
 		"valgrind -q --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99" \
 		$(filter-out $(THREAD_TESTS) $(SLOW_TESTS),$(UNIT_TESTS))
 

@@ -195,9 +195,13 @@ static int sweep_families(
 
 	for (size_t i = 0; i < 2; i++) {
 		struct sweep sweep = {.lo = lo, .hi = hi};
-		list_init(&sweep.doomed);
-		int err = netlink_dump(s, type, families[i], each, &sweep);
-		int deleted = delete_doomed(s, &sweep);
+		int err = -NLE_DUMP_INTR, deleted = 0;
+		/* Something changed under the dump: what it has shown goes, and again. */
+		for (int n = 0; n < NETLINK_DUMPS_MAX && err == -NLE_DUMP_INTR; n++) {
+			list_init(&sweep.doomed);
+			err = netlink_dump(s, type, families[i], each, &sweep);
+			deleted = delete_doomed(s, &sweep);
+		}
 		/* A kernel without IPv6 has nothing there to delete. */
 		if (err == 0 || families[i] == AF_INET6)
 			err = deleted;

@@ -65,6 +65,8 @@ struct rule_sink netlink_rules(struct nl_sock *s);
 struct route_sink netlink_routes(struct nl_sock *s);
 
 struct nl_msg;
+/* How often to dump what is overtaken by changes (-NLE_DUMP_INTR) each time. */
+enum { NETLINK_DUMPS_MAX = 10 };
 /* Hands each message of a dump to each() (a callback as libnl wants it). */
 int netlink_dump(struct nl_sock *s, int type, int family,
 	int (*each)(struct nl_msg *m, void *arg), void *arg);

@@ -173,10 +173,15 @@ bool steer_rules_lead(const struct steered *sc, uint8_t family)
 	return false;
 }
 
+bool steer_rules_lead_any(const struct steered *sc)
+{
+	return steer_rules_lead(sc, ADDR_V4) || steer_rules_lead(sc, ADDR_V6);
+}
+
 int steer_rules_give(const struct rule_sink *to, const struct steered *sc,
 	uint32_t preference, uint32_t table)
 {
-	if (sc->last && !steer_rules_lead(sc, ADDR_V4) && !steer_rules_lead(sc, ADDR_V6))
+	if (sc->last && !steer_rules_lead_any(sc))
 		return 0; /* nothing to leave, either */
 	int err = add_entries(to, sc, preference, table);
 	return err < 0 ? err : add_leave(to, sc, preference);

@@ -14,5 +14,6 @@ int steer_rules_give(const struct rule_sink *to, const struct steered *sc,
 	uint32_t preference, uint32_t table) __attribute__((warn_unused_result));
 /* Does any of them look up the table? */
 bool steer_rules_lead(const struct steered *sc, uint8_t family);
+bool steer_rules_lead_any(const struct steered *sc);
 
 #endif

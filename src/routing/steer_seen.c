@@ -16,8 +16,6 @@
 
 #include "routing/steer_rules.h"
 
-enum { DUMPS_MAX = 10 }; /* each was overtaken by a change */
-
 struct dumping {
 	struct seen *seen;
 	uint8_t family;
@@ -135,7 +133,7 @@ static int read_family(struct dumping d, struct nl_sock *netlink, int type,
 
 	d.room = type == RTM_GETRULE ? rules : routes;
 	/* The kernel says when something changed under the dump: take it again. */
-	for (int i = 0; i < DUMPS_MAX && err == -NLE_DUMP_INTR; i++) {
+	for (int i = 0; i < NETLINK_DUMPS_MAX && err == -NLE_DUMP_INTR; i++) {
 		s->n_rules = rules;
 		s->n_routes = routes;
 		err = netlink_dump(netlink, type, family, each, &d);

@@ -70,20 +70,23 @@ static int add_vip_routes(
 	return add_route_from(t, sc, &all, &none);
 }
 
+unsigned steer_table_link(const struct steered *sc)
+{
+	unsigned ifindex = 0;
+
+	for (size_t i = 0; i < sc->n_addrs && ifindex == 0; i++)
+		ifindex = device_holding(&sc->addrs[i]);
+	return ifindex;
+}
+
+/* The kernel refuses an IPv6 address as source while it is being looked for (RFC 4862 5.4). */
 static int add_last_route(
 	const struct steer_table *t, const struct steered *sc, uint8_t family)
 {
 	struct steer_table out = *t;
-	struct prefix all = whole(family);
 
-	for (size_t i = 0; i < sc->n_addrs; i++) {
-		if (sc->addrs[i].family != family)
-			continue;
-		out.ifindex = device_holding(&sc->addrs[i]);
-		if (out.ifindex != 0)
-			return add_route_from(&out, sc, &all, &sc->addrs[i]);
-	}
-	return 0; /* none is here (yet) */
+	out.ifindex = steer_table_link(sc);
+	return out.ifindex != 0 ? add_vip_routes(&out, sc, family) : 0;
 }
 
 static int add_prohibit(const struct steer_table *t, uint8_t family)

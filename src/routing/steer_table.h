@@ -21,5 +21,7 @@ struct steer_table {
  * some may have been taken. Into the kernel: those that are there stay. */
 int steer_table_give(const struct steer_table *t, const struct steered *sc)
 	__attribute__((warn_unused_result));
+/* The link that has an address of the scope; 0: none is here. */
+unsigned steer_table_link(const struct steered *sc);
 
 #endif

@@ -32,10 +32,12 @@ static inline uint32_t steered_leave(const struct steered *sc)
 }
 
 /* Is what this entry covers led somewhere? In transport mode packets need the host's own
- * routes: they leave with their own addresses. */
+ * routes: they leave with their own addresses. Policies of an XFRM interface judge only what
+ * is routed into that. */
 static inline bool steered_leads(const struct steered *sc, const struct spd_entry *e)
 {
-	return e->action == POLICY_NEGOTIATE && (!sc->last || e->mode == POLICY_TUNNEL);
+	return e->action == POLICY_NEGOTIATE &&
+	       (!sc->last || (e->mode == POLICY_TUNNEL && e->tags.if_id == 0));
 }
 
 #endif

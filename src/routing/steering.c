@@ -128,7 +128,7 @@ void steering_clear(void)
 
 	if (!netlink)
 		return;
-	/* What stays leads nothing out in clear, and is swept at the next opening. */
+	/* What stays leads to a link that has the VIP, and is swept at the next opening. */
 	(void)sweep(netlink, &behind);
 	netlink_close(netlink);
 }
@@ -294,11 +294,16 @@ void steering_refill(struct steering *s, uint16_t scope)
 {
 	struct steered *sc = &s->scopes[scope];
 
-	if (!sc->spd || sc->n_addrs == 0)
+	if (!sc->spd || sc->n_addrs == 0 || (sc->last && !steer_rules_lead_any(sc)))
 		return;
 	measure(s, sc);
-	/* What fails leaves the table's `prohibit`: closed, and tried again next time. */
 	struct steer_table table = steering_table(s, scope, sc->generation);
+	if (sc->last && steer_table_link(sc) == 0) {
+		(void)netlink_flush_tables(s->netlink, table.number, table.number);
+		return;
+	}
+	/* What fails leaves the table's `prohibit`, or no way: closed, and tried again next
+	 * time. */
 	int err = steer_table_give(&table, sc);
 	(void)err;
 }

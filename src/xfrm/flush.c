@@ -81,10 +81,10 @@ enum xfrm_flushing xfrm_flush(
 	}
 	if (err == EPROTONOSUPPORT || err == EOPNOTSUPP)
 		err = 0; /* where there is no such lock nobody serves */
-	if (err == 0)
-		err = clear(keep_policies, out);
-	if (err == 0)
+	if (err == 0) {
 		steering_clear();
+		err = clear(keep_policies, out);
+	}
 	lock_leave(lock);
 	if (err != 0)
 		say(err, why, why_cap);

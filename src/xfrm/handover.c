@@ -22,6 +22,7 @@ enum { COMMAND_MAX = 512 };
 
 struct handover {
 	struct nft_ctx *nft;
+	const char *said; /* by the last command, if it failed */
 };
 
 /* Priority 400: behind everybody's filters. 1: the queue, 2: the port of ESP in UDP. */
@@ -39,7 +40,11 @@ static const char table[] =
 
 static bool run(struct handover *h, const char *command)
 {
-	return nft_run_cmd_from_buffer(h->nft, command) == 0;
+	bool done = nft_run_cmd_from_buffer(h->nft, command) == 0;
+
+	/* Read, it begins anew; unread, it would grow. */
+	h->said = done ? "" : nft_ctx_get_error_buffer(h->nft);
+	return done;
 }
 
 struct handover *handover_open(uint16_t queue, char *why, size_t cap)
@@ -58,8 +63,7 @@ struct handover *handover_open(uint16_t queue, char *why, size_t cap)
 	snprintf(command, sizeof(command), table, queue, IKE_NATT_PORT);
 	if (run(h, command))
 		return h;
-	const char *said = nft_ctx_get_error_buffer(h->nft);
-	snprintf(why, cap, "%.*s", (int)strcspn(said, "\n"), said);
+	snprintf(why, cap, "%.*s", (int)strcspn(h->said, "\n"), h->said);
 	handover_close(h);
 	return NULL;
 }

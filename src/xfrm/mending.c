@@ -98,8 +98,6 @@ void xfrm_mend(struct plane *plane, struct plane_found *found)
 	size_t changed;
 	int err = claims_mend(x->claims, &changed, meet_other, &m);
 
-	if (x->steering)
-		plane_mend_steering(x->steering, found);
 	found->deeds |= changed > 0 ? PLANE_DEED_POLICIES : 0;
 	bool failed = err != 0 || xfrm_failed(x, &t);
 	if (err != 0)
@@ -108,6 +106,8 @@ void xfrm_mend(struct plane *plane, struct plane_found *found)
 	if (failed)
 		plane_found_add(found, &t);
 	found->again |= failed;
+	if (x->steering)
+		plane_mend_steering(x->steering, found);
 	if (x->sas_touched && end_missing(x))
 		found->deeds |= PLANE_DEED_SAS;
 	x->sas_touched = false;

@@ -309,8 +309,9 @@ static uint64_t added_s(struct sad *cs, const struct sad_child *c)
 	return request_sa_get(cs->line, &out, &counts) == 0 ? counts.added_s : 0;
 }
 
-/* Of outgoing SAs with one reqid the kernel takes the youngest by the wall clock's seconds; of
- * two of one second either, and the wrong one when the clock was set back. What it might prefer
+/* Of outgoing SAs with one reqid the kernel takes the youngest by the wall clock's seconds (but
+ * first one that has not met its soft limit: then its successor is under way); of two of one
+ * second either, and the wrong one when the clock was set back. What it might prefer
  * to c leaves it. Others stay: a packet that is just being sealed with one would be lost. */
 static void retire_others(struct sad *cs, const struct sad_child *c)
 {

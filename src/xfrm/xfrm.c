@@ -72,10 +72,11 @@ static void end_scope(struct xfrm *x, uint16_t scope)
 	sad_drop_scope(&x->sad, scope);
 	if (x->hears_numbers)
 		xfrm_hear_numbers(x);
-	claims_drop(x->claims, &s->rules);
 	spd_free(s->spd);
 	s->spd = NULL;
+	/* Policies stand for as long as there is a way to them. */
 	xfrm_steer(x, scope);
+	claims_drop(x->claims, &s->rules);
 }
 
 /* The new policies are there before the old ones go. */
@@ -99,9 +100,9 @@ static void begin_scope(struct xfrm *x, uint16_t scope, struct spd *spd,
 		memcpy(s->addrs, addrs, n_addrs * sizeof(*addrs));
 	const struct sad_scope view = xfrm_view(x, scope);
 	sad_rules(&x->sad, scope, &view);
+	xfrm_steer(x, scope);
 	claims_drop(x->claims, &s->rules);
 	claims_hand_over(&fresh, &s->rules);
-	xfrm_steer(x, scope);
 	/* Those of others may be in the way of these. */
 	x->beside = true;
 	xfrm_touch(x);

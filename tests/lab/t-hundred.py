@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from vlab import vipsec
-from vlab.core import KERNEL, Lab, now_ms, wait_until
+from vlab.core import KERNEL, PATIENCE, Lab, now_ms, wait_until
 from vlab.pair import (PEER_AUTH, SERVER_AUTH, VIP4, VIP6, Pair, client_conf, server_conf)
 from vlab.probes import Prober, Stream, start_echo
 from vlab.tap import check, main
@@ -90,7 +90,7 @@ def body(tap):
                                   "vipsec show child; done"], "asking.log")
                       for host in (pair.s, pair.c)]
             for child in asking:
-                child.wait(timeout=60)
+                child.wait(timeout=60 * PATIENCE)
             all_answered(prober, PORTS, now_ms(), 30)
         prober.close()
 

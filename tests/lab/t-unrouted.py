@@ -97,12 +97,17 @@ def body(tap):
                 prober.wait_reply(family, now_ms(), 15)
         taken_away(tap, pair, prober, "rules", "for i in 1 2 3 4; do ip rule del pref {rule}; done")
         taken_away(tap, pair, prober, "routes", "ip route flush table {table}")
-        with tap.case("the VIP goes and comes back"):
+        before_move = told(pair)
+        with tap.case("the VIP goes and comes back, after IPv6 has looked for it elsewhere"):
             pair.remove_vip()
             wait_until(lambda: pair.server.vip_state("web") == "absent", 10, "its absence")
-            pair.add_vip()
+            check(not any(way(pair, f, PROTECTED) for f in VIPS), "no way without the VIP")
+            pair.add_vip(families=(4,))
+            pair.s.ip(f"addr add {VIP6}/64 dev eth0")
+            pair.s.run("vipsec reload")
             pair.wait_bound()
             back(prober)
+            check(told(pair) == before_move, "nobody else was blamed")
         with tap.case("nothing was in clear"):
             clear = [seen for watch in watches for seen in watch.seen("udp")]
             check(not clear, clear[:3])

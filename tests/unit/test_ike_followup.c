@@ -187,7 +187,7 @@ static void whatever_is_lost_is_repeated(void **state)
 {
 	(void)state;
 	for (int what = 0; what < 2; what++)
-		for (unsigned a = 0; a < 8; a++)
+		for (unsigned a = 0; a < unit_rounds(8); a++)
 			for (unsigned b = a; b < 8; b++) {
 				struct losses losses = {.lost = 1U << a | 1U << b};
 				struct lab *lab = lab_ready(53);
@@ -398,7 +398,7 @@ static void either_side_deletes_the_ike_sa_meanwhile(void **state)
 	(void)state;
 	for (int what = 0; what < 2; what++)
 		for (enum lab_side_name s = A; s <= B; s++)
-			for (uint64_t after = 0; after < 8; after++) {
+			for (uint64_t after = 0; after < unit_rounds(8); after++) {
 				struct lab *lab = lab_ready(59);
 
 				if (what == 0)
@@ -426,7 +426,7 @@ static void either_side_deletes_the_child_meanwhile(void **state)
 {
 	(void)state;
 	for (enum lab_side_name s = A; s <= B; s++)
-		for (uint64_t after = 0; after < 8; after++) {
+		for (uint64_t after = 0; after < unit_rounds(8); after++) {
 			struct lab *lab = lab_ready(60);
 			uint32_t keep;
 
@@ -541,7 +541,7 @@ static void want_another(struct lab *lab, enum lab_side_name s)
 static void both_want_the_same_child(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 160; seed < 170; seed++)
+	for (uint64_t seed = 160; seed < 160 + unit_rounds(10); seed++)
 		for (uint64_t after = 0; after < 5; after++)
 			for (enum lab_side_name s = A; s <= B; s++) {
 				struct lab *lab = lab_ready(seed);
@@ -620,7 +620,7 @@ static void crossed_with_and_without(void **state)
 
 	(void)state;
 	for (int what = 0; what < 2; what++)
-		for (uint64_t seed = 130; seed < 150; seed++) {
+		for (uint64_t seed = 130; seed < 130 + unit_rounds(20); seed++) {
 			struct lab *lab = lab_new(seed);
 
 			for (enum lab_side_name s = A; s <= B; s++) {

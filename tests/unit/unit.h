@@ -1,4 +1,4 @@
-/* tests/unit/unit.h - what every unit test includes: cmocka and two small helpers.
+/* tests/unit/unit.h - what every unit test includes: cmocka and small helpers.
  *
  * A test file is a list of static void NAME(void **state) functions and a main() that
  * hands them to cmocka_run_group_tests().
@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -50,6 +51,13 @@ static inline struct addr unit_addr(const char *text)
 
 	assert_true(addr_parse(text, &a));
 	return a;
+}
+
+/* How often to do what is done ALL times: a quarter of it where each time takes thirty times
+ * longer (valgrind; tests.mk says so). */
+static inline unsigned unit_rounds(unsigned all)
+{
+	return getenv("UNIT_FEW_ROUNDS") ? (all + 3) / 4 : all;
 }
 
 /* A seeded source with storage of its own, one per call site and test. */

@@ -79,7 +79,7 @@ unsigned steer_table_link(const struct steered *sc)
 	return ifindex;
 }
 
-/* The kernel refuses an IPv6 address as source while it is being looked for (RFC 4862 5.4). */
+/* An IPv6 address is no source yet while duplicate address detection goes on: then without. */
 static int add_last_route(
 	const struct steer_table *t, const struct steered *sc, uint8_t family)
 {

@@ -54,6 +54,11 @@ def repair(scene, event, old):
     elif event == "move":
         cluster.clear_move()
     else:
+        if event == "daemon-kill":
+            # What the kernel carries goes on meanwhile. A cleanup while Pacemaker starts the
+            # daemon again would have that start count as failed.
+            wait_until(lambda: cluster.nodes[old].ok("vipsec ping"), 60, "the daemon's return")
+            cluster.settle()
         cluster.cleanup()
     cluster.settle()
     scene.wait_flowing(30)

@@ -23,7 +23,8 @@ ASKED = ("establish", "rekey-child-peer", "rekey-child-vipsec", "delete-peer")
 
 
 def results():
-    """What the worker found: (setting, role, scenario) -> Result; its last lines."""
+    """What the worker found: (setting, role, scenario) -> Result; its last lines, and what it has
+    written of cells that failed."""
     with tempfile.TemporaryDirectory() as out:
         words = [word for name in ASKED for word in ("--scenario", name)]
         done = subprocess.run(
@@ -36,7 +37,11 @@ def results():
             with open(path) as file:
                 found = {(r.cell.setting, r.cell.role, r.cell.scenario): r
                          for r in map(from_line, file)}
-    return found, (done.stdout + done.stderr)[-3000:]
+        said = [(done.stdout + done.stderr)[-3000:]]
+        for name in sorted(os.listdir(f"{out}/logs")) if os.path.isdir(f"{out}/logs") else []:
+            with open(f"{out}/logs/{name}", errors="replace") as file:
+                said.append(f"==== {name}\n{file.read()[-8000:]}")
+    return found, "\n".join(said)
 
 
 def body(tap):

@@ -21,6 +21,7 @@ def run_demo(program, told):
     if subprocess.run([f"{VM}/make-image", image], check=False).returncode != 0:
         return 1
     command = [program, "--kernel", *(["--quick"] if told.quick else []),
+               *(["--once"] if told.once else []),
                *(["--json", f"{INSIDE}/result.json"] if told.json else []),
                *(["--keep", f"{INSIDE}/keep"] if told.keep else [])]
     with tempfile.TemporaryDirectory() as out:

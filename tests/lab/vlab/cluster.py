@@ -293,6 +293,9 @@ def find_program(build, name):
     return None
 
 
+_copying = threading.Lock()
+
+
 def agent_farm(lab):
     """The OCF agents of the machine and ours, where there are any.
 
@@ -305,9 +308,12 @@ def agent_farm(lab):
     if not agents:
         return [lab.farm(OCF_AGENTS)]
     copy = f"{lab.dir}/agents"
-    os.makedirs(copy, mode=0o755, exist_ok=True)
-    for name in ("daemon", "vip", ".vipsec-common.sh"):
-        shutil.copy(f"{agents}/{name}", f"{copy}/{name}")
+    # Hosts are made side by side, and some may run these already.
+    with _copying:
+        if not os.path.isdir(copy):
+            os.makedirs(copy, mode=0o755)
+            for name in ("daemon", "vip", ".vipsec-common.sh"):
+                shutil.copy(f"{agents}/{name}", f"{copy}/{name}")
     return [lab.farm(OCF_AGENTS, links={"vipsec": copy})]
 
 

@@ -19,6 +19,7 @@ PROTECTED, CLEAR, SECOND, MORE = 1, 2, 11, 100
 MONITOR_MS = 1000
 MONITOR = f"{PATIENCE}s"  # an emulated machine starts no program in less
 OFTEN_MS = 2 if PATIENCE == 1 else 50  # between probes
+SELDOM_MS = 50 if PATIENCE == 1 else 1000  # of each further peer
 CLIENTS, INSIDE = NET, "10.66.0"
 FIRST = {False: 100, True: 2}  # of the peers' addresses, in front of and behind the NAT
 
@@ -114,7 +115,7 @@ class Scene:
         streams += [Stream(SECOND, first, a, PORT_PROTECTED, OFTEN_MS)
                     for a in self.addresses[1:]]
         for number, peer in enumerate(self.peers[1:], 1):
-            streams.append(Stream(MORE + number, peer.host, self.vip, PORT_PROTECTED, 50))
+            streams.append(Stream(MORE + number, peer.host, self.vip, PORT_PROTECTED, SELDOM_MS))
         return streams
 
     def protected_streams(self):

@@ -105,8 +105,8 @@ check-kernel: all check-programs
 		$(KERNEL_LAB:%=tests/lab/%.py) \
 		--as alone --jobs 1 --slow 5 --env VLAB_PLANE=kernel $(KERNEL_ALONE:%=tests/lab/%.py)
 
-# All other labs in which a data plane carries traffic, with the kernel's: half an hour, and so no
-# part of the tests that are always run.
+# All other labs in which a data plane carries traffic, with the kernel's: too long for the tests
+# that are always run.
 KERNEL_REST = t-ah t-any t-decrypt t-families t-flood t-fragments t-hundred t-key-exchanges t-knob t-mobike t-moves \
 	t-names t-nat t-plane-paths t-refusals t-rekey-strongswan t-strongswan t-strongswan-cbc \
 	t-strongswan-childless t-strongswan-ppk t-strongswan-redirect

@@ -4,8 +4,9 @@
  * main table would give) and ends in `prohibit`, which also answers when the kernel takes
  * routes away together with their source address.
  *
- * What has no way at all gets one out of the link that has the VIP. It never goes there as it
- * is: the rules lead here what a policy of the kernel's covers, and no more.
+ * What has no way at all gets one out of the link that has the VIP. It does not leave there as
+ * it is: the rules lead here what a tunnel covers, the kernel's policies judge that first, and
+ * the guard drops what those would let by.
  */
 #include "config.h"
 

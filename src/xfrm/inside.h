@@ -1,9 +1,9 @@
 /* xfrm/inside.h - the kernel plane's own state, for the files that share it.
  *
  * xfrm.c carries out orders; hearing.c takes in what the kernel says, and hands reports to
- * the loop; awaiting.c holds what comes before its SA; unrouted.c leads
- * to the policies what has no route; mending.c compares the kernel's tables with ours; usage.c
- * knows who has sent how much.
+ * the loop; awaiting.c holds what comes before its SA; unrouted.c leads to the policies what
+ * has no route; mending.c compares the kernel's tables with ours; usage.c knows who has sent
+ * how much.
  *
  * Floor 8. Private to them.
  */

@@ -117,7 +117,7 @@ def papers(tap, pair, agents):
             expect(agent("meta-data"), OK, agent.kind)
             pair.s.run("cat >/run/meta.xml", text=agent.done.stdout)
             pair.s.run(f"xmllint --noout --relaxng {SCHEMA} /run/meta.xml")
-    with tap.case("an unknown action is called unimplemented"):
+    with tap.case("an unknown action is answered with the code that OCF has for it"):
         for agent in agents:
             expect(agent("dance"), 3, agent.kind)
     with tap.case("a VIP without a name is refused"):

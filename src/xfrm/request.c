@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "base/iana.h"
 #include "base/mem.h"
@@ -361,15 +362,20 @@ static void take_counts(
 	*(struct request_counts *)ctx = *counts;
 }
 
-int request_sa_get(
-	struct request_line *l, const struct request_name *sa, struct request_counts *out)
+static int look_at(struct request_line *l, const struct request_name *sa,
+	const struct sa_reader *reader)
 {
 	struct xfrm_usersa_id id = id_of(sa);
-	struct sa_reader reader = {.each = take_counts, .ctx = out};
 
 	/* With an acknowledgement behind it, so that the answer has an end. */
 	return ask(l, message(XFRM_MSG_GETSA, NLM_F_REQUEST | NLM_F_ACK, &id, sizeof(id)),
-		on_sa, &reader);
+		on_sa, (void *)(uintptr_t)reader);
+}
+
+int request_sa_get(
+	struct request_line *l, const struct request_name *sa, struct request_counts *out)
+{
+	return look_at(l, sa, &(struct sa_reader){.each = take_counts, .ctx = out});
 }
 
 /* ---- SAs: their numbers ------------------------------------------------------------------- */
@@ -420,6 +426,35 @@ int request_sa_watch(struct request_line *l, const struct request_name *sa,
 
 	put_watch(m, w);
 	return ask(l, m, NULL, NULL);
+}
+
+/* ---- SAs: their age ------------------------------------------------------------------------- */
+
+static void take_lifetime(
+	const struct xfrm_usersa_info *sa, const struct request_counts *counts, void *ctx)
+{
+	(void)counts;
+	*(struct xfrm_lifetime_cur *)ctx = sa->curlft;
+}
+
+int request_sa_made_at(
+	struct request_line *l, const struct request_name *sa, uint64_t added_s)
+{
+	struct xfrm_lifetime_cur life = {0};
+	int err =
+		look_at(l, sa, &(struct sa_reader){.each = take_lifetime, .ctx = &life});
+
+	if (err != 0)
+		return err;
+	struct nl_msg *m = about_numbers(XFRM_MSG_NEWAE, NLM_F_REPLACE, sa);
+	life.add_time = added_s;
+	put(m, XFRMA_LTIME_VAL, &life, sizeof(life));
+	return ask(l, m, NULL, NULL);
+}
+
+uint64_t request_clock_s(void)
+{
+	return (uint64_t)time(NULL);
 }
 
 /* ---- SAs: all of them ----------------------------------------------------------------------- */

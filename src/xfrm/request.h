@@ -93,6 +93,11 @@ int request_sa_replay_set(struct request_line *l, const struct request_name *sa,
 	const struct request_replay *replay);
 int request_sa_watch(struct request_line *l, const struct request_name *sa,
 	const struct request_watch *w);
+/* It passes for one made at that second of the wall clock. What it counts while this is done
+ * is not in its counters. */
+int request_sa_made_at(
+	struct request_line *l, const struct request_name *sa, uint64_t added_s);
+uint64_t request_clock_s(void); /* what the kernel would write into one made now */
 /* Every SA of ESP, or of AH, whoever made it. */
 int request_sa_each(struct request_line *l, bool ah,
 	void (*each)(const struct xfrm_usersa_info *sa,

@@ -311,8 +311,26 @@ static uint64_t added_s(struct sad *cs, const struct sad_child *c)
 
 /* Of outgoing SAs with one reqid the kernel takes the youngest by the wall clock's seconds (but
  * first one that has not met its soft limit: then its successor is under way); of two of one
- * second either, and the wrong one when the clock was set back. What it might prefer
- * to c leaves it. Others stay: a packet that is just being sealed with one would be lost. */
+ * second either, and the wrong one when the clock was set back. So before a new one comes, what
+ * it might prefer to that is made older. It stays: a packet that is just being sealed with
+ * it would be lost. */
+static void make_others_older(struct sad *cs, const struct sad_child *c)
+{
+	const uint64_t now_s = request_clock_s();
+
+	list_each(item, &cs->all)
+	{
+		struct sad_child *other = list_entry(item, struct sad_child, link);
+		const struct request_name out = sad_name_out(&other->sa);
+		if (other != c && other->reqid_out == c->reqid_out && other->out_there &&
+			added_s(cs, other) >= now_s &&
+			request_sa_made_at(cs->line, &out, now_s - 1) != 0)
+			take_out(cs, other);
+	}
+}
+
+/* When an older one is to send again, its successor is about to go, and the peer may not
+ * have that any more: nothing may leave with it. */
 static void retire_others(struct sad *cs, const struct sad_child *c)
 {
 	uint64_t born = added_s(cs, c);
@@ -329,15 +347,17 @@ static void retire_others(struct sad *cs, const struct sad_child *c)
 static int send_out(struct sad *cs, struct sad_child *c, uint32_t acquire_seq)
 {
 	bool shared = lineage_is_shared(&cs->lineages, &c->sa, LINEAGE_OUT);
-	int err = 0;
 
 	if (shared && later_sends(cs, c))
 		return 0;
-	if (!c->out_there)
-		err = put_out(cs, c, acquire_seq);
-	if (err == 0 && shared)
-		retire_others(cs, c);
-	return err;
+	if (c->out_there) {
+		if (shared)
+			retire_others(cs, c);
+		return 0;
+	}
+	if (shared)
+		make_others_older(cs, c);
+	return put_out(cs, c, acquire_seq);
 }
 
 static int send_on(struct sad *cs, const struct sad_scope *s, struct sad_child *c,

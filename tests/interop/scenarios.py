@@ -11,7 +11,7 @@ from collections import Counter
 import letters
 import vici
 from traffic import Lost
-from vlab.core import KERNEL, LabError, LabTimeout, wait_until
+from vlab.core import LabError, LabTimeout, wait_until
 
 FIRST_GROUP = "x25519"  # of those that we have built in
 LARGE = 4000  # octets of a large certificate
@@ -166,20 +166,10 @@ def dropped(end):
         return Counter({name: int(n) for name, n in map(str.split, file)})
 
 
-def wait_for_another_second():
-    """Of two outgoing SAs of one second Linux may take either, so vipsec takes the older one out
-    (xfrm/sad.c), and a packet that is just being sealed with it is lost. Only here is an SA
-    rekeyed in its first second."""
-    second = int(time.time())
-    wait_until(lambda: int(time.time()) != second, 5, "the next second")
-
-
 def rekey(end, what):
     """Every probe sent meanwhile is answered, and there is one pair of new SAs after it."""
     def run(talk):
         talk.establish()
-        if KERNEL and what == "child":
-            wait_for_another_second()
         before = talk.watch.of(talk.connection)
         counted = [dropped(talk.ours), dropped(talk.peer)]
         (ike, child), (their_ike, their_child) = talk.both()

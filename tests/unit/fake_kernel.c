@@ -427,6 +427,23 @@ int request_sa_watch(struct request_line *l, const struct request_name *name,
 	return say(l, 0);
 }
 
+int request_sa_made_at(
+	struct request_line *l, const struct request_name *name, uint64_t added_s)
+{
+	struct fake_sa *sa = find(name);
+
+	if (!sa || fake.age_error != 0)
+		return say(l, sa ? fake.age_error : ESRCH);
+	sa->counts.added_s = added_s;
+	fake.requests++;
+	return say(l, 0);
+}
+
+uint64_t request_clock_s(void)
+{
+	return fake.now_s;
+}
+
 int request_sa_each(struct request_line *l, bool ah,
 	void (*each)(const struct xfrm_usersa_info *sa,
 		const struct request_counts *counts, void *ctx),

@@ -317,14 +317,14 @@ static unsigned one_storm(uint64_t seed, bool deletes, bool more)
 static void rekeying_never_leaves_a_gap(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= SEEDS; seed++)
+	for (uint64_t seed = 1; seed <= unit_rounds(SEEDS); seed++)
 		one_storm(seed, false, false);
 }
 
 static void deletes_among_it_leave_both_sides_alike(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= SEEDS; seed++)
+	for (uint64_t seed = 1; seed <= unit_rounds(SEEDS); seed++)
 		one_storm(seed + 1000, true, false);
 }
 
@@ -333,9 +333,9 @@ static void key_exchanges_that_follow_leave_no_gap_either(void **state)
 	(void)state;
 	unsigned followups = 0;
 
-	for (uint64_t seed = 1; seed <= SEEDS; seed++)
+	for (uint64_t seed = 1; seed <= unit_rounds(SEEDS); seed++)
 		followups += one_storm(seed + 2000, seed % 3 == 0, true);
-	assert_true(followups > 20 * SEEDS);
+	assert_true(followups > 20 * unit_rounds(SEEDS));
 }
 
 int main(void)

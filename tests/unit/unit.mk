@@ -189,8 +189,14 @@ tests_unit_test_ike_peer_SOURCES = tests/unit/test_ike_peer.c tests/unit/ike_lab
 tests_unit_test_ike_peer_LDADD = $(unit_ldadd)
 
 UNIT_TESTS += tests/unit/test_ike_followup
-tests_unit_test_ike_followup_SOURCES = tests/unit/test_ike_followup.c tests/unit/ike_lab.c
+tests_unit_test_ike_followup_SOURCES = tests/unit/test_ike_followup.c tests/unit/followup_lab.h \
+	tests/unit/ike_lab.c
 tests_unit_test_ike_followup_LDADD = $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_ike_followup_crossing
+tests_unit_test_ike_followup_crossing_SOURCES = tests/unit/test_ike_followup_crossing.c \
+	tests/unit/followup_lab.h tests/unit/ike_lab.c
+tests_unit_test_ike_followup_crossing_LDADD = $(unit_ldadd)
 
 # Brings kex_mlkem.c along, whether the library has it or not, and a stand-in for ML-KEM.
 UNIT_TESTS += tests/unit/test_ike_mlkem

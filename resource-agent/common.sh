@@ -28,9 +28,22 @@ fail() {
 	printf 'ocf-exit-reason:%s\n' "$*" >&2
 }
 
-# A daemon that is silent for longer than a second is not serving anybody.
+# Seconds that Pacemaker gives this action, less a margin to answer in.
+patience() {
+	ms=${OCF_RESKEY_CRM_meta_timeout:-20000}
+	echo $((ms > 2000 ? ms / 1000 - 1 : 1))
+}
+
+# An action that goes on without an answer waits for it no longer than a second.
 vipsec_quick() {
 	"$OCF_RESKEY_ctl" --timeout 1 "$@"
+}
+
+# A silent monitor ends the daemon with all its SAs, and a node where all peers come back at
+# once may be too busy to start this program within a second. Who does not answer for a quarter of
+# the action's time serves nobody.
+vipsec_monitor() {
+	"$OCF_RESKEY_ctl" --timeout "$((($(patience) + 3) / 4))" "$@"
 }
 
 # Sets daemon_pid and daemon_start from the pid file; fails when no daemon is recorded.
@@ -61,15 +74,16 @@ daemon_alive() {
 	esac
 }
 
+# Sets daemon_is, and what read_record() sets.
 # stopped: no record, or the daemon ended by itself and emptied it.
 # running: alive. dead: recorded, and no longer there.
-daemon_state() {
+find_daemon() {
 	if ! read_record; then
-		echo stopped
+		daemon_is=stopped
 	elif daemon_alive; then
-		echo running
+		daemon_is=running
 	else
-		echo dead
+		daemon_is=dead
 	fi
 }
 

@@ -13,9 +13,9 @@
 enum {
 	AWAITED_MS = 20, /* between looks while a new SA has not been heard from */
 	AWAITED_FOR_MS = 3000,
-	FEW_MS = 250,
-	MANY_MS = 1000,
-	MANY = 512
+	USUAL_MS = 250,
+	LAST_MS = 1000,
+	SHARE = 20 /* a look may take that part of the time */
 };
 
 struct looking {
@@ -116,17 +116,28 @@ void looking_round(struct sad *cs, uint64_t now_ms,
 	cs->looked_ms = now_ms;
 }
 
-uint64_t looking_next_ms(const struct sad *cs)
+static bool first_is_awaited(const struct sad *cs)
 {
-	if (list_empty(&cs->all))
-		return UINT64_MAX;
 	/* The newest stand at the end. */
 	for (struct list *at = cs->all.prev; at != &cs->all; at = at->prev) {
 		const struct sad_child *c = list_entry(at, struct sad_child, link);
 		if (cs->looked_ms > c->since_ms + AWAITED_FOR_MS)
-			break;
+			return false;
 		if (!c->heard)
-			return cs->looked_ms + AWAITED_MS;
+			return true;
 	}
-	return cs->looked_ms + (map_count(cs->by_id) > MANY ? MANY_MS : FEW_MS);
+	return false;
+}
+
+/* When very many peers come at once, or the machine is overloaded, what is to be done for them
+ * comes first. */
+uint64_t looking_next_ms(const struct sad *cs)
+{
+	uint64_t pause_ms = first_is_awaited(cs) ? AWAITED_MS : USUAL_MS;
+
+	if (list_empty(&cs->all))
+		return UINT64_MAX;
+	if (pause_ms < cs->look_took_ms * SHARE)
+		pause_ms = cs->look_took_ms * SHARE;
+	return cs->looked_ms + (pause_ms < LAST_MS ? pause_ms : LAST_MS);
 }

@@ -13,7 +13,8 @@
 /* Looks at every child. heard: for each on which the first packet has come. */
 void looking_round(struct sad *cs, uint64_t now_ms,
 	void (*heard)(const struct sad_child *c, void *ctx), void *ctx);
-/* How soon to look again: at once where a first packet is awaited. UINT64_MAX: never. */
+/* How soon to look again: at once where a first packet is awaited, and later the longer the last
+ * look took. UINT64_MAX: never. */
 uint64_t looking_next_ms(const struct sad *cs);
 
 #endif

@@ -48,6 +48,7 @@ struct sad {
 	struct map *by_name_in, *by_name_out;
 	struct lineages lineages;
 	uint64_t looked_ms; /* looking.c: at the counters */
+	uint64_t look_took_ms; /* the last time */
 	uint64_t turns;
 	struct request_line *line;
 	struct claims *claims;

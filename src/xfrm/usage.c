@@ -22,7 +22,10 @@ static void on_heard(const struct sad_child *c, void *ctx)
 
 void xfrm_look(struct xfrm *x)
 {
-	looking_round(&x->sad, clock_now_ms(), on_heard, x);
+	const uint64_t begun_ms = clock_now_ms();
+
+	looking_round(&x->sad, begun_ms, on_heard, x);
+	x->sad.look_took_ms = clock_now_ms() - begun_ms;
 	xfrm_look_later(x);
 }
 

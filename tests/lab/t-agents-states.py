@@ -153,7 +153,7 @@ def deaths(tap, pair, daemon, vip):
         start = pair.s.out(["cat", PID_FILE]).split()[1]
         pair.s.run(f"echo 1 {start} >{PID_FILE}")
         for agent in (daemon, vip):
-            check("died" in reason(agent("monitor", GENERIC)), agent.kind)
+            check("died (pid 1)" in reason(agent("monitor", GENERIC)), agent.kind)
     with tap.case("stopping then kills nobody else, and the next monitors say stopped"):
         vip("stop", OK)
         daemon("stop", OK)
@@ -166,7 +166,9 @@ def deaths(tap, pair, daemon, vip):
         daemon("start", OK)
         old = pair.s.pidof("vipsecd")
         pair.s.signal("vipsecd", signal.SIGSTOP)
-        check("answer" in reason(daemon("monitor", GENERIC)), "the reason")
+        for agent in (daemon, vip):
+            why = reason(agent("monitor", GENERIC, CRM_meta_timeout=4000))
+            check(f"(pid {old[0]}) does not answer" in why, why)
         daemon("start", OK)
         check(pair.s.pidof("vipsecd") != old, "another process")
         daemon("monitor", OK)

@@ -77,6 +77,30 @@ static void a_move_loses_no_count(void **state)
 	}
 }
 
+static uint64_t pause_ms(uint64_t took_ms)
+{
+	t.sad.look_took_ms = took_ms;
+	return looking_next_ms(&t.sad) - t.sad.looked_ms;
+}
+
+/* It takes a twentieth of the time at most, and yet comes once a second. */
+static void looks_that_take_long_are_rarer(void **state)
+{
+	struct esp_child c = child(1);
+
+	(void)state;
+	assert_true(looking_next_ms(&t.sad) == UINT64_MAX);
+	add(&c);
+	assert_int_equal(pause_ms(0), 20);
+	assert_int_equal(pause_ms(1), 20);
+	assert_int_equal(pause_ms(5), 100);
+	assert_int_equal(pause_ms(5000), 1000);
+	incoming(1)->counts.packets = 1;
+	looking_round(&t.sad, NOW, ignore, NULL);
+	assert_int_equal(pause_ms(0), 250);
+	assert_int_equal(pause_ms(20), 400);
+}
+
 /* ---- windows -------------------------------------------------------------------------- */
 
 /* The kernel numbers its ring by 32 bits: RFC 6479 2. */
@@ -349,6 +373,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SAD_TEST(octets_are_those_of_packets),
 		SAD_TEST(a_move_loses_no_count),
+		SAD_TEST(looks_that_take_long_are_rarer),
 		SAD_TEST(windows_are_powers_of_two),
 		SAD_TEST(a_used_up_sa_is_not_made_anew),
 		SAD_TEST(a_packet_may_come_through_each_sa_that_covers_it),

@@ -21,6 +21,8 @@ MONITOR = f"{PATIENCE}s"  # an emulated machine starts no program in less
 OFTEN_MS = 2 if PATIENCE == 1 else 50  # between probes
 SELDOM_MS = 50 if PATIENCE == 1 else 1000  # of each further peer
 CLIENTS, INSIDE = NET, "10.66.0"
+# Many peers on the cluster's own processors must not be served before its agents.
+PATIENTLY = ["setpriv", "--bounding-set", "-sys_nice"]
 FIRST = {False: 100, True: 2}  # of the peers' addresses, in front of and behind the NAT
 
 
@@ -94,7 +96,8 @@ class Scene:
             peer = SwanPeer(StrongSwan.make_host(self.lab, name), address, self.start_action)
         else:
             peer = VipsecPeer(vipsec.make_host(self.lab, name), name, self.mode,
-                              self.peer_tuning, self.addresses)
+                              self.peer_tuning, self.addresses,
+                              PATIENTLY if self.count > 1 else ())
         if self.behind_nat:
             self.switch.plug(peer.host, f"{address}/24", bridge="inner",
                              gateway=f"{INSIDE}.1")
@@ -126,9 +129,10 @@ class Scene:
     def wait_flowing(self, timeout, node=None, after_ms=None):
         """Every stream is answered again, by that node."""
         after_ms = now_ms() if after_ms is None else after_ms
-        end = now_ms() + timeout * 1000
+        end = now_ms() + timeout * PATIENCE * 1000
         for stream in [CLEAR] + self.protected_streams():
-            self.prober.wait_reply(stream, after_ms, max(0.1, (end - now_ms()) / 1000), node)
+            left = (end - now_ms()) / PATIENCE / 1000
+            self.prober.wait_reply(stream, after_ms, max(0.1, left), node)
 
     def silence(self, number):
         """Peer NUMBER (not the first) loses its cable."""
@@ -193,13 +197,14 @@ class BarePeer:
 class VipsecPeer(BarePeer):
     is_vipsec = True
 
-    def __init__(self, host, name, mode, tuning, vips):
+    def __init__(self, host, name, mode, tuning, vips, before):
         super().__init__(host)
+        self.before = before
         self.vipsec = vipsec.Vipsec(host)
         self.vipsec.configure(vipsec.peer_conf(f"{name}.vlab.example", mode, tuning, vips))
 
     def start(self):
-        self.vipsec.start()
+        self.vipsec.start(before=self.before)
 
     def sas(self):
         return count_sas(self.host)

@@ -34,15 +34,15 @@ patience() {
 	echo $((ms > 2000 ? ms / 1000 - 1 : 1))
 }
 
-# An action that goes on without an answer waits for it no longer than a second.
+# To a daemon that is about to be ended, whatever it says.
 vipsec_quick() {
 	"$OCF_RESKEY_ctl" --timeout 1 "$@"
 }
 
-# A silent monitor ends the daemon with all its SAs, and a node where all peers come back at
-# once may be too busy to start this program within a second. Who does not answer for a quarter of
-# the action's time serves nobody.
-vipsec_monitor() {
+# A daemon that is taken for silent is ended, with all its SAs, and a node where all peers come
+# back at once may be too busy to start this program within a second. Who does not answer for a
+# quarter of the action's time serves nobody.
+vipsec_patient() {
 	"$OCF_RESKEY_ctl" --timeout "$((($(patience) + 3) / 4))" "$@"
 }
 

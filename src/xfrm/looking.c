@@ -14,8 +14,8 @@ enum {
 	AWAITED_MS = 20, /* between looks while a new SA has not been heard from */
 	AWAITED_FOR_MS = 3000,
 	USUAL_MS = 250,
-	LAST_MS = 1000,
-	SHARE = 20 /* a look may take that part of the time */
+	SHARE = 20, /* a look may take that part of the time */
+	LAST_MS = 5000
 };
 
 struct looking {
@@ -131,13 +131,23 @@ static bool first_is_awaited(const struct sad *cs)
 
 /* When very many peers come at once, or the machine is overloaded, what is to be done for them
  * comes first. */
+static uint64_t later_by_ms(const struct sad *cs, uint64_t usual_ms)
+{
+	uint64_t rest_ms = cs->look_took_ms * SHARE;
+
+	rest_ms = rest_ms < LAST_MS ? rest_ms : LAST_MS;
+	return cs->look_took_ms + (rest_ms > usual_ms ? rest_ms : usual_ms);
+}
+
+bool looking_is_fresh(const struct sad *cs, uint64_t now_ms)
+{
+	return now_ms < cs->looked_ms + later_by_ms(cs, 0);
+}
+
 uint64_t looking_next_ms(const struct sad *cs)
 {
-	uint64_t pause_ms = first_is_awaited(cs) ? AWAITED_MS : USUAL_MS;
-
 	if (list_empty(&cs->all))
 		return UINT64_MAX;
-	if (pause_ms < cs->look_took_ms * SHARE)
-		pause_ms = cs->look_took_ms * SHARE;
-	return cs->looked_ms + (pause_ms < LAST_MS ? pause_ms : LAST_MS);
+	return cs->looked_ms +
+	       later_by_ms(cs, first_is_awaited(cs) ? AWAITED_MS : USUAL_MS);
 }

@@ -13,8 +13,11 @@
 /* Looks at every child. heard: for each on which the first packet has come. */
 void looking_round(struct sad *cs, uint64_t now_ms,
 	void (*heard)(const struct sad_child *c, void *ctx), void *ctx);
-/* How soon to look again: at once where a first packet is awaited, and later the longer the last
- * look took. UINT64_MAX: never. */
+/* The last look was so long, and is so short ago, that another would take more than a twentieth
+ * of the time. */
+bool looking_is_fresh(const struct sad *cs, uint64_t now_ms);
+/* When to look again: soon where a first packet is awaited, as seldom as every five seconds
+ * where a look takes long. UINT64_MAX: never. */
 uint64_t looking_next_ms(const struct sad *cs);
 
 #endif

@@ -323,7 +323,6 @@ static void read_counts(
 
 	*out = (struct request_counts){.bytes = sa->curlft.bytes,
 		.packets = sa->curlft.packets,
-		.added_s = sa->curlft.add_time,
 		.replayed = sa->stats.replay + sa->stats.replay_window,
 		.forged = sa->stats.integrity_failed};
 	read_offload(h, sa, out);
@@ -362,20 +361,15 @@ static void take_counts(
 	*(struct request_counts *)ctx = *counts;
 }
 
-static int look_at(struct request_line *l, const struct request_name *sa,
-	const struct sa_reader *reader)
-{
-	struct xfrm_usersa_id id = id_of(sa);
-
-	/* With an acknowledgement behind it, so that the answer has an end. */
-	return ask(l, message(XFRM_MSG_GETSA, NLM_F_REQUEST | NLM_F_ACK, &id, sizeof(id)),
-		on_sa, (void *)(uintptr_t)reader);
-}
-
 int request_sa_get(
 	struct request_line *l, const struct request_name *sa, struct request_counts *out)
 {
-	return look_at(l, sa, &(struct sa_reader){.each = take_counts, .ctx = out});
+	struct xfrm_usersa_id id = id_of(sa);
+	struct sa_reader reader = {.each = take_counts, .ctx = out};
+
+	/* With an acknowledgement behind it, so that the answer has an end. */
+	return ask(l, message(XFRM_MSG_GETSA, NLM_F_REQUEST | NLM_F_ACK, &id, sizeof(id)),
+		on_sa, &reader);
 }
 
 /* ---- SAs: their numbers ------------------------------------------------------------------- */
@@ -428,27 +422,33 @@ int request_sa_watch(struct request_line *l, const struct request_name *sa,
 	return ask(l, m, NULL, NULL);
 }
 
-/* ---- SAs: their age ------------------------------------------------------------------------- */
+/* ---- SAs: their lives ----------------------------------------------------------------------- */
 
-static void take_lifetime(
-	const struct xfrm_usersa_info *sa, const struct request_counts *counts, void *ctx)
+static int on_life(struct nl_msg *m, void *arg)
 {
-	(void)counts;
-	*(struct xfrm_lifetime_cur *)ctx = sa->curlft;
+	struct nlmsghdr *h = nlmsg_hdr(m);
+	struct nlattr *life =
+		nlmsg_find_attr(h, sizeof(struct xfrm_aevent_id), XFRMA_LTIME_VAL);
+
+	if (h->nlmsg_type == XFRM_MSG_NEWAE && life &&
+		nla_len(life) >= (int)sizeof(struct xfrm_lifetime_cur))
+		memcpy(arg, nla_data(life), sizeof(struct xfrm_lifetime_cur));
+	return NL_OK;
 }
 
-int request_sa_made_at(
-	struct request_line *l, const struct request_name *sa, uint64_t added_s)
+int request_sa_life(struct request_line *l, const struct request_name *sa,
+	struct xfrm_lifetime_cur *out)
 {
-	struct xfrm_lifetime_cur life = {0};
-	int err =
-		look_at(l, sa, &(struct sa_reader){.each = take_lifetime, .ctx = &life});
+	*out = (struct xfrm_lifetime_cur){0};
+	return ask(l, about_numbers(XFRM_MSG_GETAE, 0, sa), on_life, out);
+}
 
-	if (err != 0)
-		return err;
+int request_sa_life_set(struct request_line *l, const struct request_name *sa,
+	const struct xfrm_lifetime_cur *life)
+{
 	struct nl_msg *m = about_numbers(XFRM_MSG_NEWAE, NLM_F_REPLACE, sa);
-	life.add_time = added_s;
-	put(m, XFRMA_LTIME_VAL, &life, sizeof(life));
+
+	put(m, XFRMA_LTIME_VAL, life, sizeof(*life));
 	return ask(l, m, NULL, NULL);
 }
 

@@ -67,7 +67,6 @@ struct request_counts {
 	uint64_t bytes, packets;
 	uint32_t replayed, forged;
 	uint64_t seq_out, seq_in; /* highest so far */
-	uint64_t added_s; /* when, by the wall clock */
 	enum policy_offload offload; /* what a device does: NO, CRYPTO or PACKET */
 	uint32_t ifindex; /* which; 0: none */
 };
@@ -93,10 +92,12 @@ int request_sa_replay_set(struct request_line *l, const struct request_name *sa,
 	const struct request_replay *replay);
 int request_sa_watch(struct request_line *l, const struct request_name *sa,
 	const struct request_watch *w);
-/* It passes for one made at that second of the wall clock. What it counts while this is done
- * is not in its counters. */
-int request_sa_made_at(
-	struct request_line *l, const struct request_name *sa, uint64_t added_s);
+/* What it has counted, and when it was made and used first, by the wall clock. */
+int request_sa_life(struct request_line *l, const struct request_name *sa,
+	struct xfrm_lifetime_cur *out);
+/* Gives it another life: what it counts after the life was read is lost. */
+int request_sa_life_set(struct request_line *l, const struct request_name *sa,
+	const struct xfrm_lifetime_cur *life);
 uint64_t request_clock_s(void); /* what the kernel would write into one made now */
 /* Every SA of ESP, or of AH, whoever made it. */
 int request_sa_each(struct request_line *l, bool ah,

@@ -301,12 +301,46 @@ static bool later_sends(const struct sad *cs, const struct sad_child *c)
 	return false;
 }
 
-static uint64_t added_s(struct sad *cs, const struct sad_child *c)
+static bool any_sends(const struct sad *cs, uint32_t reqid_out)
+{
+	list_each(item, &cs->all)
+	{
+		const struct sad_child *c = list_entry(item, struct sad_child, link);
+		if (c->reqid_out == reqid_out && c->out_there)
+			return true;
+	}
+	return false;
+}
+
+static bool is_other(const struct sad_child *other, const struct sad_child *c)
+{
+	return other != c && other->reqid_out == c->reqid_out && other->out_there;
+}
+
+/* How many of its lineage are younger: c, which comes, and what was activated later. */
+static uint64_t rank_of(
+	const struct sad *cs, const struct sad_child *other, const struct sad_child *c)
+{
+	uint64_t n = 1;
+
+	list_each(item, &cs->all)
+	{
+		const struct sad_child *third = list_entry(item, struct sad_child, link);
+		n += is_other(third, c) && third->turn > other->turn;
+	}
+	return n;
+}
+
+static int make_older(struct sad *cs, const struct sad_child *c, uint64_t than_s)
 {
 	const struct request_name out = sad_name_out(&c->sa);
-	struct request_counts counts = {0};
+	struct xfrm_lifetime_cur life;
+	int err = request_sa_life(cs->line, &out, &life);
 
-	return request_sa_get(cs->line, &out, &counts) == 0 ? counts.added_s : 0;
+	if (err != 0 || life.add_time < than_s)
+		return err;
+	life.add_time = than_s - 1;
+	return request_sa_life_set(cs->line, &out, &life);
 }
 
 /* Of outgoing SAs with one reqid the kernel takes the youngest by the wall clock's seconds (but
@@ -321,12 +355,18 @@ static void make_others_older(struct sad *cs, const struct sad_child *c)
 	list_each(item, &cs->all)
 	{
 		struct sad_child *other = list_entry(item, struct sad_child, link);
-		const struct request_name out = sad_name_out(&other->sa);
-		if (other != c && other->reqid_out == c->reqid_out && other->out_there &&
-			added_s(cs, other) >= now_s &&
-			request_sa_made_at(cs->line, &out, now_s - 1) != 0)
+		if (is_other(other, c) &&
+			make_older(cs, other, now_s + 1 - rank_of(cs, other, c)) != 0)
 			take_out(cs, other);
 	}
+}
+
+static uint64_t added_s(struct sad *cs, const struct sad_child *c)
+{
+	const struct request_name out = sad_name_out(&c->sa);
+	struct xfrm_lifetime_cur life;
+
+	return request_sa_life(cs->line, &out, &life) == 0 ? life.add_time : 0;
 }
 
 /* When an older one is to send again, its successor is about to go, and the peer may not
@@ -338,8 +378,7 @@ static void retire_others(struct sad *cs, const struct sad_child *c)
 	list_each(item, &cs->all)
 	{
 		struct sad_child *other = list_entry(item, struct sad_child, link);
-		if (other != c && other->reqid_out == c->reqid_out && other->out_there &&
-			added_s(cs, other) >= born)
+		if (is_other(other, c) && added_s(cs, other) >= born)
 			take_out(cs, other);
 	}
 }
@@ -421,7 +460,8 @@ int sad_add(struct sad *cs, const struct sad_scope *s, const struct esp_child *s
 	c->turn = c->active ? ++cs->turns : 0;
 	c->usage.id = sa->id;
 	c->since_ms = now_ms;
-	cs->looked_ms = now_ms;
+	if (list_empty(&cs->all))
+		cs->looked_ms = now_ms;
 	claimant_init(&c->policies, sa->scope);
 	enlist(cs, c);
 	int err = put_in(cs, c, NULL);
@@ -462,10 +502,10 @@ void sad_delete(struct sad *cs, const struct sad_scope *s, uint32_t id)
 	if (!c)
 		return;
 	uint32_t reqid_out = c->reqid_out;
-	bool leaves_others =
-		c->out_there && lineage_is_shared(&cs->lineages, &c->sa, LINEAGE_OUT);
+	bool leaves_others = lineage_is_shared(&cs->lineages, &c->sa, LINEAGE_OUT);
+	bool sent = c->out_there;
 	remove_child(cs, c);
-	if (leaves_others)
+	if (leaves_others && (sent || !any_sends(cs, reqid_out)))
 		send_on_earlier(cs, s, reqid_out);
 }
 
@@ -505,22 +545,57 @@ int sad_send_behind(
 	return send_on(cs, s, c, 0);
 }
 
-void sad_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s,
+/* It has been replaced: its successor sends. */
+static bool has_later(const struct sad *cs, const struct sad_child *c)
+{
+	list_each(item, &cs->all)
+	{
+		const struct sad_child *other = list_entry(item, struct sad_child, link);
+		if (other->reqid_out == c->reqid_out && other->active &&
+			other->turn > c->turn)
+			return true;
+	}
+	return false;
+}
+
+static void close_gate(struct sad *cs, uint16_t scope)
+{
+	list_each(item, &cs->all)
+	{
+		struct sad_child *c = list_entry(item, struct sad_child, link);
+		if (c->sa.scope == scope)
+			take_out(cs, c);
+	}
+}
+
+/* Those that send first: a policy without its SA would ask for one. */
+static void open_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s,
 	void (*refused)(const struct sad_child *c, int err, void *ctx), void *ctx)
 {
 	list_each(item, &cs->all)
 	{
 		struct sad_child *c = list_entry(item, struct sad_child, link);
-		int err = 0;
-		if (c->sa.scope != scope)
+		if (c->sa.scope != scope || has_later(cs, c))
 			continue;
-		if (s->open)
-			err = send_on(cs, s, c, 0);
-		else
-			take_out(cs, c);
+		int err = send_on(cs, s, c, 0);
 		if (err != 0)
 			refused(c, err, ctx);
 	}
+	list_each(item, &cs->all)
+	{
+		struct sad_child *c = list_entry(item, struct sad_child, link);
+		if (c->sa.scope == scope && has_later(cs, c))
+			(void)claim(cs, s, c); /* claims_failed() tells */
+	}
+}
+
+void sad_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s,
+	void (*refused)(const struct sad_child *c, int err, void *ctx), void *ctx)
+{
+	if (s->open)
+		open_gate(cs, scope, s, refused, ctx);
+	else
+		close_gate(cs, scope);
 }
 
 void sad_rules(struct sad *cs, uint16_t scope, const struct sad_scope *s)

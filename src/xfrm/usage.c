@@ -33,7 +33,8 @@ void xfrm_usage_query(struct plane *plane)
 {
 	struct xfrm *x = xfrm_of(plane);
 
-	xfrm_look(x);
+	if (!looking_is_fresh(&x->sad, clock_now_ms()))
+		xfrm_look(x);
 	x->queries++;
 	xfrm_wake(x);
 }

@@ -13,7 +13,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from vlab import vipsec
+from vlab import vipsec, xfrm
 from vlab.core import KERNEL, Lab, now_ms, wait_until
 from vlab.pair import CLIENT4, PEER_AUTH, PROTECTED, VIP4, Pair, client_conf, server_conf
 from vlab.probes import Prober, Stream
@@ -192,6 +192,33 @@ def offload(tap, pair, prober):
         check(pair.server.json("status")["data"]["dataplane"]["offload"] == "auto", "as asked")
 
 
+# --- which of two sends ----------------------------------------------------------------------------
+
+def younger_than_its_successor(tap, pair, prober):
+    """The kernel takes the youngest by the wall clock's seconds, which was set back here."""
+    def outgoing():
+        return {int(r["spi_out"], 16) for r in pair.server.rows("child")}
+
+    def both():
+        found = xfrm.lives(pair.s)
+        return found if len(outgoing() & set(found)) == 2 else None
+
+    with tap.case("the older of two SAs, younger by the clock: made older, stays, and sends no more"):
+        works(prober)
+        old, = outgoing()
+        before = xfrm.lives(pair.s)[old]
+        xfrm.set_life(pair.s, CLIENT4, old, (*before[:2], before[2] + 3600, before[3]))
+        check(xfrm.lives(pair.s)[old][2] == before[2] + 3600, "set")
+        pair.server.ctl("rekey", "child")
+        found = wait_until(both, 20, "both")
+        new, = outgoing() - {old}
+        check(found[old][2] < found[new][2], found)
+        check(found[old][1] >= before[1], "it has its counters")
+        later = wait_until(lambda: (lambda now: now[new][1] > 3 and now)(xfrm.lives(pair.s)), 20,
+                           "packets on the new one")
+        check(later.get(old, found[old])[1] <= found[old][1] + 1, (found[old], later))
+
+
 # --- interfaces -----------------------------------------------------------------------------------
 
 def interface(tap, pair):
@@ -240,6 +267,7 @@ def body(tap):
             in_the_way(tap, pair, prober)
             full(tap, pair, prober)
             offload(tap, pair, prober)
+            younger_than_its_successor(tap, pair, prober)
         prober.close()
         stranger.close()
         if KERNEL:

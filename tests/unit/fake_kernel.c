@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ static int early_fd = -1;
 void fake_reset(void)
 {
 	memset(&fake, 0, sizeof(fake));
+	fake.now_s = 1000;
 	fake.sa_room = fake.policy_room = FAKE_MAX;
 }
 
@@ -345,7 +347,7 @@ int request_sa_add(struct request_line *l, const struct request_sa *sa)
 		return say(l, ENOMEM);
 	fake.requests++;
 	struct fake_sa *new = &fake.sas[fake.n_sas++];
-	*new = (struct fake_sa){.sa = *sa, .counts.added_s = fake.now_s};
+	*new = (struct fake_sa){.sa = *sa, .added_s = fake.now_s};
 	begin_replay(new);
 	if (sa->replay && sa->replay->len == new->replay.len)
 		new->replay = *sa->replay;
@@ -427,14 +429,29 @@ int request_sa_watch(struct request_line *l, const struct request_name *name,
 	return say(l, 0);
 }
 
-int request_sa_made_at(
-	struct request_line *l, const struct request_name *name, uint64_t added_s)
+int request_sa_life(struct request_line *l, const struct request_name *name,
+	struct xfrm_lifetime_cur *out)
+{
+	const struct fake_sa *sa = find(name);
+
+	if (!sa)
+		return say(l, ESRCH);
+	*out = (struct xfrm_lifetime_cur){.bytes = sa->counts.bytes,
+		.packets = sa->counts.packets,
+		.add_time = sa->added_s};
+	return say(l, 0);
+}
+
+int request_sa_life_set(struct request_line *l, const struct request_name *name,
+	const struct xfrm_lifetime_cur *life)
 {
 	struct fake_sa *sa = find(name);
 
-	if (!sa || fake.age_error != 0)
-		return say(l, sa ? fake.age_error : ESRCH);
-	sa->counts.added_s = added_s;
+	if (!sa || fake.life_error != 0)
+		return say(l, sa ? fake.life_error : ESRCH);
+	sa->counts.bytes = life->bytes;
+	sa->counts.packets = life->packets;
+	sa->added_s = life->add_time;
 	fake.requests++;
 	return say(l, 0);
 }
@@ -449,6 +466,8 @@ int request_sa_each(struct request_line *l, bool ah,
 		const struct request_counts *counts, void *ctx),
 	void *ctx)
 {
+	fake.dumps++;
+	(void)poll(NULL, 0, (int)fake.dump_ms);
 	for (size_t i = 0; i < fake.n_sas; i++)
 		if (is_ah(&fake.sas[i]) == ah)
 			each(&fake.sas[i].sa.info, &fake.sas[i].counts, ctx);

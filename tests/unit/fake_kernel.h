@@ -17,6 +17,7 @@ enum { FAKE_MAX = 4096 };
 struct fake_sa {
 	struct request_sa sa; /* key, replay: NULL */
 	struct request_counts counts;
+	uint64_t added_s;
 	struct request_replay replay; /* its oseq is that of counts when asked for */
 };
 
@@ -48,13 +49,14 @@ struct fake_kernel {
 	int open_error; /* of request_open() */
 	int lock_error; /* of lock_take() */
 	int sa_error, delete_error; /* of each request; 0: none */
-	int age_error; /* of request_sa_made_at() */
+	int life_error; /* of request_sa_life_set() */
 	uint16_t sa_error_family; /* sa_error only for these; 0: for all */
 	int offload_error; /* of an SA that is to be offloaded */
 	enum policy_offload device; /* what it can do at most */
 	const char *words; /* of the kernel, to an error; NULL: none */
 	bool tells_numbers; /* somebody listens (events_hear_numbers) */
 	uint64_t now_s; /* the wall clock */
+	unsigned dumps, dump_ms; /* of SAs: how many, how long each takes */
 	unsigned requests; /* that changed something */
 	unsigned last_sa_gone, last_policy_gone; /* their numbers among them */
 	void (*on_delete)(void); /* while an SA is being deleted */

@@ -7,8 +7,10 @@ import struct
 
 NETLINK_XFRM, NETLINK_NETFILTER = 6, 12
 OURS = 0x76697073
-GETSA, GETPOLICY, UPDPOLICY = 0x12, 0x15, 0x19
-REQUEST_ACK, REQUEST_DUMP = 0x5, 0x301
+GETSA, GETPOLICY, UPDPOLICY, NEWAE = 0x12, 0x15, 0x19, 0x1e
+REQUEST_ACK, REQUEST_REPLACE, REQUEST_DUMP = 0x5, 0x105, 0x301
+LTIME_VAL = 9  # an attribute: octets, packets, when it was made and used first
+LIFE = struct.Struct("=4Q")
 DONE, ERROR = 3, 2
 DIRS = {"in": 0, "out": 1, "fwd": 2}
 SELECTOR = struct.Struct("=16s16sHHHHHBBB3xiI")
@@ -56,6 +58,22 @@ def policies(host, user=OURS):
 
 def sas(host, user=OURS):
     return _count(host, GETSA, user)
+
+
+def lives(host):
+    """SPI -> (octets, packets, second when it was made, when it was used first), of every SA."""
+    at, out = SELECTOR.size, {}
+    for _, body in ask(host, GETSA, REQUEST_DUMP, bytes(64)):
+        out[int.from_bytes(body[at + 16:at + 20], "big")] = LIFE.unpack_from(body, at + 104)
+    return out
+
+
+def set_life(host, target, spi, life):
+    """Of an SA of ESP over IPv4."""
+    body = socket.inet_aton(target) + bytes(12) + struct.pack(">I", spi)
+    body += struct.pack("=HBx", socket.AF_INET, socket.IPPROTO_ESP) + bytes(24)
+    body += struct.pack("=HH", 4 + LIFE.size, LTIME_VAL) + LIFE.pack(*life)
+    ask(host, NEWAE, REQUEST_REPLACE, body)
 
 
 def take_lock(s):

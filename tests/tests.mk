@@ -107,9 +107,11 @@ check-kernel: all check-programs
 
 # All other labs in which a data plane carries traffic, with the kernel's: too long for the tests
 # that are always run.
-KERNEL_REST = t-ah t-any t-decrypt t-families t-flood t-fragments t-hundred t-key-exchanges t-knob t-mobike t-moves \
+KERNEL_REST = t-ah t-any t-decrypt t-families t-fragments t-key-exchanges t-knob t-mobike t-moves \
 	t-names t-nat t-plane-paths t-refusals t-rekey-strongswan t-strongswan t-strongswan-cbc \
 	t-strongswan-childless t-strongswan-ppk t-strongswan-redirect
+# So many peers, or packets, that each has the machine to itself.
+KERNEL_CROWDS = t-flood t-hundred
 # About the TUN or its thread, or what the kernel cannot (docs/PLANES.md).
 KERNEL_NEVER = t-hung-thread t-steering t-nat-shared
 # About no data plane: control, certificates, documents, tools.
@@ -120,7 +122,9 @@ kernel-rest: all check-programs
 	$(AM_V_at)$(PYTHON3) $(srcdir)/tests/lab/vm/suite --timeout 7200 \
 		kernel-rest --as kernel --slow 8 --env VLAB_PLANE=kernel \
 		--env VIPSEC_KEYLOG_BUILDDIR=$(abs_top_builddir)/key-log --jobs $(LAB_JOBS) \
-		$(KERNEL_REST:%=tests/lab/%.py)
+		$(KERNEL_REST:%=tests/lab/%.py) \
+		--as crowds --jobs 1 --slow 8 --env VLAB_PLANE=kernel \
+		--env VIPSEC_KEYLOG_BUILDDIR=$(abs_top_builddir)/key-log $(KERNEL_CROWDS:%=tests/lab/%.py)
 
 # Real Corosync and Pacemaker nodes, each in its own namespaces.
 check-cluster: all check-programs

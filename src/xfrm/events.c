@@ -74,6 +74,17 @@ void events_hear_numbers(int fd, bool on)
 
 /* ---- messages -------------------------------------------------------------------------- */
 
+/* In a tunnel it may be another one than inside. */
+static uint16_t outer_family(struct nlmsghdr *h, uint16_t inner)
+{
+	struct nlattr *tmpl =
+		nlmsg_find_attr(h, sizeof(struct xfrm_user_acquire), XFRMA_TMPL);
+
+	return tmpl && nla_len(tmpl) >= (int)sizeof(struct xfrm_user_tmpl)
+		       ? ((const struct xfrm_user_tmpl *)nla_data(tmpl))->family
+		       : inner;
+}
+
 static bool read_acquire(struct nlmsghdr *h, struct kernel_event *ev)
 {
 	if (nlmsg_datalen(h) < (int)sizeof(struct xfrm_user_acquire))
@@ -86,8 +97,8 @@ static bool read_acquire(struct nlmsghdr *h, struct kernel_event *ev)
 	ev->if_id =
 		if_id && nla_len(if_id) >= (int)sizeof(uint32_t) ? nla_get_u32(if_id) : 0;
 	ev->flow = a->sel;
-	ev->seq = a->seq;
-	ev->sa.daddr = select_addr_read(&a->id.daddr, a->sel.family);
+	ev->larval = (struct request_larval){
+		.id = a->id, .family = outer_family(h, a->sel.family), .seq = a->seq};
 	return true;
 }
 

@@ -23,12 +23,12 @@ enum event_kind {
 
 struct kernel_event {
 	enum event_kind kind;
-	/* ACQUIRE: the policy's selector and direction, the flow, the larval SA's number */
+	/* ACQUIRE: the policy's selector and direction, the flow, the SA that waits */
 	struct xfrm_selector policy;
 	uint32_t if_id;
 	uint8_t dir;
 	struct xfrm_selector flow;
-	uint32_t seq;
+	struct request_larval larval;
 	/* EXPIRE, NUMBERS, MAPPING: the SA */
 	struct request_name sa;
 	uint32_t reqid;

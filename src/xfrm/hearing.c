@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "os/timer.h"
 #include "plane/report.h"
 #include "xfrm/events.h"
@@ -64,12 +65,6 @@ void xfrm_notice(struct xfrm *x, enum esp_notice_kind kind, const struct sad_chi
 
 /* ---- the kernel's words ------------------------------------------------------------------------ */
 
-static void note_acquire(struct xfrm *x, const struct kernel_event *ev)
-{
-	x->acquires[x->next_acquire++ % XFRM_ACQUIRES] =
-		(struct xfrm_acquire){.daddr = ev->sa.daddr, .seq = ev->seq};
-}
-
 /* The flow that has begun it, from the selector that the kernel made of it. */
 static struct flow flow_of(const struct xfrm_selector *sel)
 {
@@ -85,16 +80,16 @@ static void on_acquire(struct xfrm *x, const struct kernel_event *ev)
 {
 	struct plane_report r = {.kind = PLANE_NOTICE};
 	const struct claims_name name = {ev->policy, ev->dir, ev->if_id};
-	uint16_t scope;
-	uint32_t rule;
+	struct acquire a = {.larval = ev->larval, .flow = flow_of(&ev->flow)};
 
-	if (!claims_find(x->claims, &name, &scope, &rule) || rule == CLAIM_NO_RULE)
+	if (!claims_find(x->claims, &name, &a.scope, &a.rule) || a.rule == CLAIM_NO_RULE)
 		return;
-	note_acquire(x, ev);
+	if (!acquires_take(&x->acquires, &x->sad, &a, clock_now_ms()))
+		return;
 	r.u.notice.kind = ESP_ACQUIRE;
-	r.u.notice.scope = scope;
-	r.u.notice.rule = rule;
-	r.u.notice.flow = flow_of(&ev->flow);
+	r.u.notice.scope = a.scope;
+	r.u.notice.rule = a.rule;
+	r.u.notice.flow = a.flow;
 	xfrm_report(x, &r);
 }
 

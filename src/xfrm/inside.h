@@ -12,12 +12,13 @@
 
 #include "plane/ops.h"
 #include "routing/steering.h"
+#include "xfrm/acquires.h"
 #include "xfrm/early.h"
 #include "xfrm/holding.h"
 #include "xfrm/reports.h"
 #include "xfrm/sad.h"
 
-enum { XFRM_ADDRS_MAX = 8, XFRM_ACQUIRES = 64 };
+enum { XFRM_ADDRS_MAX = 8 };
 
 struct xfrm_scope {
 	struct spd *spd; /* NULL: none */
@@ -28,12 +29,6 @@ struct xfrm_scope {
 	struct claimant rules;
 };
 
-/* A larval SA of the kernel's that waits to be replaced by the real one. */
-struct xfrm_acquire {
-	struct addr daddr;
-	uint32_t seq; /* 0: free */
-};
-
 struct xfrm {
 	struct plane base;
 	struct request_line *line;
@@ -41,8 +36,7 @@ struct xfrm {
 	struct sad sad;
 	struct xfrm_scope scopes[SCOPE_MAX];
 	struct reports reports;
-	struct xfrm_acquire acquires[XFRM_ACQUIRES];
-	unsigned next_acquire;
+	struct acquires acquires;
 	int lock, events, wake, timer;
 	int touch; /* readable: one of these */
 	bool touched, beside; /* what is ours; policies that are not */

@@ -21,7 +21,7 @@
 #include "xfrm/algorithm.h"
 #include "xfrm/select.h"
 
-enum { WINDOW_WORD_BITS = 32 };
+enum { WINDOW_WORD_BITS = 32, LARVAL_SPI_MIN = 256 };
 enum { OFFLOAD_FLAG_PACKET = 4 }; /* XFRM_OFFLOAD_PACKET, of Linux 6.2 */
 
 struct request_line {
@@ -455,6 +455,37 @@ int request_sa_life_set(struct request_line *l, const struct request_name *sa,
 uint64_t request_clock_s(void)
 {
 	return (uint64_t)time(NULL);
+}
+
+/* ---- SAs that do not come ------------------------------------------------------------------ */
+
+static void take_spi(
+	const struct xfrm_usersa_info *sa, const struct request_counts *counts, void *ctx)
+{
+	(void)counts;
+	*(__be32 *)ctx = sa->id.spi;
+}
+
+/* What has no SPI cannot be deleted: it gets one. */
+int request_larval_end(struct request_line *l, const struct request_larval *larval)
+{
+	struct xfrm_userspi_info ask_spi = {.min = LARVAL_SPI_MIN, .max = UINT32_MAX};
+	struct xfrm_usersa_id id = {.daddr = larval->id.daddr,
+		.family = larval->family,
+		.proto = larval->id.proto};
+	struct sa_reader reader = {.each = take_spi, .ctx = &id.spi};
+
+	ask_spi.info.id = larval->id;
+	ask_spi.info.family = larval->family;
+	ask_spi.info.seq = larval->seq;
+	int err = ask(l,
+		message(XFRM_MSG_ALLOCSPI, NLM_F_REQUEST | NLM_F_ACK, &ask_spi,
+			sizeof(ask_spi)),
+		on_sa, &reader);
+	if (err != 0)
+		return err;
+	return ask(l, message(XFRM_MSG_DELSA, NLM_F_REQUEST | NLM_F_ACK, &id, sizeof(id)),
+		NULL, NULL);
 }
 
 /* ---- SAs: all of them ----------------------------------------------------------------------- */

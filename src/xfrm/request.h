@@ -99,6 +99,15 @@ int request_sa_life(struct request_line *l, const struct request_name *sa,
 int request_sa_life_set(struct request_line *l, const struct request_name *sa,
 	const struct xfrm_lifetime_cur *life);
 uint64_t request_clock_s(void); /* what the kernel would write into one made now */
+/* An SA that the kernel has asked for, and waits for; it has no SPI yet. */
+struct request_larval {
+	struct xfrm_id id;
+	uint16_t family; /* of id.daddr */
+	uint32_t seq;
+};
+
+/* It waits no longer. */
+int request_larval_end(struct request_line *l, const struct request_larval *larval);
 /* Every SA of ESP, or of AH, whoever made it. */
 int request_sa_each(struct request_line *l, bool ah,
 	void (*each)(const struct xfrm_usersa_info *sa,

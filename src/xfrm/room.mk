@@ -1,5 +1,6 @@
 noinst_LIBRARIES += src/xfrm/libvipsec_xfrm.a
 src_xfrm_libvipsec_xfrm_a_SOURCES = \
+	src/xfrm/acquires.c src/xfrm/acquires.h \
 	src/xfrm/algorithm.c src/xfrm/algorithm.h \
 	src/xfrm/awaiting.c \
 	src/xfrm/early.c src/xfrm/early.h \

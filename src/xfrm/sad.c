@@ -155,7 +155,7 @@ static struct xfrm_lifetime_cfg limits(
 	return lft;
 }
 
-static struct request_sa half(const struct sad_child *c, bool out, uint32_t acquire_seq)
+static struct request_sa half(const struct sad_child *c, bool out)
 {
 	const struct esp_child *sa = &c->sa;
 	const struct endpoint *from = out ? &sa->local : &sa->remote;
@@ -173,7 +173,6 @@ static struct request_sa half(const struct sad_child *c, bool out, uint32_t acqu
 	r.info.reqid = out ? c->reqid_out : c->reqid_in;
 	r.info.family = select_family(&to->addr);
 	r.info.mode = sa->mode == POLICY_TUNNEL ? XFRM_MODE_TUNNEL : XFRM_MODE_TRANSPORT;
-	r.info.seq = acquire_seq;
 	if (r.info.sel.family == 0 || r.info.sel.family != r.info.family)
 		r.info.flags = XFRM_STATE_AF_UNSPEC;
 	/* RFC 4302 3.3.3.2.1; without it the kernel pads to 8 octets over IPv4, too. */
@@ -202,7 +201,7 @@ static struct request_sa half(const struct sad_child *c, bool out, uint32_t acqu
 static int put_in(
 	struct sad *cs, struct sad_child *c, const struct request_replay *replay)
 {
-	struct request_sa r = half(c, false, 0);
+	struct request_sa r = half(c, false);
 	struct offload_granted granted;
 
 	r.replay = replay;
@@ -214,11 +213,11 @@ static int put_in(
 }
 
 /* EOVERFLOW: all its numbers are used up, and the kernel would begin with them anew. */
-static int put_out(struct sad *cs, struct sad_child *c, uint32_t acquire_seq)
+static int put_out(struct sad *cs, struct sad_child *c)
 {
 	if (c->seq_out >= last_seq(&c->sa))
 		return EOVERFLOW;
-	struct request_sa r = half(c, true, acquire_seq);
+	struct request_sa r = half(c, true);
 	struct offload_granted granted;
 	int err = offload_add(cs->line, &r, &granted);
 
@@ -383,7 +382,7 @@ static void retire_others(struct sad *cs, const struct sad_child *c)
 	}
 }
 
-static int send_out(struct sad *cs, struct sad_child *c, uint32_t acquire_seq)
+static int send_out(struct sad *cs, struct sad_child *c)
 {
 	bool shared = lineage_is_shared(&cs->lineages, &c->sa, LINEAGE_OUT);
 
@@ -396,16 +395,15 @@ static int send_out(struct sad *cs, struct sad_child *c, uint32_t acquire_seq)
 	}
 	if (shared)
 		make_others_older(cs, c);
-	return put_out(cs, c, acquire_seq);
+	return put_out(cs, c);
 }
 
-static int send_on(struct sad *cs, const struct sad_scope *s, struct sad_child *c,
-	uint32_t acquire_seq)
+static int send_on(struct sad *cs, const struct sad_scope *s, struct sad_child *c)
 {
 	int err = 0;
 
 	if (c->active && s->open)
-		err = send_out(cs, c, acquire_seq);
+		err = send_out(cs, c);
 	return err == 0 ? claim(cs, s, c) : err;
 }
 
@@ -422,7 +420,7 @@ static void send_on_earlier(struct sad *cs, const struct sad_scope *s, uint32_t 
 			heir = c;
 	}
 	if (heir)
-		(void)send_on(cs, s, heir, 0);
+		(void)send_on(cs, s, heir);
 }
 
 /* Two peers behind one NAT, in transport mode, look alike to the kernel: what is for one would
@@ -444,7 +442,7 @@ static bool is_taken(const struct sad *cs, const struct esp_child *sa)
 }
 
 int sad_add(struct sad *cs, const struct sad_scope *s, const struct esp_child *sa,
-	uint32_t acquire_seq, uint64_t now_ms)
+	uint64_t now_ms)
 {
 	if (!s->spd)
 		return ENODEV;
@@ -466,14 +464,13 @@ int sad_add(struct sad *cs, const struct sad_scope *s, const struct esp_child *s
 	enlist(cs, c);
 	int err = put_in(cs, c, NULL);
 	if (err == 0)
-		err = send_on(cs, s, c, acquire_seq);
+		err = send_on(cs, s, c);
 	if (err != 0)
 		sad_delete(cs, s, sa->id);
 	return err;
 }
 
-int sad_activate(
-	struct sad *cs, const struct sad_scope *s, uint32_t id, uint32_t acquire_seq)
+int sad_activate(struct sad *cs, const struct sad_scope *s, uint32_t id)
 {
 	struct sad_child *c = sad_find(cs, id);
 
@@ -481,7 +478,7 @@ int sad_activate(
 		return ENODEV;
 	c->active = true;
 	c->turn = ++cs->turns;
-	return send_on(cs, s, c, acquire_seq);
+	return send_on(cs, s, c);
 }
 
 static void remove_child(struct sad *cs, struct sad_child *c)
@@ -528,7 +525,7 @@ int sad_move(struct sad *cs, const struct sad_scope *s, uint32_t id,
 	enlist_out(cs, c);
 	take_reqids(cs, c);
 	int err = put_in(cs, c, &replay);
-	return err == 0 ? send_on(cs, s, c, 0) : err;
+	return err == 0 ? send_on(cs, s, c) : err;
 }
 
 /* A new half in the old one's place: the kernel's limits count from its beginning. */
@@ -542,7 +539,7 @@ int sad_send_behind(
 	take_out(cs, c);
 	if (c->seq_out < seq_out)
 		c->seq_out = seq_out;
-	return send_on(cs, s, c, 0);
+	return send_on(cs, s, c);
 }
 
 /* It has been replaced: its successor sends. */
@@ -577,7 +574,7 @@ static void open_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s,
 		struct sad_child *c = list_entry(item, struct sad_child, link);
 		if (c->sa.scope != scope || has_later(cs, c))
 			continue;
-		int err = send_on(cs, s, c, 0);
+		int err = send_on(cs, s, c);
 		if (err != 0)
 			refused(c, err, ctx);
 	}

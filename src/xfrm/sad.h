@@ -72,12 +72,10 @@ struct request_name sad_name_out(const struct esp_child *sa);
 struct sad_child *sad_by_name_in(const struct sad *cs, const struct request_name *in);
 struct sad_child *sad_by_name_out(const struct sad *cs, const struct request_name *out);
 
-/* Results: 0 or an errno; request_why() has the kernel's words. acquire_seq: of the
- * ACQUIRE that this answers, 0: none. */
+/* Results: 0 or an errno; request_why() has the kernel's words. */
 int sad_add(struct sad *cs, const struct sad_scope *s, const struct esp_child *sa,
-	uint32_t acquire_seq, uint64_t now_ms);
-int sad_activate(
-	struct sad *cs, const struct sad_scope *s, uint32_t id, uint32_t acquire_seq);
+	uint64_t now_ms);
+int sad_activate(struct sad *cs, const struct sad_scope *s, uint32_t id);
 /* An older child of its lineage may be the one that sends then. */
 void sad_delete(struct sad *cs, const struct sad_scope *s, uint32_t id);
 int sad_move(struct sad *cs, const struct sad_scope *s, uint32_t id,

@@ -155,6 +155,12 @@ static void set_gate(struct xfrm *x, uint16_t scope, bool open)
 	x->scopes[scope].open = open;
 	const struct sad_scope view = xfrm_view(x, scope);
 	sad_gate(&x->sad, scope, &view, refuse_half, x);
+	list_each(item, &x->sad.all)
+	{
+		const struct sad_child *c = list_entry(item, struct sad_child, link);
+		if (c->sa.scope == scope)
+			acquires_end(&x->acquires, c, x->line);
+	}
 	tell_failure(x);
 }
 
@@ -180,17 +186,12 @@ static uint32_t xfrm_gate_close(struct plane *plane, uint16_t scope)
 
 /* ---- SAs ---------------------------------------------------------------------------------- */
 
-/* The number of the larval SA that this one answers; it is used once. */
-static uint32_t answered_acquire(struct xfrm *x, const struct addr *daddr)
+static void end_acquires(struct xfrm *x, uint32_t id)
 {
-	for (unsigned i = 0; i < XFRM_ACQUIRES; i++) {
-		uint32_t seq = x->acquires[i].seq;
-		if (seq == 0 || !addr_equal(&x->acquires[i].daddr, daddr))
-			continue;
-		x->acquires[i].seq = 0;
-		return seq;
-	}
-	return 0;
+	const struct sad_child *c = sad_find(&x->sad, id);
+
+	if (c)
+		acquires_end(&x->acquires, c, x->line);
 }
 
 /* One refusal is enough. Of policies that came with it some may be left: a look finds them. */
@@ -212,9 +213,9 @@ static void xfrm_sa_add(struct plane *plane, const struct esp_child *c)
 {
 	struct xfrm *x = xfrm_of(plane);
 	const struct sad_scope view = xfrm_view(x, c->scope);
-	uint32_t seq = c->outbound_ready ? answered_acquire(x, &c->remote.addr) : 0;
 
-	settle_order(x, c, sad_add(&x->sad, &view, c, seq, clock_now_ms()));
+	settle_order(x, c, sad_add(&x->sad, &view, c, clock_now_ms()));
+	end_acquires(x, c->id);
 	xfrm_sa_arrived(x, c->spi_in);
 	xfrm_look_later(x);
 }
@@ -228,8 +229,8 @@ static void xfrm_sa_activate(struct plane *plane, uint32_t id)
 	if (!c)
 		return;
 	const struct sad_scope view = xfrm_view(x, c->sa.scope);
-	uint32_t seq = answered_acquire(x, &c->sa.remote.addr);
-	settle_order(x, &c->sa, sad_activate(&x->sad, &view, id, seq));
+	settle_order(x, &c->sa, sad_activate(&x->sad, &view, id));
+	end_acquires(x, id);
 }
 
 static void xfrm_sa_delete(struct plane *plane, uint32_t id)
@@ -343,6 +344,7 @@ struct plane *plane_open_xfrm(const struct plane_params *params)
 	x->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	x->touch = x->base.touched_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	reports_init(&x->reports);
+	acquires_init(&x->acquires, clock_now_ms());
 	bool open = open_all(x);
 	int err = errno;
 	for (uint16_t scope = 0; scope < SCOPE_MAX; scope++)

@@ -204,8 +204,8 @@ def younger_than_its_successor(tap, pair, prober):
         return found if len(outgoing() & set(found)) == 2 else None
 
     with tap.case("the older of two SAs, younger by the clock: made older, stays, and sends no more"):
-        works(prober)
-        old, = outgoing()
+        old, = wait_until(lambda: (lambda found: len(found) == 1 and found)(outgoing()), 20,
+                          "one SA")
         before = xfrm.lives(pair.s)[old]
         xfrm.set_life(pair.s, CLIENT4, old, (*before[:2], before[2] + 3600, before[3]))
         check(xfrm.lives(pair.s)[old][2] == before[2] + 3600, "set")
@@ -217,6 +217,24 @@ def younger_than_its_successor(tap, pair, prober):
         later = wait_until(lambda: (lambda now: now[new][1] > 3 and now)(xfrm.lives(pair.s)), 20,
                            "packets on the new one")
         check(later.get(old, found[old])[1] <= found[old][1] + 1, (found[old], later))
+
+
+# --- what the kernel has asked for -----------------------------------------------------------------
+
+def asked(tap, pair):
+    flows = Prober(pair.lab, [Stream(n, pair.c, VIP4, PROTECTED, 50) for n in (1, 2, 3)],
+                   name="flows")
+    with tap.case("several flows ask for one SA: none waits on, and each asks again when it goes"):
+        for _ in range(3):
+            start = now_ms()
+            pair.client.ctl("down")
+            down = now_ms()
+            for n in (1, 2, 3):
+                flows.wait_reply(n, down, 20)
+            check(now_ms() - start < 20000, f"back after {now_ms() - start:.0f} ms: the kernel "
+                  "forgets after 30 s what it has asked for")
+            wait_until(lambda: not xfrm.asked_for(pair.c), 1, "the kernel to ask for nothing")
+    flows.close()
 
 
 # --- interfaces -----------------------------------------------------------------------------------
@@ -264,10 +282,11 @@ def body(tap):
         if KERNEL:
             reload(pair.server, server_conf(rules=rule_of_server(), vip=(VIP4,)))
             works(prober)
+            younger_than_its_successor(tap, pair, prober)
+            asked(tap, pair)
             in_the_way(tap, pair, prober)
             full(tap, pair, prober)
             offload(tap, pair, prober)
-            younger_than_its_successor(tap, pair, prober)
         prober.close()
         stranger.close()
         if KERNEL:

@@ -6,7 +6,8 @@ import re
 import sys
 
 TESTS = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..")
-LISTS = ("KERNEL_LAB", "KERNEL_ALONE", "KERNEL_REST", "KERNEL_NEVER", "KERNEL_NO_MATTER")
+LISTS = ("KERNEL_LAB", "KERNEL_ALONE", "KERNEL_REST", "KERNEL_CROWDS",
+         "KERNEL_NEVER", "KERNEL_NO_MATTER")
 
 
 def listed():

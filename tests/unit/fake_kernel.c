@@ -262,13 +262,18 @@ void events_read(int fd, uint32_t own,
 		each(&waiting, ctx);
 }
 
-void fake_event(enum event_kind kind)
+void fake_say(const struct kernel_event *ev)
 {
 	const uint64_t one = 1;
 
-	waiting = (struct kernel_event){.kind = kind};
+	waiting = *ev;
 	if (write(events_fd, &one, sizeof(one)) < 0)
 		return;
+}
+
+void fake_event(enum event_kind kind)
+{
+	fake_say(&(struct kernel_event){.kind = kind});
 }
 
 bool events_hold_first_packets(void)
@@ -453,6 +458,13 @@ int request_sa_life_set(struct request_line *l, const struct request_name *name,
 	sa->counts.packets = life->packets;
 	sa->added_s = life->add_time;
 	fake.requests++;
+	return say(l, 0);
+}
+
+int request_larval_end(struct request_line *l, const struct request_larval *larval)
+{
+	if (fake.n_ended < FAKE_ENDED_MAX)
+		fake.ended[fake.n_ended++] = larval->seq;
 	return say(l, 0);
 }
 

@@ -21,7 +21,7 @@ struct fake_sa {
 	struct request_replay replay; /* its oseq is that of counts when asked for */
 };
 
-enum { FAKE_HELD_MAX = 256 };
+enum { FAKE_HELD_MAX = 256, FAKE_ENDED_MAX = 64 };
 
 /* What is steered for a scope. */
 struct fake_steered {
@@ -55,6 +55,8 @@ struct fake_kernel {
 	enum policy_offload device; /* what it can do at most */
 	const char *words; /* of the kernel, to an error; NULL: none */
 	bool tells_numbers; /* somebody listens (events_hear_numbers) */
+	uint32_t ended[FAKE_ENDED_MAX]; /* larval SAs, in order */
+	size_t n_ended;
 	uint64_t now_s; /* the wall clock */
 	unsigned dumps, dump_ms; /* of SAs: how many, how long each takes */
 	unsigned requests; /* that changed something */
@@ -71,6 +73,7 @@ const struct request_policy *fake_policy_for(
 	const struct addr *src, const struct addr *dst, uint8_t dir);
 /* The kernel says so next. */
 void fake_event(enum event_kind kind);
+void fake_say(const struct kernel_event *ev);
 /* A packet comes that the kernel holds. */
 void fake_early(const struct holding_packet *p);
 /* Somebody takes routing rules away. */

@@ -90,7 +90,7 @@ static inline struct esp_child child(uint32_t id)
 
 static inline void add(const struct esp_child *c)
 {
-	assert_int_equal(sad_add(&t.sad, &t.scope, c, 0, NOW), 0);
+	assert_int_equal(sad_add(&t.sad, &t.scope, c, NOW), 0);
 }
 
 static inline struct fake_sa *incoming(uint32_t id)

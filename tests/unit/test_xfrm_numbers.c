@@ -160,7 +160,7 @@ static void each_half_goes_on_with_its_own(void **state)
 		assert_int_equal(is.seen[0], 0x5);
 		looking_round(&t.sad, NOW + 1, ignore, NULL);
 		assert_int_equal(sad_find(&t.sad, 1)->usage.seq_out, 500);
-		assert_int_equal(sad_activate(&t.sad, &t.scope, 1, 0), 0);
+		assert_int_equal(sad_activate(&t.sad, &t.scope, 1), 0);
 	}
 	assert_int_equal(outgoing(1)->sa.seq_out, 500);
 }

@@ -110,7 +110,7 @@ static void what_comes_does_not_put_the_look_off(void **state)
 	for (uint32_t i = 1; i <= 20; i++) {
 		struct esp_child c = child(i);
 		assert_int_equal(
-			sad_add(&t.sad, &t.scope, &c, 0, NOW + 100 * (uint64_t)i), 0);
+			sad_add(&t.sad, &t.scope, &c, NOW + 100 * (uint64_t)i), 0);
 		due = due ? due : looking_next_ms(&t.sad);
 		assert_true(looking_next_ms(&t.sad) == due);
 	}
@@ -297,7 +297,7 @@ static void a_newer_one_that_is_refused_leaves_the_older(void **state)
 	heir.outbound_ready = false;
 	add(&heir);
 	fake.sa_error = ENOMEM;
-	assert_int_equal(sad_activate(&t.sad, &t.scope, 2, 0), ENOMEM);
+	assert_int_equal(sad_activate(&t.sad, &t.scope, 2), ENOMEM);
 	fake.sa_error = 0;
 	sad_delete(&t.sad, &t.scope, 2);
 	assert_sends(1, true);
@@ -348,12 +348,12 @@ static void the_one_that_is_told_last_sends(void **state)
 	(void)state;
 	add_a_second_apart();
 	fake.now_s = 1002;
-	assert_int_equal(sad_activate(&t.sad, &t.scope, 1, 0), 0);
+	assert_int_equal(sad_activate(&t.sad, &t.scope, 1), 0);
 	assert_sends(1, true);
 	assert_sends(2, false);
-	assert_int_equal(sad_activate(&t.sad, &t.scope, 1, 0), 0);
+	assert_int_equal(sad_activate(&t.sad, &t.scope, 1), 0);
 	assert_sends(1, true);
-	assert_int_equal(sad_activate(&t.sad, &t.scope, 2, 0), 0);
+	assert_int_equal(sad_activate(&t.sad, &t.scope, 2), 0);
 	assert_sends(2, true);
 	sad_delete(&t.sad, &t.scope, 2);
 	assert_sends(1, true);
@@ -370,7 +370,7 @@ static void one_that_is_not_active_changes_nobody(void **state)
 	add(&heir);
 	assert_sends(1, true);
 	assert_int_equal(outgoing(1)->added_s, 1000);
-	assert_int_equal(sad_activate(&t.sad, &t.scope, 2, 0), 0);
+	assert_int_equal(sad_activate(&t.sad, &t.scope, 2), 0);
 	assert_sends(2, true);
 	assert_older(1, 2);
 }

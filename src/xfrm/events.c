@@ -74,15 +74,24 @@ void events_hear_numbers(int fd, bool on)
 
 /* ---- messages -------------------------------------------------------------------------- */
 
-/* In a tunnel it may be another one than inside. */
-static uint16_t outer_family(struct nlmsghdr *h, uint16_t inner)
+/* Its outer family may be another one than inside. */
+static struct request_larval read_larval(
+	struct nlmsghdr *h, const struct xfrm_user_acquire *a, uint32_t if_id)
 {
-	struct nlattr *tmpl =
-		nlmsg_find_attr(h, sizeof(struct xfrm_user_acquire), XFRMA_TMPL);
+	struct nlattr *t = nlmsg_find_attr(h, sizeof(*a), XFRMA_TMPL);
+	struct request_larval l = {.id = a->id,
+		.saddr = a->saddr,
+		.family = a->sel.family,
+		.seq = a->seq,
+		.if_id = if_id};
 
-	return tmpl && nla_len(tmpl) >= (int)sizeof(struct xfrm_user_tmpl)
-		       ? ((const struct xfrm_user_tmpl *)nla_data(tmpl))->family
-		       : inner;
+	if (!t || nla_len(t) < (int)sizeof(struct xfrm_user_tmpl))
+		return l;
+	const struct xfrm_user_tmpl *tmpl = nla_data(t);
+	l.family = tmpl->family;
+	l.reqid = tmpl->reqid;
+	l.mode = tmpl->mode;
+	return l;
 }
 
 static bool read_acquire(struct nlmsghdr *h, struct kernel_event *ev)
@@ -97,8 +106,7 @@ static bool read_acquire(struct nlmsghdr *h, struct kernel_event *ev)
 	ev->if_id =
 		if_id && nla_len(if_id) >= (int)sizeof(uint32_t) ? nla_get_u32(if_id) : 0;
 	ev->flow = a->sel;
-	ev->larval = (struct request_larval){
-		.id = a->id, .family = outer_family(h, a->sel.family), .seq = a->seq};
+	ev->larval = read_larval(h, a, ev->if_id);
 	return true;
 }
 

@@ -76,20 +76,26 @@ static struct flow flow_of(const struct xfrm_selector *sel)
 		.remote_port = ntohs(sel->dport)};
 }
 
+static void set_acquire_timer(const struct xfrm *x)
+{
+	timer_arm(x->acquire_timer, acquires_due_ms(&x->acquires), 0);
+}
+
 static void on_acquire(struct xfrm *x, const struct kernel_event *ev)
 {
 	struct plane_report r = {.kind = PLANE_NOTICE};
 	const struct claims_name name = {ev->policy, ev->dir, ev->if_id};
-	struct acquire a = {.larval = ev->larval, .flow = flow_of(&ev->flow)};
+	uint16_t scope;
+	uint32_t rule;
 
-	if (!claims_find(x->claims, &name, &a.scope, &a.rule) || a.rule == CLAIM_NO_RULE)
+	if (!claims_find(x->claims, &name, &scope, &rule) || rule == CLAIM_NO_RULE)
 		return;
-	if (!acquires_take(&x->acquires, &x->sad, &a, clock_now_ms()))
-		return;
+	acquires_note(&x->acquires, &ev->larval, clock_now_ms());
+	set_acquire_timer(x);
 	r.u.notice.kind = ESP_ACQUIRE;
-	r.u.notice.scope = a.scope;
-	r.u.notice.rule = a.rule;
-	r.u.notice.flow = a.flow;
+	r.u.notice.scope = scope;
+	r.u.notice.rule = rule;
+	r.u.notice.flow = flow_of(&ev->flow);
 	xfrm_report(x, &r);
 }
 
@@ -170,6 +176,12 @@ static void on_event(const struct kernel_event *ev, void *ctx)
 
 /* ---- reports ---------------------------------------------------------------------------------- */
 
+static void end_acquires(struct xfrm *x)
+{
+	acquires_end(&x->acquires, x->line, clock_now_ms());
+	set_acquire_timer(x);
+}
+
 static void take_ready(struct xfrm *x)
 {
 	struct epoll_event ready[READY_AT_ONCE];
@@ -185,12 +197,14 @@ static void take_ready(struct xfrm *x)
 			xfrm_take_early(x);
 		else if (what == &x->early_timer && timer_rang(x->early_timer))
 			xfrm_expire_early(x);
+		else if (what == &x->acquire_timer && timer_rang(x->acquire_timer))
+			end_acquires(x);
 		else if (what == &x->steering)
 			xfrm_look_at_steering(x);
 		else if (what == &x->wake)
 			xfrm_lower(x->wake);
 		else if (what != &x->timer && what != &x->early_timer &&
-			 what != &x->base.locals)
+			 what != &x->acquire_timer && what != &x->base.locals)
 			port4500_read(what, &x->reports);
 	}
 	locals_end_lingering(&x->base.locals);

@@ -46,7 +46,7 @@ struct xfrm {
 	struct holding *holding; /* NULL: it cannot be had */
 	struct steering *steering; /* for what has no route; NULL: it cannot be had */
 	struct early early;
-	int early_timer;
+	int early_timer, acquire_timer;
 	uint32_t *telling; /* ids whose usage is to be told; NULL: none */
 	size_t n_telling, told;
 	unsigned queries;

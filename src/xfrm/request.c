@@ -466,7 +466,8 @@ static void take_spi(
 	*(__be32 *)ctx = sa->id.spi;
 }
 
-/* What has no SPI cannot be deleted: it gets one. */
+/* What has no SPI cannot be deleted: it gets one. The kernel finds it by its number, or, when
+ * PF_KEY has given it another one, by the rest; where it is gone, one is made and deleted. */
 int request_larval_end(struct request_line *l, const struct request_larval *larval)
 {
 	struct xfrm_userspi_info ask_spi = {.min = LARVAL_SPI_MIN, .max = UINT32_MAX};
@@ -477,11 +478,14 @@ int request_larval_end(struct request_line *l, const struct request_larval *larv
 
 	ask_spi.info.id = larval->id;
 	ask_spi.info.family = larval->family;
+	ask_spi.info.saddr = larval->saddr;
 	ask_spi.info.seq = larval->seq;
-	int err = ask(l,
-		message(XFRM_MSG_ALLOCSPI, NLM_F_REQUEST | NLM_F_ACK, &ask_spi,
-			sizeof(ask_spi)),
-		on_sa, &reader);
+	ask_spi.info.reqid = larval->reqid;
+	ask_spi.info.mode = larval->mode;
+	struct nl_msg *m = message(
+		XFRM_MSG_ALLOCSPI, NLM_F_REQUEST | NLM_F_ACK, &ask_spi, sizeof(ask_spi));
+	put_if_id(m, larval->if_id);
+	int err = ask(l, m, on_sa, &reader);
 	if (err != 0)
 		return err;
 	return ask(l, message(XFRM_MSG_DELSA, NLM_F_REQUEST | NLM_F_ACK, &id, sizeof(id)),

@@ -102,8 +102,10 @@ uint64_t request_clock_s(void); /* what the kernel would write into one made now
 /* An SA that the kernel has asked for, and waits for; it has no SPI yet. */
 struct request_larval {
 	struct xfrm_id id;
-	uint16_t family; /* of id.daddr */
-	uint32_t seq;
+	xfrm_address_t saddr;
+	uint16_t family; /* of both */
+	uint32_t seq, reqid, if_id;
+	uint8_t mode;
 };
 
 /* It waits no longer. */

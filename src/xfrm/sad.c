@@ -636,16 +636,26 @@ void sad_wipe(struct sad *cs, bool keep)
 struct left {
 	struct list link;
 	struct request_name name;
+	struct request_larval larval; /* reqid 0: it is none */
 };
 
 static void note_left(
 	const struct xfrm_usersa_info *sa, const struct request_counts *counts, void *ctx)
 {
 	(void)counts;
+	bool waits = sa->reqid == REQID_ASK && sa->id.spi == 0;
+
 	if (sa->reqid < REQID_FIRST || sa->reqid > REQID_ASK ||
-		sa->sel.user != SELECT_USER || sa->id.spi == 0)
+		(!waits && (sa->sel.user != SELECT_USER || sa->id.spi == 0)))
 		return;
 	struct left *l = mem_new(1, sizeof(*l));
+	if (waits)
+		l->larval = (struct request_larval){.id = sa->id,
+			.saddr = sa->saddr,
+			.family = sa->family,
+			.seq = sa->seq,
+			.reqid = sa->reqid,
+			.mode = sa->mode};
 	l->name.daddr = select_addr_read(&sa->id.daddr, sa->family);
 	l->name.spi = ntohl(sa->id.spi);
 	l->name.ah = sa->id.proto == IPPROTO_AH;
@@ -665,12 +675,14 @@ int sad_sweep(struct request_line *line, size_t *n)
 	list_each_safe(item, &all)
 	{
 		struct left *l = list_entry(item, struct left, link);
-		int err = request_sa_delete(line, &l->name);
-		if (err != 0 && err != ESRCH)
+		bool waits = l->larval.reqid != 0;
+		int err = waits ? request_larval_end(line, &l->larval)
+				: request_sa_delete(line, &l->name);
+		if (!waits && err != 0 && err != ESRCH)
 			error = err;
 		list_del(&l->link);
 		free(l);
-		++*n;
+		*n += !waits;
 	}
 	return error;
 }

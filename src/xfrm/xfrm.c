@@ -155,12 +155,6 @@ static void set_gate(struct xfrm *x, uint16_t scope, bool open)
 	x->scopes[scope].open = open;
 	const struct sad_scope view = xfrm_view(x, scope);
 	sad_gate(&x->sad, scope, &view, refuse_half, x);
-	list_each(item, &x->sad.all)
-	{
-		const struct sad_child *c = list_entry(item, struct sad_child, link);
-		if (c->sa.scope == scope)
-			acquires_end(&x->acquires, c, x->line);
-	}
 	tell_failure(x);
 }
 
@@ -186,14 +180,6 @@ static uint32_t xfrm_gate_close(struct plane *plane, uint16_t scope)
 
 /* ---- SAs ---------------------------------------------------------------------------------- */
 
-static void end_acquires(struct xfrm *x, uint32_t id)
-{
-	const struct sad_child *c = sad_find(&x->sad, id);
-
-	if (c)
-		acquires_end(&x->acquires, c, x->line);
-}
-
 /* One refusal is enough. Of policies that came with it some may be left: a look finds them. */
 static void settle_order(struct xfrm *x, const struct esp_child *c, int err)
 {
@@ -215,7 +201,6 @@ static void xfrm_sa_add(struct plane *plane, const struct esp_child *c)
 	const struct sad_scope view = xfrm_view(x, c->scope);
 
 	settle_order(x, c, sad_add(&x->sad, &view, c, clock_now_ms()));
-	end_acquires(x, c->id);
 	xfrm_sa_arrived(x, c->spi_in);
 	xfrm_look_later(x);
 }
@@ -230,7 +215,6 @@ static void xfrm_sa_activate(struct plane *plane, uint32_t id)
 		return;
 	const struct sad_scope view = xfrm_view(x, c->sa.scope);
 	settle_order(x, &c->sa, sad_activate(&x->sad, &view, id));
-	end_acquires(x, id);
 }
 
 static void xfrm_sa_delete(struct plane *plane, uint32_t id)
@@ -272,11 +256,14 @@ static void xfrm_close(struct plane *plane, bool keep)
 	if (x->steering)
 		steering_close(x->steering, false);
 	claims_free(x->claims);
+	if (x->line)
+		acquires_end(&x->acquires, x->line, UINT64_MAX);
 	request_close(x->line);
 	reports_wipe(&x->reports);
 	events_close(x->events);
 	holding_close(x->holding);
 	close(x->early_timer);
+	close(x->acquire_timer);
 	lock_leave(x->lock);
 	locals_wipe(&x->base.locals);
 	close(x->wake);
@@ -328,8 +315,10 @@ static bool open_all(struct xfrm *x)
 	x->events = x->lock >= 0 ? events_open() : -1;
 	return have_locals && x->events >= 0 && watch(x, x->events, &x->events) &&
 	       watch(x, x->timer, &x->timer) &&
-	       watch(x, x->early_timer, &x->early_timer) && watch(x, x->wake, &x->wake) &&
-	       x->touch >= 0 && watch(x, x->base.locals.timer, &x->base.locals);
+	       watch(x, x->early_timer, &x->early_timer) &&
+	       watch(x, x->acquire_timer, &x->acquire_timer) &&
+	       watch(x, x->wake, &x->wake) && x->touch >= 0 &&
+	       watch(x, x->base.locals.timer, &x->base.locals);
 }
 
 struct plane *plane_open_xfrm(const struct plane_params *params)
@@ -341,10 +330,10 @@ struct plane *plane_open_xfrm(const struct plane_params *params)
 	x->base.epoll = epoll_create1(EPOLL_CLOEXEC);
 	x->timer = timer_new();
 	x->early_timer = timer_new();
+	x->acquire_timer = timer_new();
 	x->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	x->touch = x->base.touched_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	reports_init(&x->reports);
-	acquires_init(&x->acquires, clock_now_ms());
 	bool open = open_all(x);
 	int err = errno;
 	for (uint16_t scope = 0; scope < SCOPE_MAX; scope++)

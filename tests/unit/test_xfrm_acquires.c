@@ -1,126 +1,135 @@
-/* test_xfrm_acquires.c - what the kernel has asked for waits no longer than for its SA. */
+/* test_xfrm_acquires.c - what the kernel has asked for is ended, so that it asks again. */
 #include "xfrm_lab.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 
+#include "xfrm/acquires.h"
+#include "xfrm/rules.h"
+#include "xfrm/sad.h"
 #include "xfrm/select.h"
 
-/* A packet from that port of ours wants an SA. */
-static void ask(const struct addr *remote, uint16_t port, uint32_t seq)
+enum { A_SECOND = 1000, LONG_MS = 60000 };
+
+static struct acquires as;
+static struct request_line *line;
+
+static int begin(void **state)
+{
+	(void)state;
+	fake_reset();
+	memset(&as, 0, sizeof(as));
+	line = request_open();
+	return 0;
+}
+
+static void note(uint32_t seq, uint64_t now_ms)
+{
+	acquires_note(&as, &(struct request_larval){.seq = seq}, now_ms);
+}
+
+static void each_is_ended_a_second_after_it_was_told(void **state)
+{
+	(void)state;
+	assert_true(acquires_due_ms(&as) == UINT64_MAX);
+	note(1, 5000);
+	note(2, 5300);
+	assert_int_equal(acquires_due_ms(&as), 5000 + A_SECOND);
+	acquires_end(&as, line, 4999 + A_SECOND);
+	assert_int_equal(fake.n_ended, 0);
+	acquires_end(&as, line, 5000 + A_SECOND);
+	assert_int_equal(fake.n_ended, 1);
+	assert_int_equal(fake.ended[0], 1);
+	assert_int_equal(acquires_due_ms(&as), 5300 + A_SECOND);
+	acquires_end(&as, line, UINT64_MAX);
+	assert_int_equal(fake.n_ended, 2);
+	assert_true(acquires_due_ms(&as) == UINT64_MAX);
+}
+
+static void of_too_many_the_oldest_are_let_be(void **state)
+{
+	(void)state;
+	for (uint32_t i = 1; i <= ACQUIRES_MAX + 10; i++)
+		note(i, 5000 + i);
+	assert_int_equal(acquires_due_ms(&as), 5011 + A_SECOND);
+	acquires_end(&as, line, 5011 + A_SECOND);
+	assert_int_equal(fake.ended[0], 11);
+	acquires_end(&as, line, UINT64_MAX);
+	assert_int_equal(as.n, 0);
+}
+
+/* ---- the plane ---------------------------------------------------------------------------- */
+
+/* A packet to the peer wants an SA. */
+static void ask(uint32_t seq)
 {
 	const struct request_policy *p =
-		fake_policy_for(&lab_own, remote, XFRM_POLICY_OUT);
+		fake_policy_for(&lab_own, &lab_peer, XFRM_POLICY_OUT);
 
 	assert_non_null(p);
 	struct kernel_event ev = {.kind = EVENT_ACQUIRE,
 		.policy = p->sel,
 		.dir = XFRM_POLICY_OUT,
 		.flow = {.saddr = select_addr(&lab_own),
-			.daddr = select_addr(remote),
-			.sport = htons(port),
-			.sport_mask = 0xffff,
-			.proto = IPPROTO_UDP,
+			.daddr = select_addr(&lab_peer),
 			.family = AF_INET},
 		.larval = {.family = AF_INET, .seq = seq}};
 	fake_say(&ev);
+	assert_int_equal(lab_next(PLANE_NOTICE).u.notice.kind, ESP_ACQUIRE);
 }
 
-static void assert_told(uint16_t port)
+static void the_plane_does_so_by_itself(void **state)
 {
-	const struct plane_report r = lab_next(PLANE_NOTICE);
+	struct pollfd p = {.events = POLLIN};
 
-	assert_int_equal(r.u.notice.kind, ESP_ACQUIRE);
-	assert_int_equal(r.u.notice.rule, LAB_RULE);
-	assert_int_equal(r.u.notice.flow.local_port, port);
-}
-
-static int set_up(void **state)
-{
-	(void)lab_set_up(state);
+	(void)state;
 	lab_give_policy(NULL);
-	plane_gate_open(lab_plane, LAB_SCOPE, 1);
-	return 0;
-}
-
-static void each_flow_that_has_its_sa_waits_no_more(void **state)
-{
-	(void)state;
-	for (uint16_t port = 1; port <= 3; port++) {
-		ask(&lab_peer, port, port);
-		assert_told(port);
-	}
-	assert_int_equal(fake.n_ended, 0);
-	lab_add_child(OFFLOAD_NO);
-	assert_int_equal(fake.n_ended, 3);
-	for (uint32_t i = 0; i < 3; i++)
-		assert_int_equal(fake.ended[i], i + 1);
-}
-
-static void one_that_another_sa_is_for_waits(void **state)
-{
-	const struct addr other = unit_addr("198.51.100.2");
-
-	(void)state;
-	ask(&other, 1, 1);
-	assert_told(1);
-	lab_add_child(OFFLOAD_NO);
-	assert_int_equal(fake.n_ended, 0);
-	ask(&other, 2, 2);
-	assert_told(2);
-}
-
-/* It was asked for while the SA was being put in place, and read afterwards. */
-static void one_that_comes_late_is_ended_and_not_told(void **state)
-{
-	(void)state;
-	lab_add_child(OFFLOAD_NO);
-	ask(&lab_peer, 1, 7);
+	ask(7);
 	lab_no_more(PLANE_NOTICE);
+	assert_int_equal(fake.n_ended, 0);
+	p.fd = plane_fd(lab_plane);
+	while (fake.n_ended == 0 && poll(&p, 1, LONG_MS) == 1)
+		lab_no_more(PLANE_NOTICE);
 	assert_int_equal(fake.n_ended, 1);
 	assert_int_equal(fake.ended[0], 7);
 }
 
-/* The kernel does not take the SA for it: so no end of asking. */
-static void those_that_come_again_and_again_are_told(void **state)
-{
-	unsigned told = 0;
-	struct plane_report r;
-
-	(void)state;
-	lab_add_child(OFFLOAD_NO);
-	for (uint32_t seq = 1; seq <= 60; seq++) {
-		ask(&lab_peer, 1, seq);
-		while (plane_next_report(lab_plane, &r))
-			told += r.kind == PLANE_NOTICE;
-	}
-	assert_in_range(fake.n_ended, 30, 59);
-	assert_int_equal(told + fake.n_ended, 60);
-}
-
-/* A gate that opens brings the SA. */
-static void a_gate_that_opens_ends_what_waits(void **state)
+static void a_plane_that_closes_leaves_none(void **state)
 {
 	(void)state;
-	(void)plane_gate_close(lab_plane, LAB_SCOPE);
-	lab_add_child(OFFLOAD_NO);
-	ask(&lab_peer, 1, 1);
-	assert_told(1);
-	assert_int_equal(fake.n_ended, 0);
-	plane_gate_open(lab_plane, LAB_SCOPE, 2);
+	lab_give_policy(NULL);
+	ask(8);
+	(void)lab_tear_down(state);
 	assert_int_equal(fake.n_ended, 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, lab_tear_down)
+/* ---- a start -------------------------------------------------------------------------------- */
+
+/* Another life's: this one is to be asked. Another program's is let be. */
+static void a_start_ends_what_waits(void **state)
+{
+	size_t n;
+
+	(void)state;
+	lab_peer = unit_addr("198.51.100.1");
+	fake_add_sa(&lab_peer, 0, REQID_ASK, 0);
+	fake_add_sa(&lab_peer, 0, 16384, 0);
+	assert_int_equal(sad_sweep(line, &n), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(fake.n_ended, 1);
+}
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(each_flow_that_has_its_sa_waits_no_more),
-		TEST(one_that_another_sa_is_for_waits),
-		TEST(one_that_comes_late_is_ended_and_not_told),
-		TEST(those_that_come_again_and_again_are_told),
-		TEST(a_gate_that_opens_ends_what_waits),
+		cmocka_unit_test_setup(each_is_ended_a_second_after_it_was_told, begin),
+		cmocka_unit_test_setup(of_too_many_the_oldest_are_let_be, begin),
+		cmocka_unit_test_setup_teardown(
+			the_plane_does_so_by_itself, lab_set_up, lab_tear_down),
+		cmocka_unit_test_setup(a_plane_that_closes_leaves_none, lab_set_up),
+		cmocka_unit_test_setup(a_start_ends_what_waits, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

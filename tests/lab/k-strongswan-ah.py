@@ -21,10 +21,9 @@ from vlab.wire import Tap
 
 PLANES = {"userspace": "", "kernel": "dataplane { prefer kernel; }\n"}
 ENDS = {4: (CLIENT4, VIP4), 6: (CLIENT6, VIP6)}
-WAYS = [("userspace", "transport", 4, "sha256"), ("userspace", "tunnel", 6, "sha512"),
-        ("userspace", "tunnel", 4, "sha384"),
-        ("kernel", "transport", 4, "sha256"), ("kernel", "tunnel", 6, "sha384"),
-        ("kernel", "tunnel", 4, "sha512")]
+# What the planes make of the same packets is compared by k-differential.
+WAYS = [("userspace", "transport", 6, "sha256"), ("userspace", "tunnel", 4, "sha384"),
+        ("kernel", "transport", 4, "sha512"), ("kernel", "tunnel", 6, "sha256")]
 
 
 def server_conf(plane, mode, vip, ah):

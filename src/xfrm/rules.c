@@ -99,18 +99,41 @@ static struct xfrm_user_tmpl template_to(bool ah, enum policy_mode mode,
 	return t;
 }
 
-/* A tunnel to nobody knows whom cannot be asked for: until the peer has called, nothing
- * leaves. */
+/* In 0.0.0.0/8 or 100::/64, which no host has; another one for each rule, since the kernel asks no
+ * more for the same addresses while it waits. */
+static struct addr nobody(enum addr_family family, uint32_t rule)
+{
+	struct addr a = {.family = family};
+	uint8_t *end = a.b + (family == ADDR_V4 ? 4 : 16);
+
+	if (family != ADDR_V4)
+		a.b[0] = 1;
+	end[-1] = (uint8_t)(rule + 1);
+	end[-2] = (uint8_t)((rule + 1) >> 8);
+	end[-3] = (uint8_t)((rule + 1) >> 16);
+	return a;
+}
+
+/* The kernel looks for no way to a tunnel that has both its ends, so it asks also for one to
+ * nobody knows whom. What is asked for never comes; a child brings policies of its own. */
+static void ask_for_any_tunnel(struct request_policy *p, const struct spd_entry *e)
+{
+	const struct addr none = nobody(e->local.lo.family, e->rule);
+
+	p->tmpl = template_to(
+		e->ah, e->mode, &none, &none, select_family(&none), REQID_ASK);
+}
+
 static void ask_for_sa(
 	struct request_policy *p, const struct rules_scope *s, const struct spd_entry *e)
 {
 	bool tunnel = e->mode == POLICY_TUNNEL;
 
+	p->has_tmpl = true;
 	if (tunnel && !addr_is_set(&e->tunnel_to)) {
-		p->action = XFRM_POLICY_BLOCK;
+		ask_for_any_tunnel(p, e);
 		return;
 	}
-	p->has_tmpl = true;
 	p->tmpl = tunnel ? template_to(e->ah, e->mode, own_addr(s, &e->tunnel_to),
 				   &e->tunnel_to, select_family(&e->tunnel_to), REQID_ASK)
 			 : template_to(e->ah, e->mode, NULL, NULL,

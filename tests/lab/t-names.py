@@ -45,7 +45,7 @@ class Found:
         pair.add_vip(families=(4,))
         pair.s.ip(f"addr add {OTHER4}/24 dev eth0")
         pair.wait_bound()
-        self.wire = Tap(pair.s, VIP4, [PROTECTED], ["eth0"])
+        self.wire = Tap(pair.switch.host, VIP4, [PROTECTED], ["p-s"])
         pair.start_client(client_conf())
         self.prober = Prober(lab, [Stream(1, pair.c, VIP4, PROTECTED, 20)])
 

@@ -400,6 +400,30 @@ static void peers_behind_one_nat_do_not_share(void **state)
 		incoming(2)->sa.info.reqid);
 }
 
+/* Traffic asks, and who knows where the peer is (by name, say) calls it. In does not come. */
+static void a_tunnel_to_nobody_known_asks_all_the_same(void **state)
+{
+	const struct addr ours = addr_v4(10, 1, 0, 1), theirs = addr_v4(10, 2, 0, 1);
+	const struct rules_scope scope = {.is_host = true, .spd = t.spd};
+	struct claimant w;
+
+	(void)state;
+	claimant_init(&w, 0);
+	assert_int_equal(rules_claim_scope(t.claims, &w, &scope), 0);
+	const struct request_policy *p = fake_policy_for(&ours, &theirs, XFRM_POLICY_OUT);
+	assert_non_null(p);
+	assert_int_equal(p->action, XFRM_POLICY_ALLOW);
+	assert_true(p->has_tmpl);
+	assert_int_equal(p->tmpl.reqid, REQID_ASK);
+	assert_int_equal(p->tmpl.mode, XFRM_MODE_TUNNEL);
+	assert_int_equal(ntohl(p->tmpl.saddr.a4), RULE + 1);
+	assert_int_equal(ntohl(p->tmpl.id.daddr.a4), RULE + 1);
+	p = fake_policy_for(&theirs, &ours, XFRM_POLICY_IN);
+	assert_non_null(p);
+	assert_int_equal(p->action, XFRM_POLICY_BLOCK);
+	claims_drop(t.claims, &w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -419,6 +443,7 @@ int main(void)
 		SAD_TEST(the_one_that_is_told_last_sends),
 		SAD_TEST(one_that_is_not_active_changes_nobody),
 		SAD_TEST(peers_behind_one_nat_do_not_share),
+		SAD_TEST(a_tunnel_to_nobody_known_asks_all_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""AH with a stock strongSwan, whose AH is the kernel's: both of our planes, both modes, both
-families. The kernel of a container has none; the virtual machine's has.
+"""AH with a stock strongSwan, whose AH is the kernel's: each mode and family once, over both of our
+planes. The kernel of a container has none; the virtual machine's has.
 test-timeout: 300
 """
 

@@ -101,7 +101,7 @@ static struct xfrm_user_tmpl template_to(bool ah, enum policy_mode mode,
 
 /* In 0.0.0.0/8 or 100::/64, which no host has; another one for each rule, since the kernel asks no
  * more for the same addresses while it waits. */
-static struct addr nobody(enum addr_family family, uint32_t rule)
+static struct addr nobody(uint8_t family, uint32_t rule)
 {
 	struct addr a = {.family = family};
 	uint8_t *end = a.b + (family == ADDR_V4 ? 4 : 16);

@@ -233,7 +233,7 @@ def asked(tap, pair):
                 flows.wait_reply(n, down, 20)
             check(now_ms() - start < 20000, f"back after {now_ms() - start:.0f} ms: the kernel "
                   "forgets after 30 s what it has asked for")
-            wait_until(lambda: not xfrm.asked_for(pair.c), 2, "the kernel to ask for nothing")
+            wait_until(lambda: not xfrm.asked_for(pair.c), 15, "the kernel to ask for nothing")
     flows.close()
 
 

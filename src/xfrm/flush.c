@@ -12,7 +12,7 @@
 #include "routing/steering.h"
 #include "xfrm/claims.h"
 #include "xfrm/lock.h"
-#include "xfrm/sad.h"
+#include "xfrm/sweep.h"
 #include "xfrm/xfrm.h"
 
 enum { ROUNDS = 4 };
@@ -41,7 +41,7 @@ static int clear(bool keep_policies, struct xfrm_flushed *out)
 
 	if (!line)
 		return errno == EPROTONOSUPPORT ? 0 : errno;
-	err = sweep(line, sad_sweep, &out->sas);
+	err = sweep(line, sweep_sas, &out->sas);
 	if (err == 0 && keep_policies)
 		err = claims_left(line, &out->kept);
 	else if (err == 0)

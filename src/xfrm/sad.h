@@ -90,8 +90,4 @@ void sad_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s,
 void sad_rules(struct sad *cs, uint16_t scope, const struct sad_scope *s);
 void sad_drop_scope(struct sad *cs, uint16_t scope);
 
-/* Deletes each SA that is marked as ours: by its reqid, and by its selector. *n: how many
- * there were. What an earlier life was asked for is ended, so that this one is asked. */
-int sad_sweep(struct request_line *line, size_t *n);
-
 #endif

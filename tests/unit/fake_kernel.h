@@ -2,7 +2,7 @@
  * xfrm/events.h, and its routing behind routing/steering.h: what the kernel plane does is
  * looked at without root and without ESP.
  *
- * A test that links this has no request.c, no events.c, no holding.c and no steering.c.
+ * A test that links this has no request*.c, no events.c, no holding.c and no steering.c.
  */
 #ifndef VIPSEC_TESTS_FAKE_KERNEL_H
 #define VIPSEC_TESTS_FAKE_KERNEL_H

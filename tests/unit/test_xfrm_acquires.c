@@ -10,6 +10,7 @@
 #include "xfrm/rules.h"
 #include "xfrm/sad.h"
 #include "xfrm/select.h"
+#include "xfrm/sweep.h"
 
 enum { A_SECOND = 1000, LONG_MS = 60000 };
 
@@ -116,7 +117,7 @@ static void a_start_ends_what_waits(void **state)
 	lab_peer = unit_addr("198.51.100.1");
 	fake_add_sa(&lab_peer, 0, REQID_ASK, 0);
 	fake_add_sa(&lab_peer, 0, 16384, 0);
-	assert_int_equal(sad_sweep(line, &n), 0);
+	assert_int_equal(sweep_sas(line, &n), 0);
 	assert_int_equal(n, 0);
 	assert_int_equal(fake.n_ended, 1);
 }

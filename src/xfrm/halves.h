@@ -1,0 +1,24 @@
+/* xfrm/halves.h - what the kernel holds of one child: two SAs, and policies that lead to them.
+ *
+ * Floor 8. Private to sad.c and sending.c. Results are 0 or an errno.
+ */
+#ifndef VIPSEC_XFRM_HALVES_H
+#define VIPSEC_XFRM_HALVES_H
+
+#include "xfrm/sad.h"
+
+/* replay: it goes on with what its predecessor has received; NULL: begins. */
+int halves_put_in(
+	struct sad *cs, struct sad_child *c, const struct request_replay *replay);
+/* EOVERFLOW: all its numbers are used up, and the kernel would begin with them anew. */
+int halves_put_out(struct sad *cs, struct sad_child *c);
+
+/* replay: gets what it has received, for one that takes its place; NULL: none does. */
+void halves_take_in(struct sad *cs, struct sad_child *c, struct request_replay *replay);
+/* Its numbers are remembered. */
+void halves_take_out(struct sad *cs, struct sad_child *c);
+
+/* Policies for what is there just now, instead of those that it had. */
+int halves_claim(struct sad *cs, const struct sad_scope *s, struct sad_child *c);
+
+#endif

@@ -33,7 +33,10 @@ CHECK_SEEDS = 2000
 SAN_SEEDS = 200
 TEST_JOBS = 2
 # Laboratories wait more than they work, and share nothing.
-LAB_JOBS = 2
+LAB_JOBS = 3
+CLUSTER_JOBS = 2
+# In the virtual machine they work.
+KERNEL_JOBS = 2
 KERNEL_TIMEOUT = 2400
 
 RUN = $(PYTHON3) $(srcdir)/tests/run
@@ -83,12 +86,17 @@ check-san: check-programs
 		"valgrind -q --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99" \
 		$(filter-out $(THREAD_TESTS) $(SLOW_TESTS),$(UNIT_TESTS))
 
-# Real daemons in network namespaces, without a cluster.
+# Real daemons in network namespaces, without a cluster. The longest begin, so that none is
+# left alone at the end.
+found_tests = $(patsubst $(srcdir)/%,%,$(sort $(wildcard $(srcdir)/tests/$(1)/t-*.py)))
+longest_first = $(2:%=tests/$(1)/%.py) $(filter-out $(2:%=tests/$(1)/%.py),$(call found_tests,$(1)))
+LONG_LABS = t-certs-end t-names t-rekey-strongswan t-flood t-families
+LONG_CLUSTERS = t-ten-moves t-ipv6 t-failover t-strongswan
 check-lab: all check-programs
 	+$(AM_V_at)$(SUB_BUILD) key-log all --enable-key-log
 	$(AM_V_at)$(RUN) check-lab --timeout 300 --as lab --jobs $(LAB_JOBS) --require root \
 		--env VIPSEC_KEYLOG_BUILDDIR=$(abs_top_builddir)/key-log \
-		`cd $(srcdir) && ls tests/lab/t-*.py tests/lab/t-*.sh 2>/dev/null`
+		$(call longest_first,lab,$(LONG_LABS))
 
 # The kernel plane, on Debian's own kernel: one boot of a virtual machine for all. It is
 # emulated, and so slow.
@@ -101,7 +109,7 @@ check-kernel: all check-programs
 	$(AM_V_at)$(PYTHON3) $(srcdir)/tests/lab/vm/suite --timeout $(KERNEL_TIMEOUT) \
 		--before 'VIPSEC_BUILDDIR=$(abs_top_builddir) $(PYTHON3) $(srcdir)/tests/interop/matrix --prepare' \
 		check-kernel --as kernel --slow 5 --env VLAB_PLANE=kernel \
-		--env VIPSEC_KEYLOG_BUILDDIR=$(abs_top_builddir)/key-log --jobs $(LAB_JOBS) \
+		--env VIPSEC_KEYLOG_BUILDDIR=$(abs_top_builddir)/key-log --jobs $(KERNEL_JOBS) \
 		$(KERNEL_LAB:%=tests/lab/%.py) \
 		--as alone --jobs 1 --slow 5 --env VLAB_PLANE=kernel $(KERNEL_ALONE:%=tests/lab/%.py)
 
@@ -121,16 +129,16 @@ kernel-rest: all check-programs
 	+$(AM_V_at)$(SUB_BUILD) key-log all --enable-key-log
 	$(AM_V_at)$(PYTHON3) $(srcdir)/tests/lab/vm/suite --timeout 7200 \
 		kernel-rest --as kernel --slow 8 --env VLAB_PLANE=kernel \
-		--env VIPSEC_KEYLOG_BUILDDIR=$(abs_top_builddir)/key-log --jobs $(LAB_JOBS) \
+		--env VIPSEC_KEYLOG_BUILDDIR=$(abs_top_builddir)/key-log --jobs $(KERNEL_JOBS) \
 		$(KERNEL_REST:%=tests/lab/%.py) \
 		--as crowds --jobs 1 --slow 8 --env VLAB_PLANE=kernel \
 		--env VIPSEC_KEYLOG_BUILDDIR=$(abs_top_builddir)/key-log $(KERNEL_CROWDS:%=tests/lab/%.py)
 
 # Real Corosync and Pacemaker nodes, each in its own namespaces.
 check-cluster: all check-programs
-	$(AM_V_at)$(RUN) check-cluster --timeout 600 --as cluster \
+	$(AM_V_at)$(RUN) check-cluster --timeout 600 --as cluster --jobs $(CLUSTER_JOBS) \
 		--require 'root corosync pacemakerd' \
-		`cd $(srcdir) && ls tests/cluster/t-*.py tests/cluster/t-*.sh 2>/dev/null`
+		$(call longest_first,cluster,$(LONG_CLUSTERS))
 
 soak: $(SIM)
 	$(AM_V_at)./$(SIM) --soak $(DAYS) --from $(FROM)

@@ -58,6 +58,10 @@ static inline void rekey_ike(struct lab *lab, enum lab_side_name s)
 	assert_int_equal(ike_rekey(side->engine, lab->now_ms, id), IKE_OK);
 }
 
+/* What is renewed by CREATE_CHILD_SA. */
+static void (*const rekeys[])(struct lab *lab, enum lab_side_name s) = {
+	rekey_child, rekey_ike};
+
 static inline unsigned sent(const struct lab *lab, uint8_t exchange)
 {
 	unsigned n = 0;

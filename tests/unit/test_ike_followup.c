@@ -103,10 +103,7 @@ static void whatever_is_lost_is_repeated(void **state)
 
 				lab->filter = lose;
 				lab->filter_ctx = &losses;
-				if (what == 0)
-					rekey_child(lab, A);
-				else
-					rekey_ike(lab, A);
+				rekeys[what](lab, A);
 				lab_run(lab, 20000);
 				assert_settled(lab, 1);
 				assert_int_equal(lab->side[A].n_refused, 0);
@@ -123,10 +120,7 @@ static void what_is_forgotten_is_asked_for_again(void **state)
 
 		lab->filter = lose_followups;
 		lost_now = true;
-		if (what == 0)
-			rekey_child(lab, A);
-		else
-			rekey_ike(lab, A);
+		rekeys[what](lab, A);
 		lab_run(lab, 19000);
 		assert_non_null(lab_sa(lab, B)->follow);
 		lab_run(lab, 1500);

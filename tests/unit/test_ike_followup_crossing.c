@@ -13,10 +13,7 @@ static void either_side_deletes_the_ike_sa_meanwhile(void **state)
 			for (uint64_t after = 0; after < unit_rounds(8); after++) {
 				struct lab *lab = lab_ready(59);
 
-				if (what == 0)
-					rekey_child(lab, A);
-				else
-					rekey_ike(lab, A);
+				rekeys[what](lab, A);
 				lab_run(lab, after);
 				assert_int_equal(
 					ike_delete(lab->side[s].engine, lab->now_ms,
@@ -116,16 +113,10 @@ static void one_side_has_gone_on(void **state)
 
 		lab->filter = lose_followups;
 		lost_now = true;
-		if (what == 0)
-			rekey_child(lab, A);
-		else
-			rekey_ike(lab, A);
+		rekeys[what](lab, A);
 		lab_run(lab, 10); /* A waits for the answer to its IKE_FOLLOWUP_KE */
 		ike_follow_drop(lab->side[B].engine, lab_sa(lab, B)); /* B tries, too */
-		if (what == 0)
-			rekey_child(lab, B);
-		else
-			rekey_ike(lab, B);
+		rekeys[what](lab, B);
 		lab_run(lab, 5);
 		assert_int_equal(last_error_of(lab, A), N_TEMPORARY_FAILURE);
 		lost_now = false;
@@ -252,13 +243,8 @@ static void crossed_with_and_without(void **state)
 			a->conn->proposals.n_ike = 1;
 			ike_child_first(a)->proposals.pfs_more[0] = none;
 			ike_child_first(a)->proposals.n_pfs = 1;
-			if (what == 0) {
-				rekey_child(lab, A);
-				rekey_child(lab, B);
-			} else {
-				rekey_ike(lab, A);
-				rekey_ike(lab, B);
-			}
+			rekeys[what](lab, A);
+			rekeys[what](lab, B);
 			lab_run(lab, 90000);
 			assert_settled(lab, 1);
 			lab_free(lab);

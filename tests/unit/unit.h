@@ -53,11 +53,11 @@ static inline struct addr unit_addr(const char *text)
 	return a;
 }
 
-/* How often to do what is done ALL times: a quarter of it where each time takes thirty times
+/* How often to do what is done ALL times: an eighth of it where each time takes thirty times
  * longer (valgrind; tests.mk says so). */
 static inline unsigned unit_rounds(unsigned all)
 {
-	return getenv("UNIT_FEW_ROUNDS") ? (all + 3) / 4 : all;
+	return getenv("UNIT_FEW_ROUNDS") ? (all + 7) / 8 : all;
 }
 
 /* A seeded source with storage of its own, one per call site and test. */

@@ -22,22 +22,31 @@ struct request_line {
 	char why[REQUEST_WHY_MAX];
 };
 
-struct request_line *request_open(void)
+static struct nl_sock *connected(void)
 {
-	struct request_line *l = mem_new(1, sizeof(*l));
+	struct nl_sock *sock = nl_socket_alloc();
 	int one = 1;
 
-	l->sock = nl_socket_alloc();
-	if (!l->sock || nl_connect(l->sock, NETLINK_XFRM) < 0) {
+	if (!sock || nl_connect(sock, NETLINK_XFRM) < 0) {
 		int err = errno ? errno : EPROTONOSUPPORT;
-		nl_socket_free(l->sock);
-		free(l);
+		nl_socket_free(sock);
 		errno = err;
 		return NULL;
 	}
-	int fd = nl_socket_get_fd(l->sock);
+	int fd = nl_socket_get_fd(sock);
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one));
+	return sock;
+}
+
+struct request_line *request_open(void)
+{
+	struct nl_sock *sock = connected();
+
+	if (!sock)
+		return NULL;
+	struct request_line *l = mem_new(1, sizeof(*l));
+	l->sock = sock;
 	return l;
 }
 
@@ -51,7 +60,7 @@ void request_close(struct request_line *l)
 
 uint32_t request_port(const struct request_line *l)
 {
-	return nl_socket_get_local_port(l->sock);
+	return l->sock ? nl_socket_get_local_port(l->sock) : 0;
 }
 
 const char *request_why(const struct request_line *l)
@@ -105,31 +114,71 @@ static int on_error(struct sockaddr_nl *from, struct nlmsgerr *e, void *arg)
 	return NL_STOP;
 }
 
-int request_ask(
-	struct request_line *l, struct nl_msg *m, nl_recvmsg_msg_cb_t each, void *ctx)
+/* Of a request that failed on its way the answer may come yet, and would be taken for that of
+ * the next one. */
+static bool renew(struct request_line *l)
+{
+	nl_socket_free(l->sock);
+	l->sock = connected();
+	return l->sock != NULL;
+}
+
+/* Answered, or a code of libnl. */
+static int exchange(struct request_line *l, struct nl_msg *m, struct nl_cb *cb)
+{
+	int done = nl_send_auto(l->sock, m);
+
+	while (done >= 0 && !l->answered)
+		done = nl_recvmsgs(l->sock, cb);
+	return done;
+}
+
+static void fail(struct request_line *l, int err, const char *why)
+{
+	l->error = err;
+	snprintf(l->why, sizeof(l->why), "%s", why);
+}
+
+static struct nl_cb *callbacks(
+	struct request_line *l, nl_recvmsg_msg_cb_t each, void *ctx)
 {
 	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
-	int sent;
 
 	if (!cb)
 		abort();
-	l->error = 0;
-	l->answered = false;
 	nl_cb_err(cb, NL_CB_CUSTOM, on_error, l);
 	nl_cb_set(cb, NL_CB_ACK, NL_CB_CUSTOM, on_answer, l);
 	nl_cb_set(cb, NL_CB_FINISH, NL_CB_CUSTOM, on_answer, l);
 	if (each)
 		nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, each, ctx);
-	sent = nl_send_auto(l->sock, m);
+	return cb;
+}
+
+static void exchange_or_renew(struct request_line *l, struct nl_msg *m, struct nl_cb *cb)
+{
+	int done = exchange(l, m, cb);
+
+	if (done >= 0)
+		return;
+	if (l->error == 0)
+		fail(l, EIO, nl_geterror(done));
+	(void)renew(l); /* or before the next one */
+}
+
+int request_ask(
+	struct request_line *l, struct nl_msg *m, nl_recvmsg_msg_cb_t each, void *ctx)
+{
+	struct nl_cb *cb = callbacks(l, each, ctx);
+
+	l->error = 0;
+	l->answered = false;
+	if (l->sock || renew(l))
+		exchange_or_renew(l, m, cb);
+	else
+		fail(l, errno, strerror(errno));
 	wipe(nlmsg_data(nlmsg_hdr(m)), (size_t)nlmsg_datalen(nlmsg_hdr(m)));
 	nlmsg_free(m);
-	while (sent >= 0 && !l->answered)
-		sent = nl_recvmsgs(l->sock, cb);
 	nl_cb_put(cb);
-	if (sent < 0 && l->error == 0) {
-		l->error = EIO;
-		snprintf(l->why, sizeof(l->why), "%s", nl_geterror(sent));
-	}
 	return l->error;
 }
 

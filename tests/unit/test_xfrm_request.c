@@ -4,8 +4,10 @@
 #include "unit.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
+#include <netlink/netlink.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -175,9 +177,74 @@ static void a_policy_there_and_back(void **state)
 	nlmsg_free(m);
 }
 
+/* ---- a way to the kernel that fails ------------------------------------------------------- */
+
+static bool cannot_connect, loses_answer;
+
+int __wrap_nl_connect(struct nl_sock *s, int protocol);
+int __real_nl_connect(struct nl_sock *s, int protocol);
+int __wrap_nl_recvmsgs(struct nl_sock *s, struct nl_cb *cb);
+int __real_nl_recvmsgs(struct nl_sock *s, struct nl_cb *cb);
+
+int __wrap_nl_connect(struct nl_sock *s, int protocol)
+{
+	errno = ENOMEM;
+	return cannot_connect ? -NLE_NOMEM : __real_nl_connect(s, protocol);
+}
+
+/* It has come, and is not read. */
+int __wrap_nl_recvmsgs(struct nl_sock *s, struct nl_cb *cb)
+{
+	if (!loses_answer)
+		return __real_nl_recvmsgs(s, cb);
+	loses_answer = false;
+	return -NLE_NOMEM;
+}
+
+static int ask_for_one(struct request_line *line)
+{
+	const struct request_name name = {unit_addr("198.51.100.1"), 0x1001, false};
+	struct request_counts counts;
+
+	return request_sa_get(line, &name, &counts);
+}
+
+/* The kernel refuses that with another word. */
+static int lose_answer(struct request_line *line)
+{
+	const struct request_name name = {unit_addr("198.51.100.1"), 0x1001, false};
+	const struct request_replay nothing = {0};
+
+	loses_answer = true;
+	return request_sa_replay_set(line, &name, &nothing);
+}
+
+/* The answer to one request is not that to the next. What it is here depends on who asks:
+ * there is no such SA, or no right to know. */
+static void what_fails_once_does_not_fail_for_ever(void **state)
+{
+	struct request_line *line = request_open();
+
+	(void)state;
+	if (!line)
+		skip(); /* no IPsec in this kernel */
+	const int usual = ask_for_one(line);
+	assert_true(usual == ESRCH || usual == EPERM);
+	assert_int_equal(lose_answer(line), EIO);
+	assert_int_equal(ask_for_one(line), usual);
+	cannot_connect = true;
+	assert_int_equal(lose_answer(line), EIO);
+	assert_int_equal(ask_for_one(line), ENOMEM);
+	cannot_connect = false;
+	assert_int_equal(ask_for_one(line), usual);
+	assert_int_equal(ask_for_one(line), usual);
+	request_close(line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_fails_once_does_not_fail_for_ever),
 		cmocka_unit_test(an_sa_says_no_more_than_it_must),
 		cmocka_unit_test(an_sa_of_ah),
 		cmocka_unit_test(tags_of_an_sa),

@@ -502,6 +502,7 @@ tests_unit_test_xfrm_flush_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CM
 UNIT_TESTS += tests/unit/test_xfrm_request
 tests_unit_test_xfrm_request_SOURCES = tests/unit/test_xfrm_request.c
 tests_unit_test_xfrm_request_CFLAGS = $(AM_CFLAGS) $(NL_CFLAGS)
+tests_unit_test_xfrm_request_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nl_connect,--wrap=nl_recvmsgs
 tests_unit_test_xfrm_request_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS)
 
 UNIT_TESTS += tests/unit/test_xfrm_options

@@ -318,7 +318,7 @@ static inline struct esp_counters lab_count(const struct lab_end *e)
 static inline struct esp_usage lab_usage(const struct lab_end *e, uint32_t id)
 {
 	struct esp_usage u;
-	enum esp_err err = esp_dp_usage(e->dp, id, &u);
+	enum esp_err err = esp_dp_usage(e->dp, id, 0, &u);
 
 	assert(err == ESP_OK);
 	(void)err;

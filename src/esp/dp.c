@@ -242,13 +242,15 @@ enum esp_err esp_dp_path_mtu(struct esp_dp *dp, uint32_t id, uint32_t octets)
 	return ESP_OK;
 }
 
-enum esp_err esp_dp_usage(const struct esp_dp *dp, uint32_t id, struct esp_usage *out)
+enum esp_err esp_dp_usage(
+	const struct esp_dp *dp, uint32_t id, uint64_t now_ms, struct esp_usage *out)
 {
 	const struct esp_sa *sa = by_id(dp, id);
 
 	if (sa == NULL)
 		return ESP_NOT_FOUND;
 	*out = sa->usage;
+	out->as_of_ms = now_ms;
 	if (sa->peer != NULL) {
 		out->flows = sa->peer->n_flows;
 		out->flows_moved = sa->peer->n_moved;

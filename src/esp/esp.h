@@ -62,6 +62,7 @@ void esp_child_wipe(struct esp_child *c);
 
 struct esp_usage {
 	uint32_t id;
+	uint64_t as_of_ms; /* when it was so: it may be a little while ago */
 	uint64_t packets_in, packets_out;
 	/* Octets of inner packets; what comes with one to hide its length counts, too. In:
 	 * all that was authentic, also what the selectors then did not let pass. */
@@ -189,8 +190,8 @@ enum esp_err esp_dp_move(struct esp_dp *dp, uint32_t id, const struct endpoint *
 /* Largest outer packet, IP header included, that the path carries; 0: the default of
  * 1500. Packets that may not be fragmented and do not fit are answered with ICMP. */
 enum esp_err esp_dp_path_mtu(struct esp_dp *dp, uint32_t id, uint32_t octets) ESP_CHECKED;
-enum esp_err esp_dp_usage(
-	const struct esp_dp *dp, uint32_t id, struct esp_usage *out) ESP_CHECKED;
+enum esp_err esp_dp_usage(const struct esp_dp *dp, uint32_t id, uint64_t now_ms,
+	struct esp_usage *out) ESP_CHECKED;
 /* How far its numbers have come. Setting goes on with both, and never back; the IVs are
  * others' business (struct esp_gate). */
 enum esp_err esp_dp_replay(

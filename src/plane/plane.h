@@ -122,7 +122,8 @@ enum plane_deed {
 	PLANE_DEED_RULES = 4, /* for routing */
 	PLANE_DEED_ROUTES = 8,
 	PLANE_DEED_POLICIES = 16, /* of the kernel's IPsec */
-	PLANE_DEED_SAS = 32 /* are gone, and cannot be put back: their peers are called */
+	PLANE_DEED_SAS =
+		32 /* gone or changed, and cannot be put back: their peers are called */
 };
 struct plane_found {
 	unsigned deeds; /* enum plane_deed together */

@@ -55,7 +55,7 @@ static bool report_gates(struct data *d)
 }
 
 /* False: no room. */
-static bool report_usage(struct data *d)
+static bool report_usage(struct data *d, uint64_t now_ms)
 {
 	if (!d->ids) {
 		d->ids = children_ids(d->children, &d->n_ids);
@@ -64,7 +64,7 @@ static bool report_usage(struct data *d)
 	while (d->next_id < d->n_ids) {
 		struct plane_report r = {.kind = PLANE_USAGE};
 		uint32_t id = d->ids[d->next_id];
-		bool there = esp_dp_usage(d->dp, id, &r.u.usage) == ESP_OK;
+		bool there = esp_dp_usage(d->dp, id, now_ms, &r.u.usage) == ESP_OK;
 		if (there && !push(d, &r, REPORT_ANSWER))
 			return false;
 		d->next_id++;
@@ -157,12 +157,12 @@ static bool report_loss(struct data *d)
 	return d->lost_waits;
 }
 
-bool reporting_answers(struct data *d)
+bool reporting_answers(struct data *d, uint64_t now_ms)
 {
 	bool waits = report_gates(d) || report_loss(d) || !report_replays(d);
 
 	while (d->queries > 0)
-		if (!report_usage(d))
+		if (!report_usage(d, now_ms))
 			return true;
 	return waits;
 }

@@ -16,7 +16,7 @@ void reporting_replay(struct data *d, uint32_t id, bool asked);
 void reporting_rung(struct data *d, uint64_t now_ms); /* all that do by themselves */
 /* Closings of gates, usage and numbers, which are never dropped. True: something still waits for
  * room. */
-bool reporting_answers(struct data *d);
+bool reporting_answers(struct data *d, uint64_t now_ms);
 void reporting_wipe(struct data *d); /* what is not told yet */
 void reporting_totals(struct data *d, uint64_t now_ms); /* into the snapshot */
 

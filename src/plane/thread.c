@@ -109,7 +109,7 @@ void *data_run(void *data)
 
 	while (!d->stop) {
 		round_of(d, round_wait_ms(d, answers_wait));
-		answers_wait = reporting_answers(d);
+		answers_wait = reporting_answers(d, clock_now_ms());
 		if (d->reported)
 			report_wake(d->reports);
 		d->reported = false;

@@ -118,37 +118,70 @@ static void add_counts(struct request_counts *sum, const struct request_counts *
 	sum->forged += more->forged;
 }
 
-void halves_take_in(struct sad *cs, struct sad_child *c, struct request_replay *replay)
+/* That it is not there any more is as good. */
+static int delete_half(struct sad *cs, const struct request_name *name)
+{
+	int err = request_sa_delete(cs->line, name);
+
+	return err == ESRCH ? 0 : err;
+}
+
+/* Without what it has received the next one would take that again. */
+static int remember_in(struct sad *cs, struct sad_child *c, struct request_replay *replay)
 {
 	const struct request_name in = sad_name_in(&c->sa);
-	struct request_counts counts = {0};
+	struct request_counts counts;
+	int err = request_sa_replay(cs->line, &in, replay);
+
+	if (err == 0)
+		err = replay->len == 0 ? EIO : request_sa_get(cs->line, &in, &counts);
+	if (err == 0)
+		add_counts(&c->in_before, &counts);
+	return err;
+}
+
+int halves_take_in(struct sad *cs, struct sad_child *c, struct request_replay *replay)
+{
+	const struct request_name in = sad_name_in(&c->sa);
+	int err = 0;
 
 	if (!c->in_there) /* whatever has its name is another program's */
-		return;
-	if (replay && request_sa_get(cs->line, &in, &counts) == 0)
-		add_counts(&c->in_before, &counts);
+		return 0;
 	if (replay)
-		(void)request_sa_replay(cs->line, &in, replay);
-	(void)request_sa_delete(cs->line, &in);
-	c->in_there = false;
+		err = remember_in(cs, c, replay);
+	if (err == 0)
+		err = delete_half(cs, &in);
+	c->in_there = err != 0;
+	return err;
 }
 
 /* What it has sent is asked before, and what may leave in between allowed for: no number
  * of an SA is ever used twice. */
-void halves_take_out(struct sad *cs, struct sad_child *c)
+int halves_take_out(struct sad *cs, struct sad_child *c)
 {
 	const struct request_name out = sad_name_out(&c->sa);
-	struct request_counts counts = {0};
+	struct request_counts counts = {.seq_out = c->seq_out};
 
 	if (!c->out_there)
-		return;
-	if (request_sa_get(cs->line, &out, &counts) == 0)
-		c->seq_out = counts.seq_out;
+		return 0;
+	(void)request_sa_get(cs->line, &out, &counts);
+	int err = delete_half(cs, &out);
+	if (err != 0)
+		return err;
+	c->seq_out = counts.seq_out + SEQ_MARGIN;
 	add_counts(&c->out_before, &counts);
-	c->seq_out += SEQ_MARGIN;
-	(void)request_sa_delete(cs->line, &out);
 	c->usage.offload_out = OFFLOAD_NO;
 	c->out_there = false;
+	return 0;
+}
+
+bool halves_are(const struct sad_child *c, bool out, const struct xfrm_usersa_info *there)
+{
+	const struct request_sa own = half(c, out);
+
+	return there->mode == own.info.mode && there->reqid == own.info.reqid &&
+	       memcmp(&there->saddr, &own.info.saddr, sizeof(there->saddr)) == 0 &&
+	       memcmp(&there->sel, &own.info.sel, sizeof(there->sel)) == 0;
 }
 
 int halves_claim(struct sad *cs, const struct sad_scope *s, struct sad_child *c)

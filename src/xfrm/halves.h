@@ -1,6 +1,6 @@
 /* xfrm/halves.h - what the kernel holds of one child: two SAs, and policies that lead to them.
  *
- * Floor 8. Private to sad.c and sending.c. Results are 0 or an errno.
+ * Floor 8. Private to sad.c, sending.c and sweep.c. Results are 0 or an errno.
  */
 #ifndef VIPSEC_XFRM_HALVES_H
 #define VIPSEC_XFRM_HALVES_H
@@ -13,10 +13,15 @@ int halves_put_in(
 /* EOVERFLOW: all its numbers are used up, and the kernel would begin with them anew. */
 int halves_put_out(struct sad *cs, struct sad_child *c);
 
-/* replay: gets what it has received, for one that takes its place; NULL: none does. */
-void halves_take_in(struct sad *cs, struct sad_child *c, struct request_replay *replay);
+/* Not 0: it is still there. replay: gets what it has received, for one that takes its place;
+ * NULL: none does. */
+int halves_take_in(struct sad *cs, struct sad_child *c, struct request_replay *replay);
 /* Its numbers are remembered. */
-void halves_take_out(struct sad *cs, struct sad_child *c);
+int halves_take_out(struct sad *cs, struct sad_child *c);
+
+/* Whether this is its incoming, or outgoing, half as we have put it in. */
+bool halves_are(
+	const struct sad_child *c, bool out, const struct xfrm_usersa_info *there);
 
 /* Policies for what is there just now, instead of those that it had. */
 int halves_claim(struct sad *cs, const struct sad_scope *s, struct sad_child *c);

@@ -107,6 +107,9 @@ static void on_expire(struct xfrm *x, const struct kernel_event *ev)
 		return;
 	if (ev->hard)
 		c->out_there = false;
+	else if (c->told_soft) /* a look has seen it first */
+		return;
+	c->told_soft = true;
 	xfrm_notice(x, ev->hard ? ESP_SEQ_HARD : ESP_SEQ_SOFT, c);
 }
 
@@ -174,6 +177,11 @@ static void on_event(const struct kernel_event *ev, void *ctx)
 	}
 }
 
+void xfrm_hear(struct xfrm *x)
+{
+	events_read(x->events, request_port(x->line), on_event, x);
+}
+
 /* ---- reports ---------------------------------------------------------------------------------- */
 
 static void end_acquires(struct xfrm *x)
@@ -190,7 +198,7 @@ static void take_ready(struct xfrm *x)
 	for (int i = 0; i < n; i++) {
 		void *what = ready[i].data.ptr;
 		if (what == &x->events)
-			events_read(x->events, request_port(x->line), on_event, x);
+			xfrm_hear(x);
 		else if (what == &x->timer && timer_rang(x->timer))
 			xfrm_look(x);
 		else if (what == &x->holding)

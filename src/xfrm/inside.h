@@ -25,7 +25,7 @@ struct xfrm_scope {
 	struct addr addrs[XFRM_ADDRS_MAX];
 	size_t n_addrs;
 	bool open;
-	uint32_t turn;
+	uint32_t turn, acknowledged; /* closings of the gate */
 	struct claimant rules;
 };
 
@@ -63,9 +63,11 @@ void xfrm_touch(struct xfrm *x); /* plane_touched_fd() is */
 void xfrm_lower(int fd); /* an eventfd, not readable any more */
 void xfrm_report(struct xfrm *x, const struct plane_report *r);
 void xfrm_notice(struct xfrm *x, enum esp_notice_kind kind, const struct sad_child *c);
+void xfrm_hear(struct xfrm *x); /* what the kernel has said by itself */
 bool xfrm_next_report(struct plane *plane, struct plane_report *out);
 
 /* mending.c */
+void xfrm_heed(struct xfrm *x); /* SAs that are amiss are to be mended */
 enum plane_touch xfrm_touched(struct plane *plane);
 void xfrm_mend(struct plane *plane, struct plane_found *found);
 /* What the kernel did not take of policies, if there is anything that is not told yet. */
@@ -81,7 +83,10 @@ void xfrm_tell_all_numbers(struct xfrm *x); /* of those that are watched */
 void xfrm_hear_numbers(struct xfrm *x); /* or not, when children are gone */
 
 /* xfrm.c */
+void xfrm_close_gates(struct xfrm *x); /* those that could not be closed yet */
 struct sad_scope xfrm_view(const struct xfrm *x, uint16_t scope);
+void xfrm_settle(
+	struct xfrm *x, const struct esp_child *c, int err); /* an order's result */
 
 /* awaiting.c */
 /* why: only where it cannot be had. */

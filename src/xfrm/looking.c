@@ -21,8 +21,9 @@ enum {
 struct looking {
 	struct sad *sad;
 	uint64_t now_ms;
-	void (*heard)(const struct sad_child *c, void *ctx);
+	void (*tell)(const struct sad_child *c, enum esp_notice_kind what, void *ctx);
 	void *ctx;
+	bool strange; /* something is there that is no child's */
 };
 
 /* In transport mode the kernel counts what is behind the IP header. */
@@ -51,8 +52,9 @@ static void take_in(
 	u->forged = c->in_before.forged + counts->forged;
 	if (!c->heard && counts->packets > 0) {
 		c->heard = true;
-		k->heard(c, k->ctx);
+		k->tell(c, ESP_INBOUND, k->ctx);
 	}
+	c->seen_in = true;
 }
 
 static void take_out(
@@ -69,6 +71,11 @@ static void take_out(
 	u->packets_out = packets;
 	u->bytes_out = octets(c, packets, c->out_before.bytes + counts->bytes);
 	c->seq_out = counts->seq_out;
+	if (c->sa.soft_seq != 0 && c->seq_out >= c->sa.soft_seq && !c->told_soft) {
+		c->told_soft = true;
+		k->tell(c, ESP_SEQ_SOFT, k->ctx);
+	}
+	c->seen_out = true;
 }
 
 static void take_sa(
@@ -82,12 +89,14 @@ static void take_sa(
 		.daddr = select_addr_read(&sa->id.daddr, sa->family),
 		.spi = ntohl(sa->id.spi),
 		.ah = sa->id.proto == IPPROTO_AH};
-	struct sad_child *c = sad_by_name_in(k->sad, &name);
-	if (c)
-		take_in(k, c, counts);
-	c = sad_by_name_out(k->sad, &name);
-	if (c && c->out_there)
-		take_out(k, c, counts);
+	struct sad_child *in = sad_by_name_in(k->sad, &name);
+	struct sad_child *out = sad_by_name_out(k->sad, &name);
+	if (in)
+		take_in(k, in, counts);
+	if (out && out->out_there)
+		take_out(k, out, counts);
+	if (!in && !(out && out->out_there) && sa->sel.user == SELECT_USER)
+		k->strange = true;
 }
 
 static bool has_ah(const struct sad *cs)
@@ -97,16 +106,45 @@ static bool has_ah(const struct sad *cs)
 	return false;
 }
 
-void looking_round(struct sad *cs, uint64_t now_ms,
-	void (*heard)(const struct sad_child *c, void *ctx), void *ctx)
+static bool is_broken(const struct sad_child *c)
 {
-	struct looking k = {.sad = cs, .now_ms = now_ms, .heard = heard, .ctx = ctx};
+	return (c->in_there && !c->seen_in) || (c->out_there && !c->seen_out);
+}
+
+/* A device that goes down takes its SAs with it, and the kernel does not say so. */
+static void compare(struct looking *k)
+{
+	bool broken = k->strange;
+
+	list_each(item, &k->sad->all) broken =
+		broken || is_broken(list_entry(item, struct sad_child, link));
+	k->sad->amiss |= broken;
+}
+
+static int dump(struct looking *k)
+{
+	int err = request_sa_each(k->sad->line, false, take_sa, k);
+
+	if (err == 0 && has_ah(k->sad))
+		err = request_sa_each(k->sad->line, true, take_sa, k);
+	return err;
+}
+
+void looking_round(struct sad *cs, uint64_t now_ms,
+	void (*tell)(const struct sad_child *c, enum esp_notice_kind what, void *ctx),
+	void *ctx)
+{
+	struct looking k = {.sad = cs, .now_ms = now_ms, .tell = tell, .ctx = ctx};
 
 	if (list_empty(&cs->all))
 		return;
-	(void)request_sa_each(cs->line, false, take_sa, &k);
-	if (has_ah(cs))
-		(void)request_sa_each(cs->line, true, take_sa, &k);
+	list_each(item, &cs->all)
+	{
+		struct sad_child *c = list_entry(item, struct sad_child, link);
+		c->seen_in = c->seen_out = false;
+	}
+	if (dump(&k) == 0)
+		compare(&k);
 	/* Of one that does not send now it is what it will go on with. */
 	list_each(item, &cs->all)
 	{

@@ -10,9 +10,12 @@
 
 #include "xfrm/sad.h"
 
-/* Looks at every child. heard: for each on which the first packet has come. */
+/* Looks at every child. tell: ESP_INBOUND, the first packet has come; ESP_SEQ_SOFT, its numbers
+ * are that far (the kernel says so by itself, but once, and that may be lost). cs->amiss is set
+ * when a half of a child is not there any more, and when one is there that is no child's. */
 void looking_round(struct sad *cs, uint64_t now_ms,
-	void (*heard)(const struct sad_child *c, void *ctx), void *ctx);
+	void (*tell)(const struct sad_child *c, enum esp_notice_kind what, void *ctx),
+	void *ctx);
 /* The last look was so long, and is so short ago, that another would take more than a twentieth
  * of the time. */
 bool looking_is_fresh(const struct sad *cs, uint64_t now_ms);

@@ -9,6 +9,7 @@
 
 #include "xfrm/foreign.h"
 #include "xfrm/inside.h"
+#include "xfrm/sweep.h"
 #include "xfrm/words.h"
 
 enum plane_touch xfrm_touched(struct plane *plane)
@@ -37,27 +38,52 @@ bool xfrm_failed(struct xfrm *x, struct plane_trouble *out)
 
 /* ---- SAs ---------------------------------------------------------------------------- */
 
-/* An SA that somebody has deleted cannot be put back: how far it had come is not known. It
- * ends, and the peer is called. */
-static bool end_missing(struct xfrm *x)
+void xfrm_heed(struct xfrm *x)
 {
-	struct request_counts counts;
+	if (!x->sad.amiss)
+		return;
+	x->sad.amiss = false;
+	x->touched = x->sas_touched = true;
+	xfrm_touch(x);
+}
+
+static bool is_whole(const struct sad_child *c)
+{
+	return (c->seen_in || !c->in_there) && (c->seen_out || !c->out_there);
+}
+
+/* An SA that somebody has deleted cannot be put back: how far it had come is not known. It
+ * ends, and the peer is called. So does one that is another now. */
+static bool end_broken(struct xfrm *x)
+{
 	bool any = false;
 
 	list_each(item, &x->sad.all)
 	{
 		const struct sad_child *c = list_entry(item, struct sad_child, link);
-		const struct request_name names[] = {
-			sad_name_in(&c->sa), sad_name_out(&c->sa)};
-		bool in = request_sa_get(x->line, &names[0], &counts) != ESRCH;
-		bool out = !c->out_there ||
-			   request_sa_get(x->line, &names[1], &counts) != ESRCH;
-		if (in && out)
+		if (is_whole(c))
 			continue;
 		any = true;
 		xfrm_notice(x, ESP_SEQ_HARD, c);
 	}
 	return any;
+}
+
+/* All of the kernel's, against all of ours. */
+static void mend_sas(struct xfrm *x, struct plane_found *found)
+{
+	struct plane_trouble t = {.scope = PLANE_NO_SCOPE, .rule = PLANE_NO_RULE};
+	int err = sweep_strays(&x->sad);
+
+	if (err == 0) {
+		found->deeds |= end_broken(x) ? PLANE_DEED_SAS : 0;
+		x->sas_touched = false;
+		return;
+	}
+	snprintf(t.why, sizeof(t.why),
+		"the kernel's SAs cannot be read, or not deleted: %s", strerror(err));
+	plane_found_add(found, &t);
+	found->again = true;
 }
 
 /* ---- policies ------------------------------------------------------------------------- */
@@ -96,6 +122,8 @@ void xfrm_mend(struct plane *plane, struct plane_found *found)
 	struct meeting m = {.x = x, .found = found};
 	struct plane_trouble t = {.scope = PLANE_NO_SCOPE, .rule = PLANE_NO_RULE};
 	size_t changed;
+
+	xfrm_hear(x);
 	int err = claims_mend(x->claims, &changed, meet_other, &m);
 
 	found->deeds |= changed > 0 ? PLANE_DEED_POLICIES : 0;
@@ -108,7 +136,6 @@ void xfrm_mend(struct plane *plane, struct plane_found *found)
 	found->again |= failed;
 	if (x->steering)
 		plane_mend_steering(x->steering, found);
-	if (x->sas_touched && end_missing(x))
-		found->deeds |= PLANE_DEED_SAS;
-	x->sas_touched = false;
+	if (x->sas_touched)
+		mend_sas(x, found);
 }

@@ -105,22 +105,27 @@ bool numbers_read(struct sad *cs, const struct sad_child *c, struct esp_replay_s
 	return true;
 }
 
-void numbers_set(struct sad *cs, const struct sad_scope *s, struct sad_child *c,
+/* What comes between the reading and the setting is forgotten: so nothing is set that is known. */
+int numbers_set(struct sad *cs, const struct sad_scope *s, struct sad_child *c,
 	const struct esp_replay_state *state)
 {
 	const struct request_name in = sad_name_in(&c->sa);
-	struct esp_replay_state both;
+	struct esp_replay_state was, both;
 	struct request_replay r;
+	int err = 0;
 
-	if (!numbers_read(cs, c, &both))
-		return;
-	bool sent_more = state->seq_out > both.seq_out;
+	if (!numbers_read(cs, c, &was))
+		return 0; /* it is amiss, or going */
+	both = was;
 	esp_replay_state_join(&both, state);
-	if (sent_more)
-		(void)sad_send_behind(cs, s, c->sa.id, both.seq_out);
+	if (both.seq_out > was.seq_out)
+		err = sad_send_behind(cs, s, c->sa.id, both.seq_out);
+	if (err != 0 || (both.seq_in == was.seq_in &&
+				memcmp(both.seen, was.seen, sizeof(both.seen)) == 0))
+		return err;
 	both.seq_out = 0; /* this half never sends */
 	numbers_to_kernel(&both, &r);
-	(void)request_sa_replay_set(cs->line, &in, &r);
+	return request_sa_replay_set(cs->line, &in, &r);
 }
 
 void numbers_watch(struct sad *cs, struct sad_child *c, uint32_t packets, uint32_t ms)

@@ -12,8 +12,8 @@
 /* Both directions. False: the kernel has not got the incoming SA any more. */
 bool numbers_read(
 	struct sad *cs, const struct sad_child *c, struct esp_replay_state *out);
-/* Goes on with both, never back. */
-void numbers_set(struct sad *cs, const struct sad_scope *s, struct sad_child *c,
+/* Goes on with both. Result: 0 or an errno. */
+int numbers_set(struct sad *cs, const struct sad_scope *s, struct sad_child *c,
 	const struct esp_replay_state *state);
 /* The kernel tells (EVENT_NUMBERS) after so many packets or so long, of this child's SAs,
  * also of those that take their place. Both 0: no more. */

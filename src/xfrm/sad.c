@@ -178,13 +178,14 @@ int sad_activate(struct sad *cs, const struct sad_scope *s, uint32_t id)
 	return sending_go_on(cs, s, c);
 }
 
+/* A half that does not go is nobody's then: a look finds it. */
 static void remove_child(struct sad *cs, struct sad_child *c)
 {
 	const struct request_name out = sad_name_out(&c->sa);
+	int err = c->out_there ? request_sa_delete(cs->line, &out) : 0;
 
-	if (c->out_there)
-		(void)request_sa_delete(cs->line, &out);
-	halves_take_in(cs, c, NULL);
+	if (halves_take_in(cs, c, NULL) != 0 || (err != 0 && err != ESRCH))
+		cs->amiss = true;
 	claims_drop(cs->claims, &c->policies);
 	forget(cs, c);
 }
@@ -213,15 +214,18 @@ int sad_move(struct sad *cs, const struct sad_scope *s, uint32_t id,
 
 	if (!c || !c->in_there || !s->spd)
 		return ENODEV;
-	halves_take_out(cs, c);
-	halves_take_in(cs, c, &replay);
+	int err = halves_take_out(cs, c);
+	if (err == 0)
+		err = halves_take_in(cs, c, &replay);
+	if (err != 0)
+		return err;
 	drop_reqids(cs, c);
 	forget_out(cs, c);
 	c->sa.remote = *remote;
 	c->sa.encap = encap;
 	enlist_out(cs, c);
 	take_reqids(cs, c);
-	int err = halves_put_in(cs, c, &replay);
+	err = halves_put_in(cs, c, &replay);
 	return err == 0 ? sending_go_on(cs, s, c) : err;
 }
 
@@ -233,24 +237,29 @@ int sad_send_behind(
 
 	if (!c)
 		return ENOENT;
-	halves_take_out(cs, c);
+	int err = halves_take_out(cs, c);
+	if (err != 0)
+		return err;
 	if (c->seq_out < seq_out)
 		c->seq_out = seq_out;
 	return sending_go_on(cs, s, c);
 }
 
-static void close_gate(struct sad *cs, uint16_t scope)
+int sad_gate_close(struct sad *cs, uint16_t scope)
 {
+	int error = 0;
+
 	list_each(item, &cs->all)
 	{
 		struct sad_child *c = list_entry(item, struct sad_child, link);
-		if (c->sa.scope == scope)
-			halves_take_out(cs, c);
+		int err = c->sa.scope == scope ? halves_take_out(cs, c) : 0;
+		error = err != 0 ? err : error;
 	}
+	return error;
 }
 
 /* Those that send first: a policy without its SA would ask for one. */
-static void open_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s,
+void sad_gate_open(struct sad *cs, uint16_t scope, const struct sad_scope *s,
 	void (*refused)(const struct sad_child *c, int err, void *ctx), void *ctx)
 {
 	list_each(item, &cs->all)
@@ -268,15 +277,6 @@ static void open_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s,
 		if (c->sa.scope == scope && sending_is_replaced(cs, c))
 			(void)halves_claim(cs, s, c); /* claims_failed() tells */
 	}
-}
-
-void sad_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s,
-	void (*refused)(const struct sad_child *c, int err, void *ctx), void *ctx)
-{
-	if (s->open)
-		open_gate(cs, scope, s, refused, ctx);
-	else
-		close_gate(cs, scope);
 }
 
 void sad_rules(struct sad *cs, uint16_t scope, const struct sad_scope *s)

@@ -35,6 +35,8 @@ struct sad_child {
 	/* what halves have counted that were taken away since */
 	struct request_counts in_before, out_before;
 	uint64_t since_ms;
+	bool seen_in, seen_out; /* by the look that is under way */
+	bool told_soft;
 };
 
 static inline bool sad_is_watched(const struct sad_child *c)
@@ -50,6 +52,7 @@ struct sad {
 	uint64_t looked_ms; /* looking.c: at the counters */
 	uint64_t look_took_ms; /* the last time */
 	uint64_t turns;
+	bool amiss; /* the kernel's SAs are not these: they want to be compared */
 	struct request_line *line;
 	struct claims *claims;
 };
@@ -83,9 +86,11 @@ int sad_move(struct sad *cs, const struct sad_scope *s, uint32_t id,
 /* Nothing leaves any more with a number that is not behind this one. */
 int sad_send_behind(
 	struct sad *cs, const struct sad_scope *s, uint32_t id, uint64_t seq_out);
-/* The gate has been opened or closed. refused: each that should send now, and cannot. */
-void sad_gate(struct sad *cs, uint16_t scope, const struct sad_scope *s,
+/* refused: each that should send now, and cannot. */
+void sad_gate_open(struct sad *cs, uint16_t scope, const struct sad_scope *s,
 	void (*refused)(const struct sad_child *c, int err, void *ctx), void *ctx);
+/* Not 0: some outgoing half is still there. */
+int sad_gate_close(struct sad *cs, uint16_t scope);
 /* The rules are others. */
 void sad_rules(struct sad *cs, uint16_t scope, const struct sad_scope *s);
 void sad_drop_scope(struct sad *cs, uint16_t scope);

@@ -56,17 +56,19 @@ static int make_older(struct sad *cs, const struct sad_child *c, uint64_t than_s
  * second either, and the wrong one when the clock was set back. So before a new one comes, what
  * it might prefer to that is made older. It stays: a packet that is just being sealed with
  * it would be lost. */
-static void make_others_older(struct sad *cs, const struct sad_child *c)
+static int make_others_older(struct sad *cs, const struct sad_child *c)
 {
 	const uint64_t now_s = request_clock_s();
+	int err = 0;
 
 	list_each(item, &cs->all)
 	{
 		struct sad_child *other = list_entry(item, struct sad_child, link);
-		if (is_other(other, c) &&
+		if (err == 0 && is_other(other, c) &&
 			make_older(cs, other, now_s + 1 - rank_of(cs, other, c)) != 0)
-			halves_take_out(cs, other);
+			err = halves_take_out(cs, other);
 	}
+	return err;
 }
 
 static uint64_t added_s(struct sad *cs, const struct sad_child *c)
@@ -87,7 +89,7 @@ static void retire_others(struct sad *cs, const struct sad_child *c)
 	{
 		struct sad_child *other = list_entry(item, struct sad_child, link);
 		if (is_other(other, c) && added_s(cs, other) >= born)
-			halves_take_out(cs, other);
+			(void)halves_take_out(cs, other); /* its turn to go comes */
 	}
 }
 
@@ -103,9 +105,8 @@ static int send_out(struct sad *cs, struct sad_child *c)
 			retire_others(cs, c);
 		return 0;
 	}
-	if (shared)
-		make_others_older(cs, c);
-	return halves_put_out(cs, c);
+	int err = shared ? make_others_older(cs, c) : 0;
+	return err == 0 ? halves_put_out(cs, c) : err;
 }
 
 int sending_go_on(struct sad *cs, const struct sad_scope *s, struct sad_child *c)

@@ -1,17 +1,20 @@
-/* xfrm/sweep.h - the SAs that an earlier life of ours has left in the kernel.
+/* xfrm/sweep.h - SAs in the kernel that are marked as ours, by their reqid and by their
+ * selector, and are not: left by an earlier life, or by a deletion that failed.
  *
- * Floor 8.
+ * Floor 8. Results are 0 or an errno.
  */
 #ifndef VIPSEC_XFRM_SWEEP_H
 #define VIPSEC_XFRM_SWEEP_H
 
 #include <stddef.h>
 
-struct request_line;
+#include "xfrm/sad.h"
 
-/* Deletes each SA that is marked as ours: by its reqid, and by its selector. *n: how many
- * there were. What an earlier life was asked for is ended, so that this one is asked. Result:
- * 0 or an errno. */
+/* Deletes all of them. *n: how many there were. What an earlier life was asked for is ended,
+ * so that this one is asked. */
 int sweep_sas(struct request_line *line, size_t *n);
+/* The same for those that the table does not have. Of each child seen_in and seen_out say then
+ * whether the kernel has its halves, as they were put in. */
+int sweep_strays(struct sad *cs);
 
 #endif

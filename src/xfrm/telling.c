@@ -56,7 +56,7 @@ void xfrm_replay_set(
 	if (!c)
 		return;
 	const struct sad_scope view = xfrm_view(x, c->sa.scope);
-	numbers_set(&x->sad, &view, c, state);
+	xfrm_settle(x, &c->sa, numbers_set(&x->sad, &view, c, state));
 }
 
 /* Only as long as some child is watched, for the sake of others' SAs. */

@@ -15,17 +15,20 @@ void xfrm_look_later(struct xfrm *x)
 	timer_arm(x->timer, looking_next_ms(&x->sad), 0);
 }
 
-static void on_heard(const struct sad_child *c, void *ctx)
+static void on_seen(const struct sad_child *c, enum esp_notice_kind what, void *ctx)
 {
-	xfrm_notice(ctx, ESP_INBOUND, c);
+	xfrm_notice(ctx, what, c);
 }
 
 void xfrm_look(struct xfrm *x)
 {
 	const uint64_t begun_ms = clock_now_ms();
 
-	looking_round(&x->sad, begun_ms, on_heard, x);
+	xfrm_close_gates(x);
+	xfrm_hear(x); /* of an SA that has come to its end, before it is missed */
+	looking_round(&x->sad, begun_ms, on_seen, x);
 	x->sad.look_took_ms = clock_now_ms() - begun_ms;
+	xfrm_heed(x);
 	xfrm_look_later(x);
 }
 
@@ -61,6 +64,7 @@ bool xfrm_next_usage(struct xfrm *x, struct plane_report *out)
 			continue;
 		*out = (struct plane_report){.kind = PLANE_USAGE};
 		out->u.usage = c->usage;
+		out->u.usage.as_of_ms = x->sad.looked_ms;
 		return true;
 	}
 	free(x->telling);

@@ -1,9 +1,8 @@
 /* xfrm/xfrm.c - the kernel plane behind plane/plane.h.
  *
  * Rules become policies (rules.c), child SAs become SAs (sad.c), the kernel's own words
- * become reports. A gate is closed when the outgoing SAs of its scope are out of the kernel,
- * which is so when plane_gate_close() returns; the acknowledgement comes as a report all the
- * same. One epoll descriptor holds the kernel's events, port 4500, the timers, and an
+ * become reports. A gate is closed when the outgoing SAs of its scope are out of the kernel:
+ * only then is it acknowledged. One epoll descriptor holds the kernel's events, port 4500, the timers, and an
  * eventfd for reports of our own making.
  */
 #include "config.h"
@@ -56,13 +55,14 @@ static void refuse_half(const struct sad_child *c, int err, void *ctx)
 
 /* ---- policy -------------------------------------------------------------------------- */
 
-/* After an order that may have changed policies. */
+/* After an order that may have changed policies, or SAs. */
 static void tell_failure(struct xfrm *x)
 {
 	struct plane_report r = {.kind = PLANE_TROUBLED};
 
 	if (xfrm_failed(x, &r.u.trouble))
 		xfrm_report(x, &r);
+	xfrm_heed(x);
 }
 
 static void end_scope(struct xfrm *x, uint16_t scope)
@@ -149,39 +149,72 @@ static void xfrm_unbind(struct plane *plane, const struct addr *addr)
 
 /* ---- gates ------------------------------------------------------------------------------ */
 
-static void set_gate(struct xfrm *x, uint16_t scope, bool open)
-{
-	assert(scope < SCOPE_MAX);
-	x->scopes[scope].open = open;
-	const struct sad_scope view = xfrm_view(x, scope);
-	sad_gate(&x->sad, scope, &view, refuse_half, x);
-	tell_failure(x);
-}
-
 /* The kernel makes IVs of its own from the sequence number and a random salt for each SA
  * that is added, so the activation is not needed here. */
 static void xfrm_gate_open(struct plane *plane, uint16_t scope, uint16_t activation)
 {
+	struct xfrm *x = xfrm_of(plane);
+
 	(void)activation;
-	set_gate(xfrm_of(plane), scope, true);
+	assert(scope < SCOPE_MAX);
+	x->scopes[scope].open = true;
+	const struct sad_scope view = xfrm_view(x, scope);
+	sad_gate_open(&x->sad, scope, &view, refuse_half, x);
+	tell_failure(x);
+}
+
+static void acknowledge(struct xfrm *x, uint16_t scope)
+{
+	struct xfrm_scope *s = &x->scopes[scope];
+	struct plane_report r = {.kind = PLANE_GATE_CLOSED};
+
+	r.u.gate.scope = scope;
+	while (s->acknowledged != s->turn) {
+		r.u.gate.turn = ++s->acknowledged;
+		xfrm_report(x, &r);
+	}
+}
+
+static void tell_stuck(struct xfrm *x, uint16_t scope, int err)
+{
+	struct plane_report r = {.kind = PLANE_TROUBLED};
+	struct plane_trouble *t = &r.u.trouble;
+
+	t->scope = scope;
+	t->rule = PLANE_NO_RULE;
+	snprintf(t->why, sizeof(t->why),
+		"the kernel does not delete SAs, and sends with them: %s", strerror(err));
+	xfrm_report(x, &r);
+}
+
+void xfrm_close_gates(struct xfrm *x)
+{
+	for (uint16_t scope = 0; scope < SCOPE_MAX; scope++)
+		if (x->scopes[scope].acknowledged != x->scopes[scope].turn &&
+			sad_gate_close(&x->sad, scope) == 0)
+			acknowledge(x, scope);
 }
 
 static uint32_t xfrm_gate_close(struct plane *plane, uint16_t scope)
 {
 	struct xfrm *x = xfrm_of(plane);
-	struct plane_report r = {.kind = PLANE_GATE_CLOSED};
 
-	set_gate(x, scope, false);
-	r.u.gate.scope = scope;
-	r.u.gate.turn = ++x->scopes[scope].turn;
-	xfrm_report(x, &r);
-	return r.u.gate.turn;
+	assert(scope < SCOPE_MAX);
+	x->scopes[scope].open = false;
+	x->scopes[scope].turn++;
+	int err = sad_gate_close(&x->sad, scope);
+	if (err == 0)
+		acknowledge(x, scope);
+	else
+		tell_stuck(x, scope, err);
+	tell_failure(x);
+	return x->scopes[scope].turn;
 }
 
 /* ---- SAs ---------------------------------------------------------------------------------- */
 
 /* One refusal is enough. Of policies that came with it some may be left: a look finds them. */
-static void settle_order(struct xfrm *x, const struct esp_child *c, int err)
+void xfrm_settle(struct xfrm *x, const struct esp_child *c, int err)
 {
 	struct claims_failure known;
 
@@ -200,7 +233,7 @@ static void xfrm_sa_add(struct plane *plane, const struct esp_child *c)
 	struct xfrm *x = xfrm_of(plane);
 	const struct sad_scope view = xfrm_view(x, c->scope);
 
-	settle_order(x, c, sad_add(&x->sad, &view, c, clock_now_ms()));
+	xfrm_settle(x, c, sad_add(&x->sad, &view, c, clock_now_ms()));
 	xfrm_sa_arrived(x, c->spi_in);
 	xfrm_look_later(x);
 }
@@ -214,7 +247,7 @@ static void xfrm_sa_activate(struct plane *plane, uint32_t id)
 	if (!c)
 		return;
 	const struct sad_scope view = xfrm_view(x, c->sa.scope);
-	settle_order(x, &c->sa, sad_activate(&x->sad, &view, id));
+	xfrm_settle(x, &c->sa, sad_activate(&x->sad, &view, id));
 }
 
 static void xfrm_sa_delete(struct plane *plane, uint32_t id)
@@ -240,7 +273,7 @@ static void xfrm_sa_move(
 	if (!c)
 		return;
 	const struct sad_scope view = xfrm_view(x, c->sa.scope);
-	settle_order(x, &c->sa, sad_move(&x->sad, &view, id, remote, encap));
+	xfrm_settle(x, &c->sa, sad_move(&x->sad, &view, id, remote, encap));
 }
 
 /* ---- opening and closing ------------------------------------------------------------------------ */

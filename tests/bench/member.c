@@ -123,7 +123,7 @@ static void answer_usage(struct member *m)
 		memcpy(ids, m->children, n * sizeof(*ids));
 	for (size_t i = 0; i < n; i++) {
 		struct node_event ev = {.kind = NODE_USAGE};
-		if (esp_dp_usage(m->dp, ids[i], &ev.u.usage) == ESP_OK)
+		if (esp_dp_usage(m->dp, ids[i], m->world->now_ms, &ev.u.usage) == ESP_OK)
 			member_step(m, &ev);
 	}
 	free(ids);

@@ -476,6 +476,7 @@ static void deed_usage(struct world *w, uint8_t how)
 	if (m->n_child == 0)
 		return;
 	u->id = m->child[(how >> 1) % m->n_child].id;
+	u->as_of_ms = w->now_ms;
 	u->bytes_in = (uint64_t)1 << (how >> 3);
 	u->last_out_ms = w->now_ms;
 	u->last_in_ms = how & 16 ? w->now_ms : 0;

@@ -9,6 +9,7 @@ Most of it is the kernel plane's (VLAB_PLANE=kernel, in the virtual machine).
 import json
 import os
 import re
+import signal
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -237,6 +238,37 @@ def asked(tap, pair):
     flows.close()
 
 
+# --- events that got lost ---------------------------------------------------------------------------
+
+FLOOD = 8000
+
+
+def drops(host):
+    """How often the kernel had no room left for what it says of IPsec."""
+    rows = [line.split() for line in host.out("cat /proc/net/netlink").splitlines()[1:]]
+    return sum(int(r[8]) for r in rows if r[1] == "6")
+
+
+def lost(tap, pair, prober):
+    def ours():
+        return len(re.findall("reqid [1-9]", pair.s.out("ip xfrm policy")))
+
+    with tap.case("events that got lost: what was taken away meanwhile is missed all the same"):
+        works(prober)
+        before = ours()
+        pair.s.signal("vipsecd", signal.SIGSTOP)
+        pair.s.run("ip -batch -", text="".join(
+            f"xfrm policy add src 198.18.{n // 250}.{n % 250} dst 198.18.255.1 dir out\n"
+            for n in range(FLOOD)))
+        check(drops(pair.s) > 0, "some are lost")
+        pair.s.ip("xfrm policy flush")
+        check(ours() == 0, "all are gone")
+        pair.s.signal("vipsecd", signal.SIGCONT)
+        wait_until(lambda: ours() == before, 20, "the policies")
+        works(prober)
+        check(any("policies of vipsec" in e["text"] for e in events(pair.server, "xfrm")), "told")
+
+
 # --- interfaces -----------------------------------------------------------------------------------
 
 def interface(tap, pair):
@@ -284,6 +316,7 @@ def body(tap):
             works(prober)
             younger_than_its_successor(tap, pair, prober)
             asked(tap, pair)
+            lost(tap, pair, prober)
             in_the_way(tap, pair, prober)
             full(tap, pair, prober)
             offload(tap, pair, prober)

@@ -51,7 +51,7 @@ static void forget_children(struct machine *m)
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < m->n_installed; i++)
-		if (esp_dp_usage(m->dp, m->installed[i].id, &u) == ESP_OK)
+		if (esp_dp_usage(m->dp, m->installed[i].id, 0, &u) == ESP_OK)
 			m->installed[kept++] = m->installed[i];
 	m->n_installed = kept;
 }
@@ -97,7 +97,7 @@ static void do_usage(struct sim *s, struct machine *m)
 		struct esp_usage *u = mem_new(1, sizeof(*u));
 		struct action a = {
 			.run = on_usage, .who = m->index, .tag = m->lives, .own = u};
-		if (esp_dp_usage(m->dp, m->installed[i].id, u) == ESP_OK)
+		if (esp_dp_usage(m->dp, m->installed[i].id, s->world.now_ms, u) == ESP_OK)
 			world_at(s, s->world.now_ms, a);
 		else
 			free(u);

@@ -398,8 +398,8 @@ int request_sa_replay(struct request_line *l, const struct request_name *name,
 	struct fake_sa *sa = find(name);
 
 	memset(out, 0, sizeof(*out));
-	if (!sa)
-		return say(l, ESRCH);
+	if (!sa || fake.replay_error != 0)
+		return say(l, sa ? fake.replay_error : ESRCH);
 	*out = sa->replay;
 	if (out->len > 0) {
 		head_of(out)->oseq = (uint32_t)sa->counts.seq_out;

@@ -50,6 +50,7 @@ struct fake_kernel {
 	int lock_error; /* of lock_take() */
 	int sa_error, delete_error; /* of each request; 0: none */
 	int life_error; /* of request_sa_life_set() */
+	int replay_error; /* of request_sa_replay() */
 	uint16_t sa_error_family; /* sa_error only for these; 0: for all */
 	int offload_error; /* of an SA that is to be offloaded */
 	enum policy_offload device; /* what it can do at most */

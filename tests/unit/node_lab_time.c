@@ -46,6 +46,7 @@ static void deliver(struct lab *l, struct lab_item *item)
 		if (item->natt) {
 			ev.kind = NODE_USAGE;
 			ev.u.usage = c->usage;
+			ev.u.usage.as_of_ms = l->now_ms;
 		} else {
 			ev.u.gate.scope = item->scope;
 		}

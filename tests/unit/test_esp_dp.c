@@ -32,7 +32,7 @@ static void unknown_ids_are_not_found(void **state)
 	assert_int_equal(esp_dp_activate(l.a.dp, 99), ESP_NOT_FOUND);
 	assert_int_equal(esp_dp_move(l.a.dp, 99, &to, false), ESP_NOT_FOUND);
 	assert_int_equal(esp_dp_path_mtu(l.a.dp, 99, 1400), ESP_NOT_FOUND);
-	assert_int_equal(esp_dp_usage(l.a.dp, 99, &u), ESP_NOT_FOUND);
+	assert_int_equal(esp_dp_usage(l.a.dp, 99, 0, &u), ESP_NOT_FOUND);
 }
 
 /* One without any rule. */

@@ -63,7 +63,7 @@ static void one_port_of_two_is_seen_as_two(void **state)
 		}
 	}
 	struct esp_usage u;
-	assert_int_equal(esp_dp_usage(s.server, s.c[B].id, &u), ESP_OK);
+	assert_int_equal(esp_dp_usage(s.server, s.c[B].id, 0, &u), ESP_OK);
 	assert_int_equal(u.flows, 3);
 	assert_int_equal(u.flows_moved, 3);
 }

@@ -134,12 +134,12 @@ static struct esp_replay_state read_numbers(uint32_t id)
 
 static void set_numbers(uint32_t id, const struct esp_replay_state *s)
 {
-	numbers_set(&t.sad, &t.scope, sad_find(&t.sad, id), s);
+	assert_int_equal(numbers_set(&t.sad, &t.scope, sad_find(&t.sad, id), s), 0);
 }
 
-static void ignore(const struct sad_child *c, void *ctx)
+static void ignore(const struct sad_child *c, enum esp_notice_kind what, void *ctx)
 {
-	(void)c, (void)ctx;
+	(void)c, (void)what, (void)ctx;
 }
 
 static void each_half_goes_on_with_its_own(void **state)

@@ -488,6 +488,12 @@ tests_unit_test_xfrm_acquires_SOURCES = tests/unit/test_xfrm_acquires.c tests/un
 tests_unit_test_xfrm_acquires_LDADD = src/xfrm/libvipsec_xfrm.a src/plane/libvipsec_plane.a \
 	$(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) -lpthread
 
+UNIT_TESTS += tests/unit/test_xfrm_mending
+tests_unit_test_xfrm_mending_SOURCES = tests/unit/test_xfrm_mending.c tests/unit/fake_kernel.c \
+	tests/unit/fake_kernel.h tests/unit/xfrm_lab.c tests/unit/xfrm_lab.h
+tests_unit_test_xfrm_mending_LDADD = src/xfrm/libvipsec_xfrm.a src/plane/libvipsec_plane.a \
+	$(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS) -lpthread
+
 UNIT_TESTS += tests/unit/test_xfrm_usage
 tests_unit_test_xfrm_usage_SOURCES = tests/unit/test_xfrm_usage.c tests/unit/fake_kernel.c \
 	tests/unit/fake_kernel.h tests/unit/xfrm_lab.c tests/unit/xfrm_lab.h

@@ -492,12 +492,13 @@ static void print_report(const struct plane_report *r)
 		print_notice(&r->u.notice);
 		break;
 	case PLANE_USAGE:
-		printf("usage %u in=%lu out=%lu bytes_in=%lu bytes_out=%lu seq=%lu "
+		printf("usage %u as_of=%lu in=%lu out=%lu bytes_in=%lu bytes_out=%lu "
+		       "seq=%lu "
 		       "replayed=%lu forged=%lu selector=%lu offload_in=%d "
 		       "offload_out=%d\n",
-			u->id, u->packets_in, u->packets_out, u->bytes_in, u->bytes_out,
-			u->seq_out, u->replayed, u->forged, u->wrong_selector,
-			(int)u->offload_in, (int)u->offload_out);
+			u->id, u->as_of_ms, u->packets_in, u->packets_out, u->bytes_in,
+			u->bytes_out, u->seq_out, u->replayed, u->forged,
+			u->wrong_selector, (int)u->offload_in, (int)u->offload_out);
 		break;
 	case PLANE_USAGE_END:
 		printf("usage-end\n");

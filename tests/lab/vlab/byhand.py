@@ -96,8 +96,7 @@ class ByHand:
                 found = tuple(int(line.group(i)) for i in range(2, 6))
         return found
 
-    def usage(self):
-        """id -> dict of one query."""
+    def ask_usage(self):
         self.do("usage")
         self.take(r"^usage-end$")
         out = {}
@@ -105,6 +104,17 @@ class ByHand:
             out[int(found.group(1))] = {k: int(v) for k, v in (
                 word.split("=") for word in found.group(2).split())}
         return out
+
+    def usage(self):
+        """id -> dict, as of now: on a busy machine several questions may have one answer."""
+        begun_ms = time.clock_gettime(time.CLOCK_BOOTTIME) * 1000
+        found = self.ask_usage()
+        while any(row["as_of"] < int(begun_ms) for row in found.values()):
+            time.sleep(0.02)
+            found = self.ask_usage()
+        for row in found.values():
+            del row["as_of"]
+        return found
 
     def kill(self):
         """SIGKILL: nothing is closed in good order. What was said before is read first,

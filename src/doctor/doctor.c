@@ -128,28 +128,16 @@ static void on_guard(const struct patient *p, struct findings *f)
 	judge_guard(&x, f);
 }
 
-/* Some rule would use it. */
-static bool asks_for_ah(const struct config *c)
-{
-	for (unsigned i = 0; c && i < c->n_rules; i++) {
-		const struct config_proposal *p = &c->proposals[c->rules[i].proposal];
-
-		for (unsigned k = 0;
-			c->rules[i].action == POLICY_NEGOTIATE && k < p->n_esp; k++)
-			if (p->esp[k].ah)
-				return true;
-	}
-	return false;
-}
-
 static void on_firewall(const struct patient *p, struct findings *f)
 {
 	char *text = guard_ruleset_json();
 	json_t *ruleset = text ? json_loads(text, 0, NULL) : NULL;
+	struct addr own[FACTS_MAX];
+	size_t n_own = look_own_addrs(p, own);
 	char names[64];
 
 	if (ruleset) {
-		firewall_judge(ruleset, p->own, p->n_own, asks_for_ah(p->config), f);
+		firewall_judge(ruleset, own, n_own, p->wants_ah, f);
 	} else {
 		find(f, GRADE_WARN, "the rules of others cannot be read");
 		find_advise(f, "run as root, with nftables in the kernel");

@@ -8,6 +8,11 @@
 #include "doctor/facts.h"
 #include "doctor/findings.h"
 
+struct own_address {
+	struct addr addr;
+	bool is_host; /* else a VIP's */
+};
+
 /* What the looks share. */
 struct patient {
 	const char *file;
@@ -16,7 +21,8 @@ struct patient {
 	struct facts_daemon daemon;
 	struct facts_esp esp;
 	bool in_kernel; /* who carries ESP, or would */
-	struct addr own[FACTS_MAX]; /* of VIPs and, with a host's policy, of links */
+	bool wants_ah; /* some rule would use it */
+	struct own_address own[FACTS_MAX]; /* and, with a host's policy, those of links */
 	size_t n_own;
 };
 
@@ -36,6 +42,7 @@ void look_tun(const struct patient *p, struct facts_tun *x);
 /* look_network.c */
 void look_links(const struct patient *p, struct facts_links *x);
 void look_own(struct patient *p);
+size_t look_own_addrs(const struct patient *p, struct addr out[FACTS_MAX]);
 void look_forwarding(const struct patient *p, struct facts_forwarding *x);
 
 /* look_ports.c */

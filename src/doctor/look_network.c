@@ -41,13 +41,14 @@ static bool counts(const struct ifaddrs *i, struct addr *a)
 
 /* ---- addresses of ours ---------------------------------------------------------------- */
 
-static void add_own(struct patient *p, const struct addr *a)
+/* A VIP that is on a link is the VIP's: those come first. */
+static void add_own(struct patient *p, const struct addr *a, bool is_host)
 {
 	for (size_t i = 0; i < p->n_own; i++)
-		if (addr_equal(&p->own[i], a))
+		if (addr_equal(&p->own[i].addr, a))
 			return;
 	if (p->n_own < FACTS_MAX)
-		p->own[p->n_own++] = *a;
+		p->own[p->n_own++] = (struct own_address){*a, is_host};
 }
 
 void look_own(struct patient *p)
@@ -58,13 +59,20 @@ void look_own(struct patient *p)
 
 	for (unsigned i = 0; c && i < c->n_vips; i++)
 		for (unsigned k = 0; k < c->vips[i].n_addrs; k++)
-			add_own(p, &c->vips[i].addrs[k]);
+			add_own(p, &c->vips[i].addrs[k], false);
 	if ((c && c->host_policy == CONFIG_NO_POLICY) || getifaddrs(&all) != 0)
 		return;
 	for (const struct ifaddrs *i = all; i; i = i->ifa_next)
 		if (counts(i, &a))
-			add_own(p, &a);
+			add_own(p, &a, true);
 	freeifaddrs(all);
+}
+
+size_t look_own_addrs(const struct patient *p, struct addr out[FACTS_MAX])
+{
+	for (size_t i = 0; i < p->n_own; i++)
+		out[i] = p->own[i].addr;
+	return p->n_own;
 }
 
 /* ---- links ----------------------------------------------------------------------------- */
@@ -98,7 +106,7 @@ void look_links(const struct patient *p, struct facts_links *x)
 	x->n = 0;
 	x->fragment_size = p->config ? p->config->tuning.fragment_size : 0;
 	for (size_t i = 0; i < p->n_own; i++)
-		x->needs_v6 |= p->own[i].family == ADDR_V6;
+		x->needs_v6 |= p->own[i].addr.family == ADDR_V6;
 	if (getifaddrs(&all) != 0)
 		return;
 	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {

@@ -40,18 +40,27 @@ static void add_scope(struct facts_policies *x, const struct config *c, uint16_t
 	spd_free(spd);
 }
 
-/* What the rules' own SAs travel in. */
-static void add_exempt(struct facts_policies *x, const struct addr *own, uint8_t proto,
-	uint16_t port, uint32_t priority)
+/* xfrm/rules.c has them in front of a scope's entries, so far (test_doctor_policies). */
+static uint32_t exempt_priority(bool is_host)
 {
-	struct ts local = ts_host(own), remote = ts_any((enum addr_family)own->family);
+	enum { IN_FRONT = 65 };
+
+	return rules_priority(is_host, 0) - IN_FRONT;
+}
+
+/* What the rules' own SAs travel in. */
+static void add_exempt(struct facts_policies *x, const struct own_address *own,
+	uint8_t proto, uint16_t port, const char *word)
+{
+	struct ts local = ts_host(&own->addr),
+		  remote = ts_any((enum addr_family)own->addr.family);
 	char text[ADDR_TEXT_MAX];
 
 	local.proto = remote.proto = proto;
 	if (port != 0)
 		local.port_lo = local.port_hi = port;
-	add_ours(x, &local, &remote, priority, proto == IP_ESP ? "ESP of " : "IKE of ",
-		addr_format(own, text));
+	add_ours(x, &local, &remote, exempt_priority(own->is_host), word,
+		addr_format(&own->addr, text));
 }
 
 static void look_ours(const struct patient *p, struct facts_policies *x)
@@ -61,10 +70,11 @@ static void look_ours(const struct patient *p, struct facts_policies *x)
 	for (uint16_t s = 0; c && s <= config_host_scope(c); s++)
 		add_scope(x, c, s);
 	for (size_t i = 0; c && i < p->n_own; i++) {
-		uint32_t priority = rules_priority(i >= c->n_vips, 0);
-		add_exempt(x, &p->own[i], IP_UDP, IKE_PORT, priority);
-		add_exempt(x, &p->own[i], IP_UDP, IKE_NATT_PORT, priority);
-		add_exempt(x, &p->own[i], IP_ESP, 0, priority);
+		add_exempt(x, &p->own[i], IP_UDP, IKE_PORT, "IKE of ");
+		add_exempt(x, &p->own[i], IP_UDP, IKE_NATT_PORT, "IKE of ");
+		add_exempt(x, &p->own[i], IP_ESP, 0, "ESP of ");
+		if (p->wants_ah)
+			add_exempt(x, &p->own[i], IP_AH, 0, "AH of ");
 	}
 }
 

@@ -98,8 +98,7 @@ void look_ports(const struct patient *p, struct facts_ports *x)
 	x->n = 0;
 	x->daemon_pid = p->daemon.pid_alive ? p->daemon.pid : 0;
 	x->daemon_there = p->daemon.state == DAEMON_THERE;
-	memcpy(x->own, p->own, sizeof(x->own));
-	x->n_own = p->n_own;
+	x->n_own = look_own_addrs(p, x->own);
 	x->own_any = !p->config || p->config->host_policy != CONFIG_NO_POLICY;
 	look_sockets("/proc/net/udp", 4, x, &inodes);
 	look_sockets("/proc/net/udp6", 16, x, &inodes);

@@ -21,6 +21,19 @@ static void take_line(void *ctx, const char *text)
 		snprintf(x->lines[x->n++], sizeof(x->lines[0]), "%s", text);
 }
 
+static bool asks_for_ah(const struct config *c)
+{
+	for (unsigned i = 0; i < c->n_rules; i++) {
+		const struct config_proposal *p = &c->proposals[c->rules[i].proposal];
+
+		for (unsigned k = 0;
+			c->rules[i].action == POLICY_NEGOTIATE && k < p->n_esp; k++)
+			if (p->esp[k].ah)
+				return true;
+	}
+	return false;
+}
+
 /* As the daemon reads it when it starts: an expired certificate is no reason not to. */
 void look_config(struct patient *p)
 {
@@ -33,6 +46,7 @@ void look_config(struct patient *p)
 	x->usable = p->config != NULL;
 	if (!p->config)
 		return;
+	p->wants_ah = asks_for_ah(p->config);
 	x->vips = p->config->n_vips;
 	x->policies = p->config->n_policies;
 	x->rules = p->config->n_rules;

@@ -577,6 +577,12 @@ UNIT_TESTS += tests/unit/test_doctor_judge
 tests_unit_test_doctor_judge_SOURCES = tests/unit/test_doctor_judge.c
 tests_unit_test_doctor_judge_LDADD = src/doctor/libvipsec_doctor.a $(unit_ldadd)
 
+UNIT_TESTS += tests/unit/test_doctor_policies
+tests_unit_test_doctor_policies_SOURCES = tests/unit/test_doctor_policies.c tests/unit/fake_kernel.c \
+	tests/unit/fake_kernel.h
+tests_unit_test_doctor_policies_LDADD = src/doctor/libvipsec_doctor.a src/xfrm/libvipsec_xfrm.a \
+	$(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS)
+
 UNIT_TESTS += tests/unit/test_doctor_firewall
 tests_unit_test_doctor_firewall_SOURCES = tests/unit/test_doctor_firewall.c
 tests_unit_test_doctor_firewall_CFLAGS = -D_GNU_SOURCE $(AM_CFLAGS) $(JANSSON_CFLAGS)

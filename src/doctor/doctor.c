@@ -65,15 +65,6 @@ static void on_crypto(const struct patient *p, struct findings *f)
 	judge_crypto(&x, f);
 }
 
-static void on_policies(const struct patient *p, struct findings *f)
-{
-	struct facts_policies *x = mem_new(1, sizeof(*x));
-
-	look_policies(p, x);
-	judge_policies(x, f);
-	free(x);
-}
-
 static void on_tun(const struct patient *p, struct findings *f)
 {
 	struct facts_tun x;
@@ -99,6 +90,16 @@ static void on_links(const struct patient *p, struct findings *f,
 	look_links(p, x);
 	judge(x, f);
 	free(x);
+}
+
+static void on_policies(const struct patient *p, struct findings *f)
+{
+	struct facts_policies *x = mem_new(1, sizeof(*x));
+
+	look_policies(p, x);
+	judge_policies(x, f);
+	free(x);
+	on_links(p, f, judge_passing);
 }
 
 static void on_mtu(const struct patient *p, struct findings *f)

@@ -90,6 +90,12 @@ struct facts_ports {
 	bool own_any; /* the host's policy: every address */
 };
 
+/* By what the kernel is told to pass by its IPsec policies. */
+struct fact_passing {
+	bool no_xfrm, no_policy; /* IPv4: what leaves, what comes */
+	bool no_policy_v6; /* what comes to its addresses */
+};
+
 struct facts_links {
 	struct fact_link {
 		char name[16];
@@ -97,8 +103,11 @@ struct facts_links {
 		int rp_filter; /* the larger of all's and its own */
 		bool v4, v6; /* it has such an address (link-local ones do not count) */
 		bool carries_vip;
+		struct fact_passing passing; /* its own */
 	} at[FACTS_MAX]; /* up, neither loopback nor ours */
 	size_t n;
+	struct fact_passing all; /* of all links, whatever their own say */
+	bool in_kernel;
 	uint32_t fragment_size; /* of the configuration; 0: none */
 	bool needs_v6; /* one of the configured addresses is */
 };

@@ -26,6 +26,8 @@ void judge_clock(const struct facts_clock *x, struct findings *f);
 
 /* judge_network.c */
 void judge_policies(const struct facts_policies *x, struct findings *f);
+/* Where the kernel carries the packets; says nothing elsewhere. */
+void judge_passing(const struct facts_links *x, struct findings *f);
 void judge_ports(const struct facts_ports *x, struct findings *f);
 void judge_mtu(const struct facts_links *x, struct findings *f);
 void judge_forwarding(const struct facts_forwarding *x, struct findings *f);

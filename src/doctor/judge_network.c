@@ -59,6 +59,50 @@ void judge_policies(const struct facts_policies *x, struct findings *f)
 		find_ok(f, "%zu policies of others, none before ours", x->n);
 }
 
+/* ---- what passes by the policies -------------------------------------------------------- */
+
+/* name: as sysctl has it, with slashes, since there may be dots in it. */
+static bool passing(const struct fact_passing *p, const char *name, const char *whose,
+	struct findings *f)
+{
+	static const char unsealed[] = "what a rule protects is not sealed when it "
+				       "leaves there, and the guard drops it",
+			  unheld[] =
+				  "what comes there is held against no policy, nor "
+				  "against its SA's selectors: the guard alone is left";
+	const struct {
+		bool set;
+		const char *family, *of, *knob, *then;
+	} knobs[] = {
+		{p->no_xfrm, "IPv4", "ipv4", "disable_xfrm", unsealed},
+		{p->no_policy, "IPv4", "ipv4", "disable_policy", unheld},
+		{p->no_policy_v6, "IPv6", "ipv6", "disable_policy", unheld},
+	};
+	bool any = false;
+
+	for (size_t i = 0; i < sizeof(knobs) / sizeof(knobs[0]); i++) {
+		if (!knobs[i].set)
+			continue;
+		any = true;
+		find(f, GRADE_WARN, "%s: %s of %s is set: %s", whose, knobs[i].knob,
+			knobs[i].family, knobs[i].then);
+		find_advise(f, "sysctl -w net/%s/conf/%s/%s=0, and in /etc/sysctl.d",
+			knobs[i].of, name, knobs[i].knob);
+	}
+	return any;
+}
+
+void judge_passing(const struct facts_links *x, struct findings *f)
+{
+	if (!x->in_kernel)
+		return; /* there is none of ours to pass by */
+	bool any = passing(&x->all, "all", "all interfaces", f);
+	for (size_t i = 0; i < x->n; i++)
+		any |= passing(&x->at[i].passing, x->at[i].name, x->at[i].name, f);
+	if (!any)
+		find_ok(f, "no interface passes by the policies");
+}
+
 /* ---- ports ------------------------------------------------------------------------------ */
 
 static bool is_any(const struct addr *a)

@@ -3,6 +3,7 @@
 
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -77,13 +78,42 @@ size_t look_own_addrs(const struct patient *p, struct addr out[FACTS_MAX])
 
 /* ---- links ----------------------------------------------------------------------------- */
 
-static struct fact_link *link_of(struct facts_links *x, const char *name)
+static bool is_set(const char *family, const char *link, const char *knob)
 {
 	char path[128];
 
-	for (size_t i = 0; i < x->n; i++)
-		if (strcmp(x->at[i].name, name) == 0)
-			return &x->at[i];
+	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, link, knob);
+	return look_number(path, 0) != 0;
+}
+
+static struct fact_passing passing_of(const char *link)
+{
+	return (struct fact_passing){
+		.no_xfrm = is_set("ipv4", link, "disable_xfrm"),
+		.no_policy = is_set("ipv4", link, "disable_policy"),
+		.no_policy_v6 = is_set("ipv6", link, "disable_policy"),
+	};
+}
+
+/* It asks the policies that have its if-id, whatever its knobs say, and nothing comes out of
+ * it in clear. Other links without a header of their own lead to one peer. */
+static bool is_xfrm_interface(const struct ifaddrs *i)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/type", i->ifa_name);
+	return (i->ifa_flags & IFF_POINTOPOINT) == 0 &&
+	       look_number(path, 0) == ARPHRD_NONE;
+}
+
+static struct fact_link *link_of(struct facts_links *x, const struct ifaddrs *i)
+{
+	const char *name = i->ifa_name;
+	char path[128];
+
+	for (size_t k = 0; k < x->n; k++)
+		if (strcmp(x->at[k].name, name) == 0)
+			return &x->at[k];
 	if (x->n == FACTS_MAX)
 		return NULL;
 	struct fact_link *l = &x->at[x->n++];
@@ -95,6 +125,8 @@ static struct fact_link *link_of(struct facts_links *x, const char *name)
 	long own = look_number(path, 0),
 	     all = look_number("/proc/sys/net/ipv4/conf/all/rp_filter", 0);
 	l->rp_filter = (int)(own > all ? own : all);
+	if (!is_xfrm_interface(i))
+		l->passing = passing_of(name);
 	return l;
 }
 
@@ -104,13 +136,15 @@ void look_links(const struct patient *p, struct facts_links *x)
 	struct addr a;
 
 	x->n = 0;
+	x->in_kernel = p->in_kernel;
+	x->all = passing_of("all");
 	x->fragment_size = p->config ? p->config->tuning.fragment_size : 0;
 	for (size_t i = 0; i < p->n_own; i++)
 		x->needs_v6 |= p->own[i].addr.family == ADDR_V6;
 	if (getifaddrs(&all) != 0)
 		return;
 	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
-		struct fact_link *l = counts(i, &a) ? link_of(x, i->ifa_name) : NULL;
+		struct fact_link *l = counts(i, &a) ? link_of(x, i) : NULL;
 		if (!l)
 			continue;
 		l->v4 |= a.family == ADDR_V4;

@@ -40,7 +40,7 @@ static void add_scope(struct facts_policies *x, const struct config *c, uint16_t
 	spd_free(spd);
 }
 
-/* xfrm/rules.c has them in front of a scope's entries, so far (test_doctor_policies). */
+/* So far in front of a scope's entries xfrm/rules.c has them (test_doctor_policies). */
 static uint32_t exempt_priority(bool is_host)
 {
 	enum { IN_FRONT = 65 };

@@ -200,6 +200,31 @@ def network(tap, d):
              "net.ipv4.ip_forward=1", usual=USUAL)
 
 
+def passing(tap, d):
+    """Where this kernel has ESP (in the VM) the policies serve, and what passes by them is told."""
+    s = d.host
+    s.run(f"cp {CONF} /run/good")
+    s.run(f"grep -v ^dataplane /run/good >{CONF}; "
+          f"echo 'dataplane {{ prefer kernel; fallback userspace; }}' >>{CONF}")
+    usual = d.not_ok()
+    in_kernel = "the kernel has ESP" in str(d.lines()[1])
+    for family, knob in (("ipv4", "disable_xfrm"), ("ipv4", "disable_policy"),
+                         ("ipv6", "disable_policy")):
+        for link, whose in (("eth0", "eth0"), ("all", "all interfaces")):
+            path = f"net/{family}/conf/{link}/{knob}"
+            idea = f"{path} is set"
+            sets, mends = [[f"echo {n} >/proc/sys/{path}"] for n in (1, 0)]
+            if in_kernel:
+                d.broken(tap, f"{idea}: said, and what to do", sets, mends, "warn", "xfrm",
+                         f"^{whose}: {knob} of IP", f"sysctl -w {path}=0", usual=usual)
+                continue
+            with tap.case(f"{idea}: the userspace plane asks no policies"):
+                s.run(sets[0])
+                check(d.not_ok() == usual, d.not_ok())
+                s.run(mends[0])
+    s.run(f"cp /run/good {CONF}")
+
+
 TABLE = "add table inet f; add chain inet f in { type filter hook input priority 0; policy drop; }"
 
 
@@ -323,6 +348,7 @@ def body(tap):
         without_daemon(tap, d)
         kernel_without(tap, d)
         network(tap, d)
+        passing(tap, d)
         firewall(tap, d)
         scripts(tap, d)
         with_daemon(tap, d, pair)

@@ -381,6 +381,45 @@ static void rp_filter(void **state)
 	expect(1, 0, 0);
 }
 
+static void what_passes_by_the_policies(void **state)
+{
+	struct facts_links x = {.n = 2, .in_kernel = true};
+	(void)state;
+
+	snprintf(x.at[0].name, sizeof(x.at[0].name), "eth0");
+	snprintf(x.at[1].name, sizeof(x.at[1].name), "eth1.7");
+	fresh();
+	judge_passing(&x, &found);
+	expect(1, 0, 0);
+	x.at[1].passing.no_xfrm = true;
+	fresh();
+	judge_passing(&x, &found);
+	expect(0, 1, 0);
+	expect_words("eth1.7: disable_xfrm of IPv4 is set",
+		"sysctl -w net/ipv4/conf/eth1.7/disable_xfrm=0");
+	x.at[1].passing = (struct fact_passing){.no_policy = true};
+	fresh();
+	judge_passing(&x, &found);
+	expect(0, 1, 0);
+	expect_words("eth1.7: disable_policy of IPv4 is set",
+		"net/ipv4/conf/eth1.7/disable_policy=0");
+	x.at[1].passing = (struct fact_passing){.no_policy_v6 = true};
+	fresh();
+	judge_passing(&x, &found);
+	expect(0, 1, 0);
+	expect_words(
+		"disable_policy of IPv6 is set", "net/ipv6/conf/eth1.7/disable_policy=0");
+	x.all.no_xfrm = true; /* each of both must go */
+	fresh();
+	judge_passing(&x, &found);
+	expect(0, 2, 0);
+	expect_words("all interfaces: disable_xfrm", "net/ipv4/conf/all/disable_xfrm=0");
+	x.in_kernel = false; /* there are no policies of ours */
+	fresh();
+	judge_passing(&x, &found);
+	expect(0, 0, 0);
+}
+
 static void forwarding(void **state)
 {
 	struct facts_forwarding x = {.v4 = false};
@@ -653,6 +692,7 @@ int main(void)
 		cmocka_unit_test(ports_of_the_daemon),
 		cmocka_unit_test(mtu),
 		cmocka_unit_test(rp_filter),
+		cmocka_unit_test(what_passes_by_the_policies),
 		cmocka_unit_test(forwarding),
 		cmocka_unit_test(configuration),
 		cmocka_unit_test(files),

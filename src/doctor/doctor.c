@@ -54,7 +54,11 @@ static void on_clock(const struct patient *p, struct findings *f)
 
 static void on_esp(const struct patient *p, struct findings *f)
 {
+	struct facts_helps x;
+
 	judge_esp(&p->esp, f);
+	look_helps(p, &x);
+	judge_helps(&x, f);
 }
 
 static void on_crypto(const struct patient *p, struct findings *f)

@@ -32,6 +32,14 @@ struct facts_esp {
 	size_t n;
 };
 
+/* What the kernel plane can do without. */
+struct facts_helps {
+	bool in_kernel;
+	bool tried; /* else the rest is not known */
+	bool holds, steers;
+	char not_held[FACT_TEXT_MAX / 2], not_steered[FACT_TEXT_MAX / 2]; /* why */
+};
+
 /* The best driver of each algorithm that the kernel would use. */
 struct facts_crypto {
 	bool in_kernel; /* the kernel carries, or would carry, the packets */

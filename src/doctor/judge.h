@@ -20,6 +20,8 @@
 /* judge_machine.c */
 void judge_privileges(const struct facts_privileges *x, struct findings *f);
 void judge_esp(const struct facts_esp *x, struct findings *f);
+/* Where the kernel carries the packets; says nothing elsewhere. */
+void judge_helps(const struct facts_helps *x, struct findings *f);
 void judge_crypto(const struct facts_crypto *x, struct findings *f);
 void judge_tun(const struct facts_tun *x, struct findings *f);
 void judge_clock(const struct facts_clock *x, struct findings *f);

@@ -96,6 +96,37 @@ void judge_esp(const struct facts_esp *x, struct findings *f)
 			x->configured ? ", as configured" : "", names);
 }
 
+void judge_helps(const struct facts_helps *x, struct findings *f)
+{
+	if (!x->in_kernel)
+		return;
+	if (!x->tried) {
+		find_ok(f, "whether the kernel holds what comes before its SA was not "
+			   "tried: that takes a network namespace");
+		return;
+	}
+	if (!x->holds) {
+		find(f, GRADE_WARN,
+			"what comes before its SA is lost, as the kernel cannot hold it: "
+			"%s",
+			x->not_held);
+		find_advise(f,
+			"load the modules (modprobe -a nfnetlink_queue nft_queue), "
+			"or take a kernel that has them (Linux 5.12), and restart "
+			"vipsecd");
+	}
+	if (!x->steers) {
+		find(f, GRADE_WARN,
+			"what a tunnel leads to must have a route of this machine's: %s",
+			x->not_steered);
+		find_advise(f, "ip route add NETWORK via GATEWAY; or take a kernel with "
+			       "CONFIG_IP_MULTIPLE_TABLES, and restart vipsecd");
+	}
+	if (x->holds && x->steers)
+		find_ok(f, "the kernel holds what comes before its SA, and takes routing "
+			   "rules");
+}
+
 void judge_crypto(const struct facts_crypto *x, struct findings *f)
 {
 	if (!x->in_kernel) {

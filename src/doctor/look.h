@@ -51,6 +51,9 @@ void look_ports(const struct patient *p, struct facts_ports *x);
 /* look_policies.c */
 void look_policies(const struct patient *p, struct facts_policies *x);
 
+/* look_helps.c */
+void look_helps(const struct patient *p, struct facts_helps *x);
+
 /* look_guard.c */
 void look_guard(const struct patient *p, struct facts_guard *x);
 

@@ -148,6 +148,8 @@ def kernel_without(tap, d):
         check(line[0] == "ok" if "has ESP" in line[2] else
               line[0] == "bad" and "will not start" in line[2] and "fallback" in line[3], line)
         check(not has or line[0] == "ok", "as before")
+        helps = [f for f in found if f[1] == "esp"][1:]
+        check([h[0] for h in helps] == (["ok"] if "has ESP" in line[2] else []), helps)
         s.run(f"sed -i 's/prefer kernel;/prefer kernel; fallback userspace;/' {CONF}")
         line = next(f for f in d.lines()[1] if f[1] == "esp")
         check(line[0] == "ok" if "has ESP" in line[2] else

@@ -106,6 +106,39 @@ static void esp(void **state)
 	expect_words("no such thing", "");
 }
 
+static void helps_of_the_kernel_plane(void **state)
+{
+	struct facts_helps x = {.in_kernel = true};
+	(void)state;
+
+	fresh();
+	judge_helps(&x, &found);
+	expect(1, 0, 0);
+	expect_words("not tried", "");
+	x.tried = x.holds = x.steers = true;
+	fresh();
+	judge_helps(&x, &found);
+	expect(1, 0, 0);
+	x.holds = false;
+	snprintf(x.not_held, sizeof(x.not_held), "no such queue");
+	fresh();
+	judge_helps(&x, &found);
+	expect(0, 1, 0);
+	expect_words("before its SA is lost, as the kernel cannot hold it: no such queue",
+		"nft_queue");
+	x.holds = true;
+	x.steers = false;
+	snprintf(x.not_steered, sizeof(x.not_steered), "no such rules");
+	fresh();
+	judge_helps(&x, &found);
+	expect(0, 1, 0);
+	expect_words("must have a route of this machine's: no such rules", "ip route");
+	x.holds = x.in_kernel = false;
+	fresh();
+	judge_helps(&x, &found);
+	expect(0, 0, 0);
+}
+
 static void crypto(void **state)
 {
 	struct facts_crypto x = {.in_kernel = true, .n = 2};
@@ -683,6 +716,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(privileges),
 		cmocka_unit_test(esp),
+		cmocka_unit_test(helps_of_the_kernel_plane),
 		cmocka_unit_test(crypto),
 		cmocka_unit_test(tun),
 		cmocka_unit_test(clocks),

@@ -70,14 +70,15 @@ struct facts_policies {
 	struct fact_policy {
 		bool out; /* else: what arrives, or is forwarded */
 		bool block, secures; /* secures: it has a template */
-		uint32_t priority;
+		uint32_t priority, if_id;
 		struct ts local, remote; /* seen from here */
 		char text[FACT_TEXT_MAX]; /* as ip(8) names it */
 	} at[FACTS_MAX]; /* those of others */
 	size_t n;
-	struct {
+	struct fact_ours {
 		struct ts local, remote;
-		uint32_t priority; /* the kernel plane's */
+		uint32_t priority, if_id; /* the kernel plane's */
+		bool mirrored; /* it is about what arrives, too */
 		char what[POLICY_NAME_MAX + 16]; /* rule "x" */
 	} ours[256];
 	size_t n_ours;

@@ -18,7 +18,8 @@ static const char *taken_from(const struct facts_policies *x, const struct fact_
 	if (!p->block && !p->secures && !x->in_kernel)
 		return NULL; /* it lets pass what would pass */
 	for (size_t i = 0; i < x->n_ours; i++) {
-		if (x->in_kernel && p->priority > x->ours[i].priority)
+		if ((x->in_kernel && p->priority > x->ours[i].priority) ||
+			p->if_id != x->ours[i].if_id || (!p->out && !x->ours[i].mirrored))
 			continue;
 		if (ts_intersect(&p->local, &x->ours[i].local, &common) &&
 			ts_intersect(&p->remote, &x->ours[i].remote, &common))

@@ -13,17 +13,11 @@
 
 /* ---- ours ------------------------------------------------------------------------------ */
 
-static void add_ours(struct facts_policies *x, const struct ts *local,
-	const struct ts *remote, uint32_t priority, const char *word, const char *name)
+/* To be filled. NULL: there is no more room. */
+static struct fact_ours *add_ours(struct facts_policies *x)
 {
-	if (x->n_ours == sizeof(x->ours) / sizeof(x->ours[0]))
-		return;
-	x->ours[x->n_ours].local = *local;
-	x->ours[x->n_ours].remote = *remote;
-	x->ours[x->n_ours].priority = priority;
-	snprintf(x->ours[x->n_ours].what, sizeof(x->ours[0].what), "%s%s%s", word, name,
-		strchr(word, '"') ? "\"" : "");
-	x->n_ours++;
+	return x->n_ours < sizeof(x->ours) / sizeof(x->ours[0]) ? &x->ours[x->n_ours++]
+								: NULL;
 }
 
 static void add_scope(struct facts_policies *x, const struct config *c, uint16_t scope)
@@ -32,10 +26,16 @@ static void add_scope(struct facts_policies *x, const struct config *c, uint16_t
 
 	for (size_t i = 0; spd && i < spd_count(spd); i++) {
 		const struct spd_entry *e = spd_at(spd, i);
-		if (e->action == POLICY_NEGOTIATE)
-			add_ours(x, &e->local, &e->remote,
-				rules_priority(scope == config_host_scope(c), i),
-				"rule \"", e->rule_name);
+		struct fact_ours *one =
+			e->action == POLICY_NEGOTIATE ? add_ours(x) : NULL;
+		if (!one)
+			continue;
+		*one = (struct fact_ours){.local = e->local,
+			.remote = e->remote,
+			.priority = rules_priority(scope == config_host_scope(c), i),
+			.if_id = e->tags.if_id,
+			.mirrored = e->mirrored};
+		snprintf(one->what, sizeof(one->what), "rule \"%s\"", e->rule_name);
 	}
 	spd_free(spd);
 }
@@ -52,14 +52,19 @@ static uint32_t exempt_priority(bool is_host)
 static void add_exempt(struct facts_policies *x, const struct own_address *own,
 	uint8_t proto, uint16_t port, const char *word)
 {
-	struct ts local = ts_host(&own->addr),
-		  remote = ts_any((enum addr_family)own->addr.family);
+	struct fact_ours *one = add_ours(x);
 	char text[ADDR_TEXT_MAX];
 
-	local.proto = remote.proto = proto;
+	if (!one)
+		return;
+	*one = (struct fact_ours){.local = ts_host(&own->addr),
+		.remote = ts_any((enum addr_family)own->addr.family),
+		.priority = exempt_priority(own->is_host),
+		.mirrored = true};
+	one->local.proto = one->remote.proto = proto;
 	if (port != 0)
-		local.port_lo = local.port_hi = port;
-	add_ours(x, &local, &remote, exempt_priority(own->is_host), word,
+		one->local.port_lo = one->local.port_hi = port;
+	snprintf(one->what, sizeof(one->what), "%s of %s", word,
 		addr_format(&own->addr, text));
 }
 
@@ -70,11 +75,11 @@ static void look_ours(const struct patient *p, struct facts_policies *x)
 	for (uint16_t s = 0; c && s <= config_host_scope(c); s++)
 		add_scope(x, c, s);
 	for (size_t i = 0; c && i < p->n_own; i++) {
-		add_exempt(x, &p->own[i], IP_UDP, IKE_PORT, "IKE of ");
-		add_exempt(x, &p->own[i], IP_UDP, IKE_NATT_PORT, "IKE of ");
-		add_exempt(x, &p->own[i], IP_ESP, 0, "ESP of ");
+		add_exempt(x, &p->own[i], IP_UDP, IKE_PORT, "IKE");
+		add_exempt(x, &p->own[i], IP_UDP, IKE_NATT_PORT, "IKE");
+		add_exempt(x, &p->own[i], IP_ESP, 0, "ESP");
 		if (p->wants_ah)
-			add_exempt(x, &p->own[i], IP_AH, 0, "AH of ");
+			add_exempt(x, &p->own[i], IP_AH, 0, "AH");
 	}
 }
 
@@ -92,6 +97,7 @@ static void take_policy(const struct request_policy *p, void *ctx)
 		.block = f.block,
 		.secures = f.secures,
 		.priority = f.priority,
+		.if_id = f.if_id,
 		.local = f.local,
 		.remote = f.remote};
 	snprintf(one->text, sizeof(one->text), "%s", f.text);

@@ -289,6 +289,19 @@ static void policies_beside_ours(void **state)
 	judge_policies(x, &found);
 	expect(1, 0, 0);
 	x->at[0].local.proto = x->at[0].remote.proto = 0;
+	x->at[0].if_id = 7; /* an XFRM interface's */
+	fresh();
+	judge_policies(x, &found);
+	expect(1, 0, 0);
+	x->at[0].if_id = 0;
+	x->at[0].out = false; /* the rule says nothing of what arrives */
+	fresh();
+	judge_policies(x, &found);
+	expect(1, 0, 0);
+	x->ours[0].mirrored = true;
+	fresh();
+	judge_policies(x, &found);
+	expect(0, 0, 1);
 	x->in_kernel = x->at[0].block = false; /* lets pass what the TUN gets next */
 	fresh();
 	judge_policies(x, &found);

@@ -83,13 +83,16 @@ static bool ask(int fd)
 /* ---- the answer ------------------------------------------------------------------------ */
 
 /* A table of this name that is another's may not even be looked at. Without the right to make
- * any, it is the transaction that is refused. */
-static int meaning(const struct nlmsgerr *e)
+ * any, it is the transaction that is refused. Of a flag that it does not know Linux says EINVAL
+ * before 5.12, and EOPNOTSUPP since. */
+int lock_meaning(const struct nlmsgerr *e)
 {
 	bool of_table = e->msg.nlmsg_type == NEW_TABLE;
 
 	if (of_table && (e->error == -EEXIST || e->error == -EPERM))
 		return EADDRINUSE;
+	if (of_table && e->error == -EINVAL)
+		return EOPNOTSUPP;
 	return -e->error;
 }
 
@@ -107,7 +110,7 @@ static int answer(int fd)
 	if (!nlmsg_ok(&in.head, (int)n) || in.head.nlmsg_type != NLMSG_ERROR ||
 		nlmsg_datalen(&in.head) < (int)sizeof(struct nlmsgerr))
 		return EIO;
-	return meaning(nlmsg_data(&in.head));
+	return lock_meaning(nlmsg_data(&in.head));
 }
 
 static int try_it(int fd)

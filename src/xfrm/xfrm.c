@@ -354,6 +354,19 @@ static bool open_all(struct xfrm *x)
 	       watch(x, x->base.locals.timer, &x->base.locals);
 }
 
+/* err: the errno of the first that could not be had. */
+static void say_lack(const struct xfrm *x, int err, char *why, size_t cap)
+{
+	bool of_lock = x->line && x->lock < 0;
+	const char *words = strerror(err);
+
+	if (of_lock && err == EADDRINUSE)
+		words = LOCK_TAKEN;
+	else if (of_lock && (err == EOPNOTSUPP || err == EPROTONOSUPPORT))
+		words = LOCK_UNKNOWN;
+	snprintf(why, cap, "the kernel's IPsec: %s", words);
+}
+
 struct plane *plane_open_xfrm(const struct plane_params *params)
 {
 	struct xfrm *x = mem_new(1, sizeof(*x));
@@ -381,9 +394,7 @@ struct plane *plane_open_xfrm(const struct plane_params *params)
 		return &x->base;
 	}
 	if (!open)
-		snprintf(params->why, params->why_cap, "the kernel's IPsec: %s",
-			err == EADDRINUSE ? "another vipsecd uses it here"
-					  : strerror(err));
+		say_lack(x, err, params->why, params->why_cap);
 	xfrm_close(&x->base, false);
 	return NULL;
 }

@@ -99,6 +99,41 @@ static void a_trial_that_was_cut_short_is_in_nobodys_way(void **state)
 	assert_int_equal(fake.n_sas, 0);
 }
 
+/* However little of it there is, nothing stays of a plane that does not open. */
+static void why_the_plane_does_not_open(void **state)
+{
+	static const struct {
+		int open, lock, delete;
+		const char *what, *more;
+	} rows[] = {
+		{EPROTONOSUPPORT, 0, 0, "the kernel's IPsec: ", ""},
+		{0, EADDRINUSE, 0, "another vipsecd uses it", ""},
+		{0, EOPNOTSUPP, 0, "needs Linux 5.12 or newer", "nf_tables"},
+		{0, EPROTONOSUPPORT, 0, "needs Linux 5.12 or newer", "nf_tables"},
+		{0, ENOMEM, 0, "the kernel's IPsec: ", "memory"},
+		{0, 0, EPERM, "an earlier daemon cannot be deleted", ""},
+	};
+	struct seeded_entropy seed;
+	struct addr to = unit_addr("192.0.2.10");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char why[PLANE_WHY_MAX] = "";
+		struct plane_params p = {.entropy = unit_entropy(&seed),
+			.why = why,
+			.why_cap = sizeof(why)};
+
+		fake_reset();
+		fake_add_sa(&to, 1, REQID_FIRST, SELECT_USER);
+		fake.open_error = rows[i].open;
+		fake.lock_error = rows[i].lock;
+		fake.delete_error = rows[i].delete;
+		assert_null(plane_open_xfrm(&p));
+		lab_expect_words(why, rows[i].what, rows[i].more);
+		assert_int_equal(fake.n_sas, 1);
+	}
+}
+
 /* ---- a kernel that is full ------------------------------------------------------------------ */
 
 static void no_room_for_an_sa(void **state)
@@ -293,6 +328,7 @@ int main(void)
 		cmocka_unit_test(what_a_kernel_lacks_is_named),
 		cmocka_unit_test(ipv6_is_tried_too),
 		cmocka_unit_test(a_trial_that_was_cut_short_is_in_nobodys_way),
+		cmocka_unit_test(why_the_plane_does_not_open),
 		cmocka_unit_test_setup_teardown(
 			no_room_for_an_sa, lab_set_up, lab_tear_down),
 		cmocka_unit_test_setup_teardown(

@@ -505,6 +505,10 @@ tests_unit_test_xfrm_flush_SOURCES = tests/unit/test_xfrm_flush.c tests/unit/fak
 	tests/unit/fake_kernel.h
 tests_unit_test_xfrm_flush_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS)
 
+UNIT_TESTS += tests/unit/test_xfrm_lock
+tests_unit_test_xfrm_lock_SOURCES = tests/unit/test_xfrm_lock.c
+tests_unit_test_xfrm_lock_LDADD = src/xfrm/libvipsec_xfrm.a $(outer_ldadd) $(CMOCKA_LIBS) $(NL_LIBS)
+
 UNIT_TESTS += tests/unit/test_xfrm_request
 tests_unit_test_xfrm_request_SOURCES = tests/unit/test_xfrm_request.c
 tests_unit_test_xfrm_request_CFLAGS = $(AM_CFLAGS) $(NL_CFLAGS)

@@ -1,13 +1,16 @@
 /* daemon/planes.c - the kernel's ESP where it is preferred and has what is needed.
  *
- * Decided once, at the start: an SA never changes its plane. Trying also makes the kernel
- * load its modules now, and not when the first peer waits.
+ * Decided once, at the start, by trying its algorithms and then by opening it: an SA never
+ * changes its plane. Trying also makes the kernel load its modules now, and not when the
+ * first peer waits.
  */
 #include "daemon/planes.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "port/random.h"
+#include "xfrm/lock.h"
 #include "xfrm/xfrm.h"
 
 /* Each algorithm that some proposal names. at: the proposal that names what it has not got. */
@@ -35,28 +38,58 @@ static void as_configured(struct daemon *d)
 		d->in_kernel ? "the kernel's" : "userspace");
 }
 
+/* Who serves with the kernel's plane has SAs there, which a start clears away. Where there is
+ * no such lock nobody does. */
+static bool another_serves(void)
+{
+	int lock = lock_take();
+	bool taken = lock < 0 && errno == EADDRINUSE;
+
+	lock_leave(lock);
+	return taken;
+}
+
+/* Userspace instead of the kernel's plane, which cannot serve for this reason. False: why. */
+static bool fall_back(struct daemon *d, const struct config *c, const char *reason,
+	char *why, size_t why_cap)
+{
+	if (another_serves()) {
+		snprintf(why, why_cap, "the kernel's IPsec: " LOCK_TAKEN);
+		return false;
+	}
+	if (!c->dataplane.has_fallback) {
+		snprintf(why, why_cap,
+			"dataplane prefer kernel: %s (\"fallback userspace;\" would go "
+			"on without)",
+			reason);
+		return false;
+	}
+	d->in_kernel = false;
+	snprintf(d->plane_note, sizeof(d->plane_note),
+		"userspace, since the kernel's cannot serve: %s", reason);
+	return true;
+}
+
 bool planes_choose(struct daemon *d, const struct config *c, char *why, size_t why_cap)
 {
 	char reason[PLANE_WHY_MAX + 32] = "";
 	struct config_place at;
+	bool wanted = c->dataplane.prefer == PLANE_KERNEL;
 
-	d->in_kernel = c->dataplane.prefer == PLANE_KERNEL &&
-		       kernel_offers(c, &at, reason, sizeof(reason));
-	if (c->dataplane.prefer == PLANE_USERSPACE)
-		as_configured(d);
-	else if (d->in_kernel)
-		as_configured(d);
-	else
-		snprintf(d->plane_note, sizeof(d->plane_note),
-			"userspace, since the kernel's cannot serve: %s", reason);
-	if (d->in_kernel || c->dataplane.prefer == PLANE_USERSPACE ||
-		c->dataplane.has_fallback)
-		return true;
-	snprintf(why, why_cap,
-		"dataplane prefer kernel: %s (\"fallback userspace;\" would go on "
-		"without)",
-		reason);
-	return false;
+	d->in_kernel = wanted && kernel_offers(c, &at, reason, sizeof(reason));
+	as_configured(d);
+	return d->in_kernel == wanted || fall_back(d, c, reason, why, why_cap);
+}
+
+bool planes_choose_again(
+	struct daemon *d, const struct config *c, char *why, size_t why_cap)
+{
+	char reason[PLANE_WHY_MAX + 32];
+
+	if (!d->in_kernel)
+		return false;
+	snprintf(reason, sizeof(reason), "%s", why);
+	return fall_back(d, c, reason, why, why_cap);
 }
 
 struct plane *planes_open(const struct daemon *d, char *why, size_t why_cap)

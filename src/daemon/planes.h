@@ -9,8 +9,12 @@
 
 /* Decides by trying (dataplane { prefer, fallback } of the configuration); fills
  * d->in_kernel and d->plane_note. False: what is preferred cannot be had, and there is no
- * fallback. */
+ * fallback, or another vipsecd serves with the kernel's plane. */
 bool planes_choose(struct daemon *d, const struct config *c, char *why, size_t why_cap);
+/* The chosen one could not be opened; why: planes_open()'s, or else what makes it final. True:
+ * another is chosen, which wants its own guard before it is opened. */
+bool planes_choose_again(
+	struct daemon *d, const struct config *c, char *why, size_t why_cap);
 /* NULL: see why. */
 struct plane *planes_open(const struct daemon *d, char *why, size_t why_cap);
 /* May the running plane serve another configuration? False: at says what of it not, line 0:

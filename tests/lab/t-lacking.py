@@ -7,7 +7,6 @@ VLAB_PLANE=kernel: modules are taken away, which others in the machine need: it 
 """
 
 import os
-import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -29,9 +28,8 @@ def has_esp(host):
 
 
 def kernel_only(more=""):
-    text = server_conf(rules=rule_of_server(), vip=(VIP4,), tuning={"on-exit": "open"})
-    return re.sub(r"^dataplane.*\n", "", text, flags=re.M) + \
-        f"dataplane {{ prefer kernel; {more} }}\n"
+    return vipsec.prefer_kernel(server_conf(rules=rule_of_server(), vip=(VIP4,),
+                                            tuning={"on-exit": "open"}), more)
 
 
 def serves(pair):

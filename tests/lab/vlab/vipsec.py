@@ -51,6 +51,12 @@ def conf_text(rules, vip=None, cluster="backend none;", tuning=None, more=""):
     return text + 'assign policy "lab" to ' + ('vip "web";\n' if vip else "host;\n")
 
 
+def prefer_kernel(text, more=""):
+    """A configuration as it would be for the kernel's plane; more: beside the preference."""
+    return re.sub(r"^dataplane.*\n", "", text, flags=re.M) + \
+        f"dataplane {{ prefer kernel; {more} }}\n"
+
+
 def node_conf(takeover="reinitiate", mode="transport", tuning=None, addresses=(VIP,)):
     """For the cluster's nodes: UDP 7001 of the VIP protected, 7002 in clear."""
     return conf_text([

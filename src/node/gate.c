@@ -1,10 +1,10 @@
 /* node/gate.c - a scope's gate, and the alarm when its closing is not acknowledged.
  *
  * Opening needs an activation number that is on disk. A closing is complete when the data
- * thread has acknowledged it: until then a packet sealed before may still leave, so the
+ * plane has acknowledged it: until then a packet sealed before may still leave, so the
  * claim is kept and nothing is bound again (release.c, place.c). A thread that does not
- * answer within a second hangs, and only the end of the process ends what it may send: the
- * node cannot do that, but must not be silent about it.
+ * answer within a second hangs, and only the end of the process ends what it may send; or the
+ * kernel does not delete SAs. The node cannot mend that, but must not be silent about it.
  */
 #include "node/core.h"
 
@@ -40,7 +40,7 @@ void on_gate_closed(struct node *n, const struct node_event *ev)
 		return;
 	if (s->gate_stuck)
 		node_tell(n, EVENT_NOTICE, "gate-closed", s, NULL, 0,
-			"the data thread answers again: nothing is sent any more");
+			"the data plane answers: nothing is sent any more");
 	s->gate_stuck = false;
 }
 

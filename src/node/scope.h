@@ -74,7 +74,7 @@ void scope_next_activation(struct node *n);
 
 /* ---- gate.c ---------------------------------------------------------------- */
 
-#define GATE_STUCK_TEXT "the data thread does not say that it has stopped sending"
+#define GATE_STUCK_TEXT "the data plane does not say that it has stopped sending"
 void scope_open_gate(struct node *n, struct scope *s);
 void scope_close_gate(struct node *n, struct scope *s);
 /* Warns of closings that are not acknowledged in time. */

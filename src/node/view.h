@@ -35,7 +35,7 @@ struct vip_view {
 	struct addr drain_to[2];
 	uint64_t drain_since_ms;
 	unsigned drain_turned, drain_told, drain_gone; /* struct drain of core.h */
-	bool stuck; /* not released: the data thread does not acknowledge the closed gate */
+	bool stuck; /* not released: the data plane does not acknowledge the closed gate */
 	char reason[128]; /* why it is not bound; empty when it is */
 	uint64_t partial_ms; /* bound, but not with all its addresses, since; 0: it is */
 	char partial[128]; /* why not */

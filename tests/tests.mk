@@ -113,9 +113,9 @@ check-kernel: all check-programs
 		$(KERNEL_LAB:%=tests/lab/%.py) \
 		--as alone --jobs 1 --slow 5 --env VLAB_PLANE=kernel $(KERNEL_ALONE:%=tests/lab/%.py)
 
-# All other labs in which a data plane carries traffic, with the kernel's: too long for the tests
-# that are always run.
-KERNEL_REST = t-ah t-any t-decrypt t-families t-fragments t-key-exchanges t-knob t-mobike t-moves \
+# All other labs in which a data plane carries traffic, or is looked at, with the kernel's: too long
+# for the tests that are always run.
+KERNEL_REST = t-ah t-any t-decrypt t-doctor t-families t-fragments t-key-exchanges t-knob t-mobike t-moves \
 	t-names t-nat t-plane-paths t-refusals t-rekey-strongswan t-strongswan t-strongswan-cbc \
 	t-strongswan-childless t-strongswan-ppk t-strongswan-redirect
 # So many peers, or packets, that each has the machine to itself.
@@ -123,7 +123,7 @@ KERNEL_CROWDS = t-flood t-hundred
 # About the TUN or its thread, or what the kernel cannot (docs/PLANES.md).
 KERNEL_NEVER = t-hung-thread t-steering t-nat-shared
 # About no data plane: control, certificates, documents, tools.
-KERNEL_NO_MATTER = t-agents-states t-certs t-certs-end t-daemon-control t-daemon-schema t-daemon-start t-doctor \
+KERNEL_NO_MATTER = t-agents-states t-certs t-certs-end t-daemon-control t-daemon-schema t-daemon-start \
 	t-documents t-lab t-memcheck t-unit t-vm t-watch
 kernel-rest: all check-programs
 	+$(AM_V_at)$(SUB_BUILD) key-log all --enable-key-log

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A Pacemaker cluster whose nodes and client let the kernel carry the traffic: a move, a crash and
-the death of a daemon, and the kernels' tables afterwards.
+"""A Pacemaker cluster whose nodes and client let the kernel carry the traffic: a move, a crash, the
+death of a daemon and a VIP that is pulled, and the kernels' tables afterwards.
 test-timeout: 240
 """
 
@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from vlab import vipsec, xfrm
 from vlab.core import Lab, wait_until
-from vlab.events import TITLES, event_holds
+from vlab.events import EVENTS, TITLES, event_holds
 from vlab.scene import Scene
 from vlab.tap import check, main
 
@@ -39,7 +39,7 @@ def body(tap):
             for host in (*scene.cluster.nodes.values(), scene.peers[0].host):
                 plane = vipsec.Vipsec(host).json("status")["data"]["dataplane"]
                 check(plane["name"] == "kernel", f"{host.name}: {plane}")
-        for event in ("move", "crash", "daemon-kill"):
+        for event in EVENTS:
             kernel_event(tap, scene, event)
         scene.close()
 

@@ -367,6 +367,49 @@ def permits_and_gates(tap, switch, a, b, pa, pb):
     disconnect(pa, pb, ids)
 
 
+LAST = 2**32 - 1
+
+
+def numbers(tap, a, pa, pb):
+    with tap.case("numbers that run out are told beforehand and at the end, and none comes twice"):
+        Keys.next_id += 2
+        n, spi = Keys.next_id, 0x01000000 + Keys.next_id
+        begin = LAST - 1200  # the kernel plane stops some thousand before the end
+        pa.do(f"sa {n} 0 {spi} {spi + 1} transport esp {A4} {VIP4} {A4}/32 {VIP4}/32 1 "
+              f"esn=0 soft={begin + 20}")
+        pb.do(f"sa {n} 0 {spi + 1} {spi} transport esp {VIP4} {A4} {VIP4}/32 {A4}/32 2 esn=0")
+        pa.do(f"replay-set {n} {begin} 0 1024 {'0' * 256}")
+        for _ in range(15):
+            check(ask_udp(a, VIP4), "an answer")
+        check(not pa.has(rf"^notice seq-soft .* id={n} "), "not yet")
+        flood = a.spawn(["ping", "-f", "-q", VIP4], "flood.log")
+        pa.take(rf"^notice seq-soft .* id={n} ")
+        pa.take(rf"^notice seq-hard .* id={n} ", 20)
+        flood.terminate()
+        flood.wait()
+        check(not ask_udp(a, VIP4, timeout=0.3), "nothing leaves any more")
+        check(not pa.has(r"^notice seq-"), "each was told once")
+        got = pb.usage()[n]
+        check(got["in"] > 100 and got["replayed"] == 0, got)
+        disconnect(pa, pb, [n])
+
+    with tap.case("how far numbers are is told after so many, or so long, if it is asked for"):
+        n, = connect(pa, pb, "transport", "esp", (4,))
+        pb.do(f"replay-watch {n} 50 0")
+        flood = a.spawn(["ping", "-f", "-q", VIP4], "flood.log")
+        reached = [int(pb.take(rf"^replay {n} told out=\d+ in=(\d+) ").group(1))
+                   for _ in range(3)]
+        flood.terminate()
+        flood.wait()
+        check(reached[0] >= 40 and reached[2] >= reached[0] + 80, reached)
+        pb.do(f"replay-watch {n} 0 200")
+        while pb.has(rf"^replay {n} told "):
+            pass
+        check(ask_udp(a, VIP4), "an answer")
+        pb.take(rf"^replay {n} told ")
+        disconnect(pa, pb, [n])
+
+
 def ike_sockets(tap, plain, a, b, pa, pb):
     pa.do(f"open500 {A4}")
     for address in (VIP4, VIP6):
@@ -614,6 +657,7 @@ def body(tap):
             if (mode, encap) != ("transport", "udp"):
                 finish(pa, pb)
         permits_and_gates(tap, switch, a, b, pa, pb)
+        numbers(tap, a, pa, pb)
         ike_sockets(tap, plain, a, b, pa, pb)
         daemon_killed(tap, switch, plain, a, b, pa, pb)
         flushed(tap, a, b)

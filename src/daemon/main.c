@@ -124,13 +124,26 @@ static bool open_plane(struct daemon *d, const struct config *c, char *why, size
 }
 
 /* Where no plane can serve the guard stands nevertheless: what is to be protected does not
- * travel in clear because the kernel lacks something. */
+ * travel in clear because the kernel lacks something. That of the kernel's plane takes more of
+ * nftables than the other's. */
 static bool close_and_choose(
 	struct daemon *d, const struct config *c, char *why, size_t cap)
 {
 	bool chosen = planes_choose(d, c, why, cap);
+	char of_guard[256] = "";
 
-	return guarding_apply(d, c, why, cap) && chosen;
+	if (guarding_apply(d, c, of_guard, sizeof(of_guard)))
+		return chosen;
+	snprintf(why, cap, "%s", of_guard);
+	if (!d->in_kernel)
+		return false;
+	chosen = planes_choose_again(d, c, why, cap);
+	d->in_kernel = false;
+	if (!guarding_apply(d, c, of_guard, sizeof(of_guard))) {
+		snprintf(why, cap, "%s", of_guard);
+		return false;
+	}
+	return chosen;
 }
 
 static void new_node(struct daemon *d)

@@ -14,19 +14,6 @@
 
 /* ---- where to call --------------------------------------------------------------------- */
 
-static const struct place *place_for(
-	const struct scope *s, const struct addr *local, uint8_t family)
-{
-	const struct place *p = scope_place(s, local);
-
-	if (p && p->state == VIP_BOUND && p->addr.family == family)
-		return p;
-	for (unsigned i = 0; i < s->n_places; i++)
-		if (s->places[i].state == VIP_BOUND && s->places[i].addr.family == family)
-			return &s->places[i];
-	return NULL;
-}
-
 /* The address behind the one that p has, and ours to call it from. */
 static bool next_of(const struct node *n, const struct name *name, const struct peer *p,
 	struct addr *remote, struct addr *local)
@@ -38,7 +25,7 @@ static bool next_of(const struct node *n, const struct name *name, const struct 
 	for (unsigned i = 0; i < name->n; i++) {
 		const struct addr *a = &name->addrs[(at + i) % name->n];
 		const struct place *from =
-			place_for(&n->scopes[p->scope], &p->local, a->family);
+			scope_bound_place(&n->scopes[p->scope], &p->local, a->family);
 
 		if (!from)
 			continue;

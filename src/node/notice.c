@@ -38,18 +38,14 @@ static struct place *place_of_flow(struct node *n, struct scope *s, const struct
 	return p;
 }
 
-/* In tunnel mode the inner source may be another address of ours than the outer one. */
+/* In tunnel mode the inner source may be another address of ours than the outer one, or that of
+ * another host, for which we are the gateway. */
 static struct place *place_for_tunnel(
 	struct node *n, struct scope *s, const struct flow *f, uint8_t family)
 {
-	struct place *p = place_of_flow(n, s, f);
+	struct place *p = scope_bound_place(s, &f->local, family);
 
-	if (p && p->addr.family == family)
-		return p;
-	for (unsigned i = 0; i < s->n_places; i++)
-		if (s->places[i].state == VIP_BOUND && s->places[i].addr.family == family)
-			return &s->places[i];
-	return NULL;
+	return p || f->local.family != family ? p : place_of_flow(n, s, f);
 }
 
 /* Multicast, broadcast, and the address of nobody: no SA can be made with them. */

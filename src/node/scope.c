@@ -104,6 +104,19 @@ struct scope *scope_of_addr(struct node *n, const struct addr *addr, struct plac
 	return NULL;
 }
 
+struct place *scope_bound_place(
+	const struct scope *s, const struct addr *best, uint8_t family)
+{
+	struct place *p = scope_place(s, best);
+
+	if (p && p->state == VIP_BOUND && p->addr.family == family)
+		return p;
+	for (unsigned i = 0; i < s->n_places; i++)
+		if (s->places[i].state == VIP_BOUND && s->places[i].addr.family == family)
+			return &s->places[i];
+	return NULL;
+}
+
 /* Addresses of which no peer could ever hear. */
 static bool never_serves(const struct addr *a)
 {

@@ -62,6 +62,9 @@ struct scope *scope_by_name(struct node *n, const char *name); /* NULL: none */
 struct place *scope_place(const struct scope *s, const struct addr *addr);
 /* NULL: the address belongs to no scope. */
 struct scope *scope_of_addr(struct node *n, const struct addr *addr, struct place **out);
+/* A bound one of this family: that of the address, or else any. NULL: none. */
+struct place *scope_bound_place(
+	const struct scope *s, const struct addr *best, uint8_t family);
 /* The host's places come and go with the machine's addresses. NULL: full. */
 struct place *scope_add_place(struct scope *s, const struct addr *addr);
 bool scope_serves(const struct scope *s); /* at some address */

@@ -23,17 +23,28 @@ PORTS = ("p-s", "p-s2", "p-c")
 LOSSY = "netem loss 5% delay 15ms 5ms"
 
 
+REQID_ASK = 0x76ffffff  # no SA has it: it makes the kernel ask
+
+
 def kernel_sas(host):
-    """The SPI of every SA, both ways, as ip(8) tells; larval ones have none."""
-    found = re.findall(r"^src \S+ dst \S+\n\s+proto \S+ spi 0x([0-9a-f]+)",
+    """(from, to, protocol, SPI, mode) of every SA, as ip(8) tells; larval ones have no SPI."""
+    found = re.findall(r"^src (\S+) dst (\S+)\n\s+proto (\S+) spi 0x([0-9a-f]+) .*mode (\S+)",
                        host.out("ip xfrm state list"), re.M)
-    return sorted(spi for spi in found if int(spi, 16))
+    return sorted(sa for sa in found if int(sa[3], 16))
 
 
 def shown_sas(daemon):
-    """The SPIs of all children, both ways."""
-    return sorted(f"{int(row[key], 16):08x}" for row in daemon.rows("child")
-                  for key in ("spi_in", "spi_out"))
+    """The same of all children, both ways."""
+    out = []
+    for row in daemon.rows("child"):
+        local, remote = (row[key].rsplit(":", 1)[0] for key in ("local", "remote"))
+        for *ends, spi in ((remote, local, row["spi_in"]), (local, remote, row["spi_out"])):
+            out.append((*ends, row["protocol"].lower(), f"{int(spi, 16):08x}", row["mode"]))
+    return sorted(out)
+
+
+def reqids(host, what):
+    return {int(n) for n in re.findall(r" reqid (\d+)", host.out(f"ip xfrm {what} list"))}
 
 
 def kernel_policies(host):
@@ -104,6 +115,11 @@ class World:
             self.settle()
             counts = [len(kernel_sas(host)) for host, _ in self.ends]
             check(counts == [2, 0, 2], f"the owner, the other, the client: {counts}")
+        with tap.case(f"{what}: policies lead to each SA, and to nothing else"):
+            for host, _ in self.ends:
+                there = reqids(host, "state") - {REQID_ASK}
+                led_to = reqids(host, "policy") - {REQID_ASK}
+                check(there == led_to, f"{host.name}: {there} {led_to}")
         with tap.case(f"{what}: every SA and policy in it is marked as ours"):
             for host, _ in self.ends:
                 check(xfrm.sas(host) == len(kernel_sas(host)), host.name)

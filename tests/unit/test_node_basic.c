@@ -55,6 +55,36 @@ static void first_packet_brings_ike_up(void **state)
 	lab_free(l);
 }
 
+#define TUNNEL_OF(from, to, peer)                                                     \
+	ALONE SECRET                                                                  \
+		"filter-list \"net\" { from " from " to " to " mirrored; }\n"         \
+		"filter-action \"esp\" { negotiate require; mode tunnel" peer "; }\n" \
+		"policy \"p\" { rule \"net\" { match \"net\"; action \"esp\"; auth "  \
+		"psk \"lab\"; } }\n"
+#define NEAR "192.168.7.0/24"
+#define FAR "10.1.0.0/16"
+
+/* The packet comes from another host, whose address is not ours to call from. */
+static void a_host_calls_for_a_network_behind_it(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	lab_start(l, SERVER,
+		TUNNEL_OF(FAR, NEAR, "") "vip \"web\" { address 192.0.2.10; }\n"
+					 "assign policy \"p\" to vip \"web\";\n");
+	lab_start(l, CLIENT,
+		TUNNEL_OF(NEAR, FAR, " to 192.0.2.10") "assign policy \"p\" to host;\n");
+	lab_address(l, SERVER, "192.0.2.10", NODE_ADDR_PRESENT);
+	lab_address(l, CLIENT, "198.51.100.7", NODE_ADDR_PRESENT);
+	lab_acquire(l, CLIENT, 0, "192.168.7.9", "10.1.0.1", 143);
+	lab_run(l, 50);
+	assert_int_equal(lab_up(l, CLIENT), 1);
+	const struct addr own = unit_addr("198.51.100.7");
+	assert_true(addr_equal(&l->node[CLIENT].child[0].c.local.addr, &own));
+	lab_free(l);
+}
+
 static void strangers_hear_nothing_before_bound(void **state)
 {
 	struct lab *l = lab_new();
@@ -81,6 +111,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(binding_has_its_order),
 		cmocka_unit_test(first_packet_brings_ike_up),
+		cmocka_unit_test(a_host_calls_for_a_network_behind_it),
 		cmocka_unit_test(strangers_hear_nothing_before_bound),
 	};
 

@@ -111,39 +111,48 @@ static struct plane *try_plane(struct daemon *d, char *why, size_t cap)
 }
 
 /* The kernel's may turn out not to open. The guard of the other then takes the place of its
- * own, in one transaction, before anything of the other's is opened. */
+ * own, in one transaction, before anything of the other's is opened; beside SAs that cannot be
+ * cleared away nothing is. */
 static bool open_plane(struct daemon *d, const struct config *c, char *why, size_t cap)
 {
 	d->plane = try_plane(d, why, cap);
 	if (!d->plane && planes_choose_again(d, c, why, cap) &&
-		guarding_apply(d, c, why, cap))
+		guarding_apply(d, c, why, cap) && xfrm_clear(why, cap))
 		d->plane = try_plane(d, why, cap);
 	if (d->plane && why[0] != '\0')
 		journal_say(EVENT_NOTICE, "%s", why);
 	return d->plane != NULL;
 }
 
-/* Where no plane can serve the guard stands nevertheless: what is to be protected does not
- * travel in clear because the kernel lacks something. That of the kernel's plane takes more of
- * nftables than the other's. */
-static bool close_and_choose(
+/* The guard of the kernel's plane takes more of nftables than the other's. */
+static bool close_for_other(
 	struct daemon *d, const struct config *c, char *why, size_t cap)
 {
-	bool chosen = planes_choose(d, c, why, cap);
-	char of_guard[256] = "";
+	char of_guard[256];
+	bool chosen = planes_choose_again(d, c, why, cap);
 
+	d->in_kernel = false;
 	if (guarding_apply(d, c, of_guard, sizeof(of_guard)))
 		return chosen;
 	snprintf(why, cap, "%s", of_guard);
-	if (!d->in_kernel)
+	return false;
+}
+
+/* Where no plane can serve the guard stands nevertheless: what is to be protected does not
+ * travel in clear because the kernel lacks something. But nothing of another vipsecd is
+ * touched, nor its guard. */
+static bool close_and_choose(
+	struct daemon *d, const struct config *c, char *why, size_t cap)
+{
+	char of_guard[256];
+
+	if (planes_another_serves(why, cap))
 		return false;
-	chosen = planes_choose_again(d, c, why, cap);
-	d->in_kernel = false;
-	if (!guarding_apply(d, c, of_guard, sizeof(of_guard))) {
-		snprintf(why, cap, "%s", of_guard);
-		return false;
-	}
-	return chosen;
+	bool chosen = planes_choose(d, c, why, cap);
+	if (guarding_apply(d, c, of_guard, sizeof(of_guard)))
+		return chosen;
+	snprintf(why, cap, "%s", of_guard);
+	return d->in_kernel && close_for_other(d, c, why, cap);
 }
 
 static void new_node(struct daemon *d)

@@ -63,10 +63,8 @@ static const char *words_of(unsigned deeds)
 		{PLANE_DEED_RULES, "routing rules of vipsec were taken away or changed"},
 		{PLANE_DEED_ROUTES, "routes of vipsec were taken away or changed"},
 		{PLANE_DEED_SAS | PLANE_DEED_POLICIES,
-			"SAs and policies of vipsec in the kernel were taken away or "
-			"changed"},
-		{PLANE_DEED_SAS,
-			"SAs of vipsec in the kernel were taken away or changed"},
+			"SAs and policies of vipsec were taken away from the kernel"},
+		{PLANE_DEED_SAS, "SAs of vipsec were taken away from the kernel"},
 		{PLANE_DEED_POLICIES,
 			"policies of vipsec in the kernel were taken away or changed"},
 	};

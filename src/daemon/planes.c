@@ -38,14 +38,15 @@ static void as_configured(struct daemon *d)
 		d->in_kernel ? "the kernel's" : "userspace");
 }
 
-/* Who serves with the kernel's plane has SAs there, which a start clears away. Where there is
- * no such lock nobody does. */
-static bool another_serves(void)
+/* Where there is no such lock nobody does. */
+bool planes_another_serves(char *why, size_t why_cap)
 {
 	int lock = lock_take();
 	bool taken = lock < 0 && errno == EADDRINUSE;
 
 	lock_leave(lock);
+	if (taken)
+		snprintf(why, why_cap, "the kernel's IPsec: " LOCK_TAKEN);
 	return taken;
 }
 
@@ -53,10 +54,8 @@ static bool another_serves(void)
 static bool fall_back(struct daemon *d, const struct config *c, const char *reason,
 	char *why, size_t why_cap)
 {
-	if (another_serves()) {
-		snprintf(why, why_cap, "the kernel's IPsec: " LOCK_TAKEN);
+	if (planes_another_serves(why, why_cap))
 		return false;
-	}
 	if (!c->dataplane.has_fallback) {
 		snprintf(why, why_cap,
 			"dataplane prefer kernel: %s (\"fallback userspace;\" would go "

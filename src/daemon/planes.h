@@ -7,6 +7,9 @@
 
 #include "daemon/daemon.h"
 
+/* Another vipsecd has the kernel's IPsec of this network namespace, and its guard; why says so.
+ * Nobody may serve beside it: a start clears its SAs away. */
+bool planes_another_serves(char *why, size_t why_cap);
 /* Decides by trying (dataplane { prefer, fallback } of the configuration); fills
  * d->in_kernel and d->plane_note. False: what is preferred cannot be had, and there is no
  * fallback, or another vipsecd serves with the kernel's plane. */

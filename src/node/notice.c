@@ -41,11 +41,9 @@ static struct place *place_of_flow(struct node *n, struct scope *s, const struct
 /* In tunnel mode the inner source may be another address of ours than the outer one, or that of
  * another host, for which we are the gateway. */
 static struct place *place_for_tunnel(
-	struct node *n, struct scope *s, const struct flow *f, uint8_t family)
+	const struct scope *s, const struct flow *f, uint8_t family)
 {
-	struct place *p = scope_bound_place(s, &f->local, family);
-
-	return p || f->local.family != family ? p : place_of_flow(n, s, f);
+	return scope_bound_place(s, &f->local, family);
 }
 
 /* Multicast, broadcast, and the address of nobody: no SA can be made with them. */
@@ -71,7 +69,7 @@ static struct peer *make_peer(
 	remote.addr = r->mode == POLICY_TUNNEL ? r->tunnel_to : f->remote;
 	if (!addr_is_set(&remote.addr) || is_no_host(&remote.addr))
 		return NULL;
-	p = r->mode == POLICY_TUNNEL ? place_for_tunnel(n, s, f, remote.addr.family)
+	p = r->mode == POLICY_TUNNEL ? place_for_tunnel(s, f, remote.addr.family)
 				     : place_of_flow(n, s, f);
 	if (!p || p->state != VIP_BOUND)
 		return NULL;

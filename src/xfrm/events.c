@@ -110,20 +110,13 @@ static bool read_acquire(struct nlmsghdr *h, struct kernel_event *ev)
 	return true;
 }
 
-static struct request_name name_of(const struct xfrm_id *id, uint16_t family)
-{
-	return (struct request_name){.daddr = select_addr_read(&id->daddr, family),
-		.spi = ntohl(id->spi),
-		.ah = id->proto == IPPROTO_AH};
-}
-
 static bool read_expire(struct nlmsghdr *h, struct kernel_event *ev)
 {
 	if (nlmsg_datalen(h) < (int)sizeof(struct xfrm_user_expire))
 		return false;
 	const struct xfrm_user_expire *e = nlmsg_data(h);
 	ev->kind = EVENT_EXPIRE;
-	ev->sa = name_of(&e->state.id, e->state.family);
+	ev->sa = select_name(&e->state.id, e->state.family);
 	ev->reqid = e->state.reqid;
 	ev->hard = e->hard != 0;
 	return ev->sa.spi != 0; /* an acquired SA that never came is nobody's */

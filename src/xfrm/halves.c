@@ -118,8 +118,7 @@ static void add_counts(struct request_counts *sum, const struct request_counts *
 	sum->forged += more->forged;
 }
 
-/* That it is not there any more is as good. */
-static int delete_half(struct sad *cs, const struct request_name *name)
+int halves_delete(struct sad *cs, const struct request_name *name)
 {
 	int err = request_sa_delete(cs->line, name);
 
@@ -127,32 +126,33 @@ static int delete_half(struct sad *cs, const struct request_name *name)
 }
 
 /* Without what it has received the next one would take that again. */
-static int remember_in(struct sad *cs, struct sad_child *c, struct request_replay *replay)
+static int read_in(struct sad *cs, const struct request_name *in,
+	struct request_replay *replay, struct request_counts *counts)
 {
-	const struct request_name in = sad_name_in(&c->sa);
-	struct request_counts counts;
-	int err = request_sa_replay(cs->line, &in, replay);
+	int err = request_sa_replay(cs->line, in, replay);
 
 	if (err == 0)
-		err = replay->len == 0 ? EIO : request_sa_get(cs->line, &in, &counts);
-	if (err == 0)
-		add_counts(&c->in_before, &counts);
+		err = replay->len == 0 ? EIO : request_sa_get(cs->line, in, counts);
 	return err;
 }
 
 int halves_take_in(struct sad *cs, struct sad_child *c, struct request_replay *replay)
 {
 	const struct request_name in = sad_name_in(&c->sa);
+	struct request_counts counts = {0};
 	int err = 0;
 
 	if (!c->in_there) /* whatever has its name is another program's */
 		return 0;
 	if (replay)
-		err = remember_in(cs, c, replay);
+		err = read_in(cs, &in, replay, &counts);
 	if (err == 0)
-		err = delete_half(cs, &in);
-	c->in_there = err != 0;
-	return err;
+		err = halves_delete(cs, &in);
+	if (err != 0)
+		return err;
+	add_counts(&c->in_before, &counts);
+	c->in_there = false;
+	return 0;
 }
 
 /* What it has sent is asked before, and what may leave in between allowed for: no number
@@ -165,7 +165,7 @@ int halves_take_out(struct sad *cs, struct sad_child *c)
 	if (!c->out_there)
 		return 0;
 	(void)request_sa_get(cs->line, &out, &counts);
-	int err = delete_half(cs, &out);
+	int err = halves_delete(cs, &out);
 	if (err != 0)
 		return err;
 	c->seq_out = counts.seq_out + SEQ_MARGIN;

@@ -13,6 +13,8 @@ int halves_put_in(
 /* EOVERFLOW: all its numbers are used up, and the kernel would begin with them anew. */
 int halves_put_out(struct sad *cs, struct sad_child *c);
 
+/* Not 0: it may be there still. That it was not is as good. */
+int halves_delete(struct sad *cs, const struct request_name *name);
 /* Not 0: it is still there. replay: gets what it has received, for one that takes its place;
  * NULL: none does. */
 int halves_take_in(struct sad *cs, struct sad_child *c, struct request_replay *replay);

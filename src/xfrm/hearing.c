@@ -107,9 +107,10 @@ static void on_expire(struct xfrm *x, const struct kernel_event *ev)
 		return;
 	if (ev->hard)
 		c->out_there = false;
-	else if (c->told_soft) /* a look has seen it first */
+	if (ev->hard ? c->told_hard : c->told_soft) /* a look has seen it first */
 		return;
 	c->told_soft = true;
+	c->told_hard |= ev->hard;
 	xfrm_notice(x, ev->hard ? ESP_SEQ_HARD : ESP_SEQ_SOFT, c);
 }
 

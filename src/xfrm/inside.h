@@ -19,6 +19,7 @@
 #include "xfrm/sad.h"
 
 enum { XFRM_ADDRS_MAX = 8 };
+#define XFRM_STUCK "the kernel does not delete SAs, and sends with them"
 
 struct xfrm_scope {
 	struct spd *spd; /* NULL: none */
@@ -26,6 +27,7 @@ struct xfrm_scope {
 	size_t n_addrs;
 	bool open;
 	uint32_t turn, acknowledged; /* closings of the gate */
+	int stuck; /* errno: it cannot be closed; 0 */
 	struct claimant rules;
 };
 

@@ -85,10 +85,7 @@ static void take_sa(
 
 	if (sa->reqid < REQID_FIRST || sa->reqid > REQID_LAST)
 		return;
-	const struct request_name name = {
-		.daddr = select_addr_read(&sa->id.daddr, sa->family),
-		.spi = ntohl(sa->id.spi),
-		.ah = sa->id.proto == IPPROTO_AH};
+	const struct request_name name = select_name(&sa->id, sa->family);
 	struct sad_child *in = sad_by_name_in(k->sad, &name);
 	struct sad_child *out = sad_by_name_out(k->sad, &name);
 	if (in)
@@ -106,18 +103,13 @@ static bool has_ah(const struct sad *cs)
 	return false;
 }
 
-static bool is_broken(const struct sad_child *c)
-{
-	return (c->in_there && !c->seen_in) || (c->out_there && !c->seen_out);
-}
-
 /* A device that goes down takes its SAs with it, and the kernel does not say so. */
 static void compare(struct looking *k)
 {
 	bool broken = k->strange;
 
 	list_each(item, &k->sad->all) broken =
-		broken || is_broken(list_entry(item, struct sad_child, link));
+		broken || sad_is_broken(list_entry(item, struct sad_child, link));
 	k->sad->amiss |= broken;
 }
 
@@ -143,8 +135,10 @@ void looking_round(struct sad *cs, uint64_t now_ms,
 		struct sad_child *c = list_entry(item, struct sad_child, link);
 		c->seen_in = c->seen_out = false;
 	}
-	if (dump(&k) == 0)
+	if (dump(&k) == 0) {
 		compare(&k);
+		cs->as_of_ms = now_ms;
+	}
 	/* Of one that does not send now it is what it will go on with. */
 	list_each(item, &cs->all)
 	{

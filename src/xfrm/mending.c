@@ -47,43 +47,55 @@ void xfrm_heed(struct xfrm *x)
 	xfrm_touch(x);
 }
 
-static bool is_whole(const struct sad_child *c)
-{
-	return (c->seen_in || !c->in_there) && (c->seen_out || !c->out_there);
-}
-
 /* An SA that somebody has deleted cannot be put back: how far it had come is not known. It
- * ends, and the peer is called. So does one that is another now. */
+ * ends, and the peer is called. */
 static bool end_broken(struct xfrm *x)
 {
 	bool any = false;
 
 	list_each(item, &x->sad.all)
 	{
-		const struct sad_child *c = list_entry(item, struct sad_child, link);
-		if (is_whole(c))
+		struct sad_child *c = list_entry(item, struct sad_child, link);
+		if (!sad_is_broken(c))
 			continue;
-		any = true;
+		any = c->told_hard = true;
 		xfrm_notice(x, ESP_SEQ_HARD, c);
 	}
 	return any;
 }
 
+static void find_failure(
+	struct plane_found *found, uint16_t scope, const char *what, int err)
+{
+	struct plane_trouble t = {.scope = scope, .rule = PLANE_NO_RULE};
+
+	snprintf(t.why, sizeof(t.why), "%s: %s", what, strerror(err));
+	plane_found_add(found, &t);
+	found->again = true;
+}
+
 /* All of the kernel's, against all of ours. */
 static void mend_sas(struct xfrm *x, struct plane_found *found)
 {
-	struct plane_trouble t = {.scope = PLANE_NO_SCOPE, .rule = PLANE_NO_RULE};
-	int err = sweep_strays(&x->sad);
+	int left, err = sweep_strays(&x->sad, &left);
 
-	if (err == 0) {
-		found->deeds |= end_broken(x) ? PLANE_DEED_SAS : 0;
-		x->sas_touched = false;
-		return;
-	}
-	snprintf(t.why, sizeof(t.why),
-		"the kernel's SAs cannot be read, or not deleted: %s", strerror(err));
-	plane_found_add(found, &t);
-	found->again = true;
+	if (err == 0 && end_broken(x))
+		found->deeds |= PLANE_DEED_SAS;
+	if (err != 0)
+		find_failure(
+			found, PLANE_NO_SCOPE, "the kernel's SAs cannot be read", err);
+	else if (left != 0)
+		find_failure(found, PLANE_NO_SCOPE,
+			"the kernel does not delete SAs that are nobody's", left);
+	x->sas_touched = err != 0 || left != 0;
+}
+
+static void mend_gates(struct xfrm *x, struct plane_found *found)
+{
+	xfrm_close_gates(x);
+	for (uint16_t scope = 0; scope < SCOPE_MAX; scope++)
+		if (x->scopes[scope].stuck != 0)
+			find_failure(found, scope, XFRM_STUCK, x->scopes[scope].stuck);
 }
 
 /* ---- policies ------------------------------------------------------------------------- */
@@ -138,4 +150,5 @@ void xfrm_mend(struct plane *plane, struct plane_found *found)
 		plane_mend_steering(x->steering, found);
 	if (x->sas_touched)
 		mend_sas(x, found);
+	mend_gates(x, found);
 }

@@ -31,10 +31,7 @@ static void look(struct request_line *l, const struct request_name *name,
 int offload_add(
 	struct request_line *l, const struct request_sa *sa, struct offload_granted *out)
 {
-	const struct request_name name = {
-		.daddr = select_addr_read(&sa->info.id.daddr, sa->info.family),
-		.spi = ntohl(sa->info.id.spi),
-		.ah = sa->info.id.proto == IPPROTO_AH};
+	const struct request_name name = select_name(&sa->info.id, sa->info.family);
 	bool automatic = sa->offload == OFFLOAD_AUTO;
 	enum policy_offload wanted = automatic ? OFFLOAD_CRYPTO : sa->offload;
 	int err = add_as(l, sa, wanted);

@@ -158,10 +158,9 @@ static void exchange_or_renew(struct request_line *l, struct nl_msg *m, struct n
 {
 	int done = exchange(l, m, cb);
 
-	if (done >= 0)
+	if (done >= 0 || l->error != 0) /* it was answered, be it with a refusal */
 		return;
-	if (l->error == 0)
-		fail(l, EIO, nl_geterror(done));
+	fail(l, EIO, nl_geterror(done));
 	(void)renew(l); /* or before the next one */
 }
 

@@ -26,11 +26,14 @@ static void put_policy_offload(struct nl_msg *m, uint32_t ifindex)
 
 struct nl_msg *request_policy_message(const struct request_policy *p)
 {
-	struct xfrm_userpolicy_info info = {.sel = p->sel,
-		.lft = no_limits(),
-		.priority = p->priority,
-		.dir = p->dir,
-		.action = p->action};
+	struct xfrm_userpolicy_info info;
+
+	memset(&info, 0, sizeof(info));
+	info.sel = p->sel;
+	info.lft = no_limits();
+	info.priority = p->priority;
+	info.dir = p->dir;
+	info.action = p->action;
 	struct nl_msg *m = request_message(XFRM_MSG_UPDPOLICY,
 		NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, &info,
 		sizeof(info));
@@ -50,7 +53,11 @@ int request_policy_set(struct request_line *l, const struct request_policy *p)
 int request_policy_delete(struct request_line *l, const struct xfrm_selector *sel,
 	uint8_t dir, uint32_t if_id)
 {
-	struct xfrm_userpolicy_id id = {.sel = *sel, .dir = dir};
+	struct xfrm_userpolicy_id id;
+
+	memset(&id, 0, sizeof(id));
+	id.sel = *sel;
+	id.dir = dir;
 	struct nl_msg *m = request_message(
 		XFRM_MSG_DELPOLICY, NLM_F_REQUEST | NLM_F_ACK, &id, sizeof(id));
 
@@ -107,9 +114,10 @@ static int on_policy(struct nl_msg *m, void *arg)
 int request_policy_each(struct request_line *l,
 	void (*each)(const struct request_policy *p, void *ctx), void *ctx)
 {
-	struct xfrm_userpolicy_id id = {.dir = 0};
+	struct xfrm_userpolicy_id id;
 	struct policy_reader reader = {.each = each, .ctx = ctx};
 
+	memset(&id, 0, sizeof(id));
 	return request_ask(l,
 		request_message(
 			XFRM_MSG_GETPOLICY, NLM_F_REQUEST | NLM_F_DUMP, &id, sizeof(id)),

@@ -75,10 +75,12 @@ static void put_replay(struct nl_msg *m, const struct request_sa *sa)
 
 static void put_encap(struct nl_msg *m, const struct request_sa *sa)
 {
-	struct xfrm_encap_tmpl e = {.encap_type = UDP_ENCAP_ESPINUDP,
-		.encap_sport = htons(sa->encap_sport),
-		.encap_dport = htons(sa->encap_dport)};
+	struct xfrm_encap_tmpl e;
 
+	memset(&e, 0, sizeof(e));
+	e.encap_type = UDP_ENCAP_ESPINUDP;
+	e.encap_sport = htons(sa->encap_sport);
+	e.encap_dport = htons(sa->encap_dport);
 	request_put(m, XFRMA_ENCAP, &e, sizeof(e));
 }
 
@@ -140,10 +142,14 @@ int request_sa_add(struct request_line *l, const struct request_sa *sa)
 
 static struct xfrm_usersa_id id_of(const struct request_name *sa)
 {
-	return (struct xfrm_usersa_id){.daddr = select_addr(&sa->daddr),
-		.spi = htonl(sa->spi),
-		.family = select_family(&sa->daddr),
-		.proto = sa->ah ? IPPROTO_AH : IPPROTO_ESP};
+	struct xfrm_usersa_id id;
+
+	memset(&id, 0, sizeof(id)); /* the kernel is sent all of it */
+	id.daddr = select_addr(&sa->daddr);
+	id.spi = htonl(sa->spi);
+	id.family = select_family(&sa->daddr);
+	id.proto = sa->ah ? IPPROTO_AH : IPPROTO_ESP;
+	return id;
 }
 
 int request_sa_delete(struct request_line *l, const struct request_name *sa)
@@ -231,8 +237,10 @@ int request_sa_get(
 
 static struct nl_msg *about_numbers(int type, int flags, const struct request_name *sa)
 {
-	struct xfrm_aevent_id id = {.sa_id = id_of(sa)};
+	struct xfrm_aevent_id id;
 
+	memset(&id, 0, sizeof(id));
+	id.sa_id = id_of(sa);
 	return request_message(type, NLM_F_REQUEST | NLM_F_ACK | flags, &id, sizeof(id));
 }
 
@@ -325,12 +333,17 @@ static void take_spi(
  * PF_KEY has given it another one, by the rest; where it is gone, one is made and deleted. */
 int request_larval_end(struct request_line *l, const struct request_larval *larval)
 {
-	struct xfrm_userspi_info ask_spi = {.min = LARVAL_SPI_MIN, .max = UINT32_MAX};
-	struct xfrm_usersa_id id = {.daddr = larval->id.daddr,
-		.family = larval->family,
-		.proto = larval->id.proto};
+	struct xfrm_userspi_info ask_spi;
+	struct xfrm_usersa_id id;
 	struct sa_reader reader = {.each = take_spi, .ctx = &id.spi};
 
+	memset(&id, 0, sizeof(id));
+	id.daddr = larval->id.daddr;
+	id.family = larval->family;
+	id.proto = larval->id.proto;
+	memset(&ask_spi, 0, sizeof(ask_spi));
+	ask_spi.min = LARVAL_SPI_MIN;
+	ask_spi.max = UINT32_MAX;
 	ask_spi.info.id = larval->id;
 	ask_spi.info.family = larval->family;
 	ask_spi.info.saddr = larval->saddr;
@@ -356,9 +369,11 @@ int request_sa_each(struct request_line *l, bool ah,
 		const struct request_counts *counts, void *ctx),
 	void *ctx)
 {
-	struct xfrm_usersa_id id = {.proto = 0};
+	struct xfrm_usersa_id id;
 	struct sa_reader reader = {.each = each, .ctx = ctx};
 	const uint8_t proto = ah ? IPPROTO_AH : IPPROTO_ESP;
+
+	memset(&id, 0, sizeof(id));
 	struct nl_msg *m = request_message(
 		XFRM_MSG_GETSA, NLM_F_REQUEST | NLM_F_DUMP, &id, sizeof(id));
 

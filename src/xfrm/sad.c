@@ -45,6 +45,7 @@ void sad_init(struct sad *cs, const struct entropy *e, struct request_line *line
 	struct claims *claims)
 {
 	list_init(&cs->all);
+	list_init(&cs->strays);
 	cs->by_id = map_new(e);
 	cs->by_name_in = map_new(e);
 	cs->by_name_out = map_new(e);
@@ -143,8 +144,9 @@ int sad_add(struct sad *cs, const struct sad_scope *s, const struct esp_child *s
 {
 	if (!s->spd)
 		return ENODEV;
-	const struct request_name in = sad_name_in(sa);
-	if (sad_find(cs, sa->id) || sad_by_name_in(cs, &in))
+	/* The name of an outgoing one is the peer's choice, and may be that of another's. */
+	const struct request_name in = sad_name_in(sa), out = sad_name_out(sa);
+	if (sad_find(cs, sa->id) || sad_by_name_in(cs, &in) || sad_by_name_out(cs, &out))
 		return EEXIST;
 	if (is_taken(cs, sa))
 		return EADDRINUSE;
@@ -178,13 +180,51 @@ int sad_activate(struct sad *cs, const struct sad_scope *s, uint32_t id)
 	return sending_go_on(cs, s, c);
 }
 
-/* A half that does not go is nobody's then: a look finds it. */
+struct stray {
+	struct list link;
+	uint16_t scope;
+	struct request_name name;
+};
+
+static void end_stray(struct stray *s)
+{
+	list_del(&s->link);
+	free(s);
+}
+
+int sad_end_strays(struct sad *cs, uint16_t scope)
+{
+	int error = 0;
+
+	list_each_safe(item, &cs->strays)
+	{
+		struct stray *s = list_entry(item, struct stray, link);
+		int err = s->scope == scope ? halves_delete(cs, &s->name) : 0;
+		error = err != 0 ? err : error;
+		if (s->scope == scope && err == 0)
+			end_stray(s);
+	}
+	return error;
+}
+
+/* The kernel may send with it, though its child is gone. */
+static void note_stray(struct sad *cs, const struct sad_child *c)
+{
+	struct stray *s = mem_new(1, sizeof(*s));
+
+	s->scope = c->sa.scope;
+	s->name = sad_name_out(&c->sa);
+	list_add(&cs->strays, &s->link);
+	cs->amiss = true;
+}
+
 static void remove_child(struct sad *cs, struct sad_child *c)
 {
 	const struct request_name out = sad_name_out(&c->sa);
-	int err = c->out_there ? request_sa_delete(cs->line, &out) : 0;
 
-	if (halves_take_in(cs, c, NULL) != 0 || (err != 0 && err != ESRCH))
+	if (c->out_there && halves_delete(cs, &out) != 0)
+		note_stray(cs, c);
+	if (halves_take_in(cs, c, NULL) != 0)
 		cs->amiss = true;
 	claims_drop(cs->claims, &c->policies);
 	forget(cs, c);
@@ -214,6 +254,10 @@ int sad_move(struct sad *cs, const struct sad_scope *s, uint32_t id,
 
 	if (!c || !c->in_there || !s->spd)
 		return ENODEV;
+	const struct request_name out = name_of(&remote->addr, c->sa.spi_out, c->sa.ah);
+	struct sad_child *other = sad_by_name_out(cs, &out);
+	if (other && other != c)
+		return EEXIST;
 	int err = halves_take_out(cs, c);
 	if (err == 0)
 		err = halves_take_in(cs, c, &replay);
@@ -247,7 +291,7 @@ int sad_send_behind(
 
 int sad_gate_close(struct sad *cs, uint16_t scope)
 {
-	int error = 0;
+	int error = sad_end_strays(cs, scope);
 
 	list_each(item, &cs->all)
 	{
@@ -309,6 +353,7 @@ void sad_wipe(struct sad *cs, bool keep)
 		else
 			remove_child(cs, c);
 	}
+	list_each_safe(item, &cs->strays) end_stray(list_entry(item, struct stray, link));
 	map_free(cs->by_id);
 	map_free(cs->by_name_in);
 	map_free(cs->by_name_out);

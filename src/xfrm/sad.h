@@ -35,8 +35,9 @@ struct sad_child {
 	/* what halves have counted that were taken away since */
 	struct request_counts in_before, out_before;
 	uint64_t since_ms;
-	bool seen_in, seen_out; /* by the look that is under way */
-	bool told_soft;
+	/* Its halves, by a look (looking.h); as they were put in, by a sweep (sweep.h). */
+	bool seen_in, seen_out;
+	bool told_soft, told_hard;
 };
 
 static inline bool sad_is_watched(const struct sad_child *c)
@@ -44,12 +45,21 @@ static inline bool sad_is_watched(const struct sad_child *c)
 	return c->watch.packets != 0 || c->watch.tenths != 0;
 }
 
+/* Some half of it is not where it should be, and that was not told yet. */
+static inline bool sad_is_broken(const struct sad_child *c)
+{
+	return !c->told_hard &&
+	       ((c->in_there && !c->seen_in) || (c->out_there && !c->seen_out));
+}
+
 struct sad {
 	struct list all; /* struct sad_child, oldest first */
+	struct list strays; /* outgoing halves that did not go with their child */
 	struct map *by_id;
 	struct map *by_name_in, *by_name_out;
 	struct lineages lineages;
 	uint64_t looked_ms; /* looking.c: at the counters */
+	uint64_t as_of_ms; /* the last time that they could be read */
 	uint64_t look_took_ms; /* the last time */
 	uint64_t turns;
 	bool amiss; /* the kernel's SAs are not these: they want to be compared */
@@ -89,8 +99,10 @@ int sad_send_behind(
 /* refused: each that should send now, and cannot. */
 void sad_gate_open(struct sad *cs, uint16_t scope, const struct sad_scope *s,
 	void (*refused)(const struct sad_child *c, int err, void *ctx), void *ctx);
-/* Not 0: some outgoing half is still there. */
+/* Not 0: some outgoing half is still there, be its child gone. */
 int sad_gate_close(struct sad *cs, uint16_t scope);
+/* The same of those whose child is gone, alone. */
+int sad_end_strays(struct sad *cs, uint16_t scope);
 /* The rules are others. */
 void sad_rules(struct sad *cs, uint16_t scope, const struct sad_scope *s);
 void sad_drop_scope(struct sad *cs, uint16_t scope);

@@ -264,3 +264,10 @@ struct xfrm_selector select_hull(
 	none.user = SELECT_USER;
 	return none;
 }
+
+struct request_name select_name(const struct xfrm_id *id, uint16_t family)
+{
+	return (struct request_name){.daddr = select_addr_read(&id->daddr, family),
+		.spi = ntohl(id->spi),
+		.ah = id->proto == IPPROTO_AH};
+}

@@ -12,6 +12,7 @@
 #include <linux/xfrm.h>
 
 #include "base/ts.h"
+#include "xfrm/request.h"
 
 enum { SELECT_PIECES_MAX = 1024 };
 
@@ -45,5 +46,8 @@ struct xfrm_selector select_hull(
 xfrm_address_t select_addr(const struct addr *a);
 struct addr select_addr_read(const xfrm_address_t *a, uint16_t family);
 uint16_t select_family(const struct addr *a); /* AF_INET, AF_INET6; 0: not set */
+
+/* By what the kernel knows an SA. */
+struct request_name select_name(const struct xfrm_id *id, uint16_t family);
 
 #endif

@@ -37,17 +37,10 @@ static bool is_sa_of_ours(const struct xfrm_usersa_info *sa)
 	       sa->reqid >= REQID_FIRST && sa->reqid <= REQID_ASK;
 }
 
-static struct request_name name_of(const struct xfrm_usersa_info *sa)
-{
-	return (struct request_name){.daddr = select_addr_read(&sa->id.daddr, sa->family),
-		.spi = ntohl(sa->id.spi),
-		.ah = sa->id.proto == IPPROTO_AH};
-}
-
-/* One that has been changed is known by its name, and not seen. */
+/* Another one in its place is known by its name, and not seen. */
 static bool see(struct sad *known, const struct xfrm_usersa_info *sa)
 {
-	const struct request_name name = name_of(sa);
+	const struct request_name name = select_name(&sa->id, sa->family);
 	struct sad_child *in = sad_by_name_in(known, &name);
 	struct sad_child *out = sad_by_name_out(known, &name);
 
@@ -78,7 +71,7 @@ static void note_left(
 		.seq = sa->seq,
 		.reqid = sa->reqid,
 		.mode = sa->mode};
-	l->name = name_of(sa);
+	l->name = select_name(&sa->id, sa->family);
 	list_add(&s->left, &l->link);
 }
 
@@ -93,20 +86,24 @@ static int end_left(struct request_line *line, const struct left *l)
 	return err == ESRCH ? 0 : err;
 }
 
-static int sweep(struct request_line *line, struct sad *known, size_t *n)
+static int read_all(struct request_line *line, struct sweep *s)
 {
-	struct sweep s = {.known = known};
-	int error, err;
+	int err = request_sa_each(line, false, note_left, s);
+	int of_ah = request_sa_each(line, true, note_left, s);
+
+	return err != 0 ? err : of_ah;
+}
+
+/* n: how many there were. Result: 0, or the errno of one that does not go. */
+static int end_all(struct request_line *line, struct sweep *s, size_t *n)
+{
+	int error = 0;
 
 	*n = 0;
-	list_init(&s.left);
-	error = request_sa_each(line, false, note_left, &s);
-	err = request_sa_each(line, true, note_left, &s);
-	error = error != 0 ? error : err;
-	list_each_safe(item, &s.left)
+	list_each_safe(item, &s->left)
 	{
 		struct left *l = list_entry(item, struct left, link);
-		err = end_left(line, l);
+		int err = end_left(line, l);
 		error = err != 0 ? err : error;
 		*n += !l->waits;
 		list_del(&l->link);
@@ -117,17 +114,26 @@ static int sweep(struct request_line *line, struct sad *known, size_t *n)
 
 int sweep_sas(struct request_line *line, size_t *n)
 {
-	return sweep(line, NULL, n);
+	struct sweep s = {.known = NULL};
+
+	list_init(&s.left);
+	int err = read_all(line, &s);
+	int left = end_all(line, &s, n);
+	return err != 0 ? err : left;
 }
 
-int sweep_strays(struct sad *cs)
+int sweep_strays(struct sad *cs, int *left)
 {
+	struct sweep s = {.known = cs};
 	size_t n;
 
+	list_init(&s.left);
 	list_each(item, &cs->all)
 	{
 		struct sad_child *c = list_entry(item, struct sad_child, link);
 		c->seen_in = c->seen_out = false;
 	}
-	return sweep(cs->line, cs, &n);
+	int err = read_all(cs->line, &s);
+	*left = end_all(cs->line, &s, &n);
+	return err;
 }

@@ -14,7 +14,8 @@
  * so that this one is asked. */
 int sweep_sas(struct request_line *line, size_t *n);
 /* The same for those that the table does not have. Of each child seen_in and seen_out say then
- * whether the kernel has its halves, as they were put in. */
-int sweep_strays(struct sad *cs);
+ * whether the kernel has its halves, and not others in their place. *left: 0, or the errno of one
+ * that does not go. */
+int sweep_strays(struct sad *cs, int *left);
 
 #endif

@@ -64,7 +64,7 @@ bool xfrm_next_usage(struct xfrm *x, struct plane_report *out)
 			continue;
 		*out = (struct plane_report){.kind = PLANE_USAGE};
 		out->u.usage = c->usage;
-		out->u.usage.as_of_ms = x->sad.looked_ms;
+		out->u.usage.as_of_ms = x->sad.as_of_ms;
 		return true;
 	}
 	free(x->telling);

@@ -1,8 +1,8 @@
 /* xfrm/xfrm.c - the kernel plane behind plane/plane.h.
  *
  * Rules become policies (rules.c), child SAs become SAs (sad.c), the kernel's own words
- * become reports. A gate is closed when the outgoing SAs of its scope are out of the kernel:
- * only then is it acknowledged. One epoll descriptor holds the kernel's events, port 4500, the timers, and an
+ * become reports. A gate is closed, and acknowledged, when the outgoing SAs of its scope are
+ * out of the kernel. One epoll descriptor holds the kernel's events, port 4500, the timers, and an
  * eventfd for reports of our own making.
  */
 #include "config.h"
@@ -175,24 +175,34 @@ static void acknowledge(struct xfrm *x, uint16_t scope)
 	}
 }
 
-static void tell_stuck(struct xfrm *x, uint16_t scope, int err)
+static void tell_stuck(struct xfrm *x, uint16_t scope)
 {
 	struct plane_report r = {.kind = PLANE_TROUBLED};
 	struct plane_trouble *t = &r.u.trouble;
 
 	t->scope = scope;
 	t->rule = PLANE_NO_RULE;
-	snprintf(t->why, sizeof(t->why),
-		"the kernel does not delete SAs, and sends with them: %s", strerror(err));
+	snprintf(t->why, sizeof(t->why), XFRM_STUCK ": %s",
+		strerror(x->scopes[scope].stuck));
 	xfrm_report(x, &r);
+}
+
+/* One that is open again keeps what it sends with; what is left of before goes all the same. */
+static void try_closing(struct xfrm *x, uint16_t scope)
+{
+	struct xfrm_scope *s = &x->scopes[scope];
+
+	s->stuck =
+		s->open ? sad_end_strays(&x->sad, scope) : sad_gate_close(&x->sad, scope);
+	if (s->stuck == 0)
+		acknowledge(x, scope);
 }
 
 void xfrm_close_gates(struct xfrm *x)
 {
 	for (uint16_t scope = 0; scope < SCOPE_MAX; scope++)
-		if (x->scopes[scope].acknowledged != x->scopes[scope].turn &&
-			sad_gate_close(&x->sad, scope) == 0)
-			acknowledge(x, scope);
+		if (x->scopes[scope].acknowledged != x->scopes[scope].turn)
+			try_closing(x, scope);
 }
 
 static uint32_t xfrm_gate_close(struct plane *plane, uint16_t scope)
@@ -202,11 +212,9 @@ static uint32_t xfrm_gate_close(struct plane *plane, uint16_t scope)
 	assert(scope < SCOPE_MAX);
 	x->scopes[scope].open = false;
 	x->scopes[scope].turn++;
-	int err = sad_gate_close(&x->sad, scope);
-	if (err == 0)
-		acknowledge(x, scope);
-	else
-		tell_stuck(x, scope, err);
+	try_closing(x, scope);
+	if (x->scopes[scope].stuck != 0)
+		tell_stuck(x, scope); /* and plane_mend() tries again */
 	tell_failure(x);
 	return x->scopes[scope].turn;
 }

@@ -52,7 +52,7 @@ def body(tap):
             wait_until(lambda: events(pair.server, "gate-stuck"), 20, "the alarm")
             done = pair.server.ctl("vip", "status", "web")
             check(done.returncode == GENERIC, f"{done.returncode}: {done.stdout}")
-            check("data thread" in done.stdout + done.stderr, done.stdout + done.stderr)
+            check("data plane" in done.stdout + done.stderr, done.stdout + done.stderr)
             check(agent(pair.s, "monitor").returncode == GENERIC, "the agent's monitor")
             done = pair.server.ctl("status")
             check("web is not released" in done.stdout, done.stdout)

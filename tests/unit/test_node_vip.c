@@ -332,7 +332,7 @@ static void a_gate_that_is_not_acknowledged_raises_an_alarm(void **state)
 	lab_run(l, 1);
 	assert_int_equal(lab_count(l, SERVER, "gate-stuck"), 1);
 	assert_true(vip_of(l, SERVER).stuck);
-	assert_non_null(strstr(vip_of(l, SERVER).reason, "data thread"));
+	assert_non_null(strstr(vip_of(l, SERVER).reason, "data plane"));
 	lab_run(l, 10000);
 	assert_int_equal(lab_count(l, SERVER, "gate-stuck"), 1);
 	lab_step(l, SERVER, &ev);

@@ -230,6 +230,9 @@ static void what_fails_once_does_not_fail_for_ever(void **state)
 		skip(); /* no IPsec in this kernel */
 	const int usual = ask_for_one(line);
 	assert_true(usual == ESRCH || usual == EPERM);
+	const uint32_t port = request_port(line);
+	assert_int_equal(ask_for_one(line), usual);
+	assert_int_equal(request_port(line), port); /* a refusal is an answer */
 	assert_int_equal(lose_answer(line), EIO);
 	assert_int_equal(ask_for_one(line), usual);
 	cannot_connect = true;

@@ -1,6 +1,7 @@
 /* tests/unit/xfrm_lab.c - what tests of the kernel plane begin with. */
 #include "xfrm_lab.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,19 @@ struct plane_report lab_next(enum plane_report_kind kind)
 		if (r.kind == kind)
 			return r;
 	fail_msg("no report of kind %d", (int)kind);
+	return r;
+}
+
+struct plane_report lab_await(enum plane_report_kind kind)
+{
+	struct pollfd fd = {.fd = plane_fd(lab_plane), .events = POLLIN};
+	struct plane_report r = {0};
+
+	while (poll(&fd, 1, 20000) == 1)
+		while (plane_next_report(lab_plane, &r))
+			if (r.kind == kind)
+				return r;
+	fail_msg("no report of kind %d within 20 s", (int)kind);
 	return r;
 }
 

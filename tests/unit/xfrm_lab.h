@@ -24,6 +24,8 @@ int lab_tear_down(void **state);
 
 /* The next report of this kind; others are passed over. */
 struct plane_report lab_next(enum plane_report_kind kind);
+/* The same, when the plane's own timer has brought it. */
+struct plane_report lab_await(enum plane_report_kind kind);
 /* Takes all that wait: none is of this kind. */
 void lab_no_more(enum plane_report_kind kind);
 

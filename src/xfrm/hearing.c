@@ -15,6 +15,7 @@
 #include "xfrm/events.h"
 #include "xfrm/inside.h"
 #include "xfrm/port4500.h"
+#include "xfrm/rules.h"
 #include "xfrm/select.h"
 
 enum { READY_AT_ONCE = 16 };
@@ -88,10 +89,13 @@ static void on_acquire(struct xfrm *x, const struct kernel_event *ev)
 	uint16_t scope;
 	uint32_t rule;
 
+	/* Be its policy gone meanwhile. */
+	if (reqid_is_ours(ev->larval.reqid)) {
+		acquires_note(&x->acquires, &ev->larval, clock_now_ms());
+		set_acquire_timer(x);
+	}
 	if (!claims_find(x->claims, &name, &scope, &rule) || rule == CLAIM_NO_RULE)
 		return;
-	acquires_note(&x->acquires, &ev->larval, clock_now_ms());
-	set_acquire_timer(x);
 	r.u.notice.kind = ESP_ACQUIRE;
 	r.u.notice.scope = scope;
 	r.u.notice.rule = rule;

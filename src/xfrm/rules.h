@@ -21,6 +21,11 @@ enum {
 	REQID_ASK = 0x76ffffff
 };
 
+static inline bool reqid_is_ours(uint32_t reqid)
+{
+	return reqid >= REQID_FIRST && reqid <= REQID_ASK;
+}
+
 struct rules_scope {
 	uint16_t scope;
 	bool is_host;

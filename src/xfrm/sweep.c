@@ -28,13 +28,12 @@ struct sweep {
 
 static bool is_waited_for(const struct xfrm_usersa_info *sa)
 {
-	return sa->id.spi == 0 && sa->reqid == REQID_ASK;
+	return sa->id.spi == 0 && reqid_is_ours(sa->reqid);
 }
 
 static bool is_sa_of_ours(const struct xfrm_usersa_info *sa)
 {
-	return sa->id.spi != 0 && sa->sel.user == SELECT_USER &&
-	       sa->reqid >= REQID_FIRST && sa->reqid <= REQID_ASK;
+	return sa->id.spi != 0 && reqid_is_ours(sa->reqid) && sa->sel.user == SELECT_USER;
 }
 
 /* Another one in its place is known by its name, and not seen. */

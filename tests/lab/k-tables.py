@@ -43,8 +43,11 @@ def shown_sas(daemon):
     return sorted(out)
 
 
-def reqids(host, what):
-    return {int(n) for n in re.findall(r" reqid (\d+)", host.out(f"ip xfrm {what} list"))}
+def reqids(host):
+    """Of SAs, and of what policies lead to."""
+    there = re.findall(r"spi 0x(?!00000000)\S+ reqid (\d+)", host.out("ip xfrm state list"))
+    led_to = re.findall(r" reqid (\d+)", host.out("ip xfrm policy list"))
+    return set(map(int, there)), set(map(int, led_to)) - {REQID_ASK}
 
 
 def kernel_policies(host):
@@ -117,8 +120,7 @@ class World:
             check(counts == [2, 0, 2], f"the owner, the other, the client: {counts}")
         with tap.case(f"{what}: policies lead to each SA, and to nothing else"):
             for host, _ in self.ends:
-                there = reqids(host, "state") - {REQID_ASK}
-                led_to = reqids(host, "policy") - {REQID_ASK}
+                there, led_to = reqids(host)
                 check(there == led_to, f"{host.name}: {there} {led_to}")
         with tap.case(f"{what}: every SA and policy in it is marked as ours"):
             for host, _ in self.ends:

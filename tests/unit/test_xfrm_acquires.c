@@ -76,7 +76,7 @@ static void ask(uint32_t seq)
 		.flow = {.saddr = select_addr(&lab_own),
 			.daddr = select_addr(&lab_peer),
 			.family = AF_INET},
-		.larval = {.family = AF_INET, .seq = seq}};
+		.larval = {.family = AF_INET, .seq = seq, .reqid = REQID_ASK}};
 	fake_say(&ev);
 	assert_int_equal(lab_next(PLANE_NOTICE).u.notice.kind, ESP_ACQUIRE);
 }
@@ -106,6 +106,23 @@ static void a_plane_that_closes_leaves_none(void **state)
 	assert_int_equal(fake.n_ended, 1);
 }
 
+/* An SA's policies go behind it, and a packet comes in between. Another program's is let be. */
+static void nor_does_one_that_asked_by_a_policy_now_gone(void **state)
+{
+	struct kernel_event ev = {
+		.kind = EVENT_ACQUIRE, .larval = {.seq = 9, .reqid = REQID_FIRST + 3}};
+
+	(void)state;
+	fake_say(&ev);
+	lab_no_more(PLANE_NOTICE);
+	ev.larval.reqid = 5;
+	fake_say(&ev);
+	lab_no_more(PLANE_NOTICE);
+	(void)lab_tear_down(state);
+	assert_int_equal(fake.n_ended, 1);
+	assert_int_equal(fake.ended[0], 9);
+}
+
 /* ---- a start -------------------------------------------------------------------------------- */
 
 /* Another life's: this one is to be asked. Another program's is let be. */
@@ -130,6 +147,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			the_plane_does_so_by_itself, lab_set_up, lab_tear_down),
 		cmocka_unit_test_setup(a_plane_that_closes_leaves_none, lab_set_up),
+		cmocka_unit_test_setup(
+			nor_does_one_that_asked_by_a_policy_now_gone, lab_set_up),
 		cmocka_unit_test_setup(a_start_ends_what_waits, begin),
 	};
 

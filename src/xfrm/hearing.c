@@ -137,7 +137,7 @@ static void on_mapping(struct xfrm *x, const struct kernel_event *ev)
 
 static void on_numbers(struct xfrm *x, const struct kernel_event *ev)
 {
-	const struct sad_child *c = sad_by_name_in(&x->sad, &ev->sa);
+	struct sad_child *c = sad_by_name_in(&x->sad, &ev->sa);
 
 	if (!c)
 		c = sad_by_name_out(&x->sad, &ev->sa);

@@ -44,7 +44,7 @@ struct xfrm {
 	bool touched, beside; /* what is ours; policies that are not */
 	bool sas_touched;
 	void *lent; /* with the report handed out last */
-	bool hears_numbers; /* some child is watched */
+	bool hears_numbers; /* some child is watched, by packets */
 	struct holding *holding; /* NULL: it cannot be had */
 	struct steering *steering; /* for what has no route; NULL: it cannot be had */
 	struct early early;
@@ -80,7 +80,8 @@ void xfrm_replay_query(struct plane *plane, uint32_t id);
 void xfrm_replay_set(
 	struct plane *plane, uint32_t id, const struct esp_replay_state *state);
 void xfrm_replay_watch(struct plane *plane, uint32_t id, uint32_t packets, uint32_t ms);
-void xfrm_tell_numbers(struct xfrm *x, const struct sad_child *c, bool asked);
+void xfrm_tell_numbers(struct xfrm *x, struct sad_child *c, bool asked);
+void xfrm_tell_due_numbers(struct xfrm *x); /* by time */
 void xfrm_tell_all_numbers(struct xfrm *x); /* of those that are watched */
 void xfrm_hear_numbers(struct xfrm *x); /* or not, when children are gone */
 

@@ -54,6 +54,7 @@ static void take_in(
 		c->heard = true;
 		k->tell(c, ESP_INBOUND, k->ctx);
 	}
+	c->seq_in = counts->seq_in;
 	c->seen_in = true;
 }
 

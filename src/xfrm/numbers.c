@@ -7,7 +7,7 @@
 
 #include "xfrm/request.h"
 
-enum { WORD_BITS = 32, TENTH_MS = 100 };
+enum { WORD_BITS = 32 };
 
 /* ---- one direction ------------------------------------------------------------------- */
 
@@ -132,10 +132,26 @@ void numbers_watch(struct sad *cs, struct sad_child *c, uint32_t packets, uint32
 {
 	const struct request_name in = sad_name_in(&c->sa), out = sad_name_out(&c->sa);
 
-	c->watch = (struct request_watch){
-		.packets = packets, .tenths = (ms + TENTH_MS - 1) / TENTH_MS};
+	c->watch = (struct request_watch){.packets = packets};
+	c->watch_ms = ms;
+	c->told.seq_out = c->seq_out;
+	c->told.seq_in = c->seq_in;
 	if (c->in_there)
 		(void)request_sa_watch(cs->line, &in, &c->watch);
 	if (c->out_there)
 		(void)request_sa_watch(cs->line, &out, &c->watch);
+}
+
+bool numbers_are_due(const struct sad_child *c, uint64_t now_ms)
+{
+	bool more = c->seq_out != c->told.seq_out || c->seq_in != c->told.seq_in;
+
+	return c->watch_ms != 0 && more && now_ms >= c->told.at_ms + c->watch_ms;
+}
+
+void numbers_told(struct sad_child *c, const struct esp_replay_state *s, uint64_t now_ms)
+{
+	c->told.at_ms = now_ms;
+	c->told.seq_out = c->seq_out = s->seq_out;
+	c->told.seq_in = c->seq_in = s->seq_in;
 }

@@ -40,10 +40,10 @@ struct request_replay {
 	uint8_t bytes[sizeof(struct xfrm_replay_state_esn) + REQUEST_WINDOW_MAX / 8];
 };
 
-/* When the kernel is to tell of an SA's numbers: after so many packets, after so many tenths
- * of a second. 0: not for that. */
+/* When the kernel is to tell of an SA's numbers: after so many packets. 0: not for that. (It would
+ * by time, too, but only from the first telling on.) */
 struct request_watch {
-	uint32_t packets, tenths;
+	uint32_t packets;
 };
 
 struct request_sa {

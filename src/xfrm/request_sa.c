@@ -88,10 +88,10 @@ static void put_encap(struct nl_msg *m, const struct request_sa *sa)
  * second packet: ours always say when. */
 static void put_watch(struct nl_msg *m, const struct request_watch *w)
 {
-	const uint32_t packets = w->packets != 0 ? w->packets : 1u << 30;
+	const uint32_t packets = w->packets != 0 ? w->packets : 1u << 30, never = 0;
 
 	request_put(m, XFRMA_REPLAY_THRESH, &packets, sizeof(packets));
-	request_put(m, XFRMA_ETIMER_THRESH, &w->tenths, sizeof(w->tenths));
+	request_put(m, XFRMA_ETIMER_THRESH, &never, sizeof(never));
 }
 
 static void put_tags(struct nl_msg *m, const struct policy_tags *t)

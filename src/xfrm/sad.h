@@ -29,8 +29,12 @@ struct sad_child {
 	uint32_t in_ifindex,
 		out_ifindex; /* devices that have its SAs altogether; 0: none */
 	struct claimant policies;
-	uint64_t seq_out; /* as known last */
+	uint64_t seq_out, seq_in; /* as known last */
 	struct request_watch watch; /* numbers.h */
+	uint32_t watch_ms; /* told of after so long, too; 0: not for that */
+	struct {
+		uint64_t seq_out, seq_in, at_ms;
+	} told;
 	struct esp_usage usage; /* as looked at last */
 	/* what halves have counted that were taken away since */
 	struct request_counts in_before, out_before;
@@ -42,7 +46,7 @@ struct sad_child {
 
 static inline bool sad_is_watched(const struct sad_child *c)
 {
-	return c->watch.packets != 0 || c->watch.tenths != 0;
+	return c->watch.packets != 0 || c->watch_ms != 0;
 }
 
 /* Some half of it is not where it should be, and that was not told yet. */

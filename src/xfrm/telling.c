@@ -4,11 +4,12 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "os/clock.h"
 #include "xfrm/events.h"
 #include "xfrm/inside.h"
 #include "xfrm/numbers.h"
 
-void xfrm_tell_numbers(struct xfrm *x, const struct sad_child *c, bool asked)
+void xfrm_tell_numbers(struct xfrm *x, struct sad_child *c, bool asked)
 {
 	struct esp_replay_state *state = mem_new(1, sizeof(*state));
 	struct plane_report r = {.kind = PLANE_REPLAY};
@@ -16,18 +17,32 @@ void xfrm_tell_numbers(struct xfrm *x, const struct sad_child *c, bool asked)
 	r.u.replay.id = c->sa.id;
 	r.u.replay.asked = asked;
 	r.u.replay.state = state;
-	if (!numbers_read(&x->sad, c, state)) {
+	if (numbers_read(&x->sad, c, state)) {
+		numbers_told(c, state, clock_now_ms());
+	} else {
 		free(state);
 		r.u.replay.state = NULL;
 	}
 	xfrm_report(x, &r);
 }
 
+void xfrm_tell_due_numbers(struct xfrm *x)
+{
+	const uint64_t now_ms = clock_now_ms();
+
+	list_each(item, &x->sad.all)
+	{
+		struct sad_child *c = list_entry(item, struct sad_child, link);
+		if (numbers_are_due(c, now_ms))
+			xfrm_tell_numbers(x, c, false);
+	}
+}
+
 void xfrm_tell_all_numbers(struct xfrm *x)
 {
 	list_each(item, &x->sad.all)
 	{
-		const struct sad_child *c = list_entry(item, struct sad_child, link);
+		struct sad_child *c = list_entry(item, struct sad_child, link);
 		if (sad_is_watched(c))
 			xfrm_tell_numbers(x, c, false);
 	}
@@ -37,7 +52,7 @@ void xfrm_replay_query(struct plane *plane, uint32_t id)
 {
 	struct xfrm *x = xfrm_of(plane);
 	struct plane_report none = {.kind = PLANE_REPLAY};
-	const struct sad_child *c = sad_find(&x->sad, id);
+	struct sad_child *c = sad_find(&x->sad, id);
 
 	none.u.replay.id = id;
 	none.u.replay.asked = true;
@@ -59,13 +74,13 @@ void xfrm_replay_set(
 	xfrm_settle(x, &c->sa, numbers_set(&x->sad, &view, c, state));
 }
 
-/* Only as long as some child is watched, for the sake of others' SAs. */
+/* Only as long as some child is watched so, for the sake of others' SAs. */
 void xfrm_hear_numbers(struct xfrm *x)
 {
 	bool any = false;
 
 	list_each(item, &x->sad.all) any =
-		any || sad_is_watched(list_entry(item, struct sad_child, link));
+		any || list_entry(item, struct sad_child, link)->watch.packets != 0;
 	if (any != x->hears_numbers)
 		events_hear_numbers(x->events, any);
 	x->hears_numbers = any;

@@ -101,23 +101,22 @@ static bool know_cluster(struct daemon *d, const struct config *c, char *why, si
 }
 
 /* One plane's leavings are no business of the other's: whoever was here before, and which
- * plane it had, nothing of it stays. */
+ * plane it had, nothing of it stays, and beside what cannot be cleared away nobody serves. */
 static struct plane *try_plane(struct daemon *d, char *why, size_t cap)
 {
 	if (!d->in_kernel && !xfrm_clear(why, cap))
-		journal_say(EVENT_WARNING, "%s", why);
+		return NULL;
 	why[0] = '\0';
 	return planes_open(d, why, cap);
 }
 
 /* The kernel's may turn out not to open. The guard of the other then takes the place of its
- * own, in one transaction, before anything of the other's is opened; beside SAs that cannot be
- * cleared away nothing is. */
+ * own, in one transaction, before anything of the other's is opened. */
 static bool open_plane(struct daemon *d, const struct config *c, char *why, size_t cap)
 {
 	d->plane = try_plane(d, why, cap);
 	if (!d->plane && planes_choose_again(d, c, why, cap) &&
-		guarding_apply(d, c, why, cap) && xfrm_clear(why, cap))
+		guarding_apply(d, c, why, cap))
 		d->plane = try_plane(d, why, cap);
 	if (d->plane && why[0] != '\0')
 		journal_say(EVENT_NOTICE, "%s", why);

@@ -294,7 +294,7 @@ static enum session_end judge_child(const struct node *n, const struct child_sa 
 	if (is_worn(n, c, 12))
 		return END_RENEW;
 	/* Judged by a report, not by the clock: it may be a while old. */
-	if (c->usage.as_of_ms >= last_used_ms(c) + n->tuning.idle_lifetime_ms)
+	if (c->usage_ms >= last_used_ms(c) + n->tuning.idle_lifetime_ms)
 		return END_IDLE;
 	return END_NONE;
 }

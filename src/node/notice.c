@@ -23,21 +23,6 @@ enum {
 
 /* ---- ACQUIRE -------------------------------------------------------------------------- */
 
-/* The address that the packet came from: on the host it exists though nobody told us. */
-static struct place *place_of_flow(struct node *n, struct scope *s, const struct flow *f)
-{
-	struct place *p = scope_place(s, &f->local);
-
-	if (p || !s->is_host)
-		return p;
-	p = scope_add_place(s, &f->local);
-	if (p) {
-		place_see(n, s, p, NODE_ADDR_PRESENT);
-		places_settle(n);
-	}
-	return p;
-}
-
 /* In tunnel mode the inner source may be another address of ours than the outer one, or that of
  * another host, for which we are the gateway. */
 static struct place *place_for_tunnel(
@@ -69,8 +54,9 @@ static struct peer *make_peer(
 	remote.addr = r->mode == POLICY_TUNNEL ? r->tunnel_to : f->remote;
 	if (!addr_is_set(&remote.addr) || is_no_host(&remote.addr))
 		return NULL;
+	/* In transport mode what another host sends through this one is not ours to protect. */
 	p = r->mode == POLICY_TUNNEL ? place_for_tunnel(s, f, remote.addr.family)
-				     : place_of_flow(n, s, f);
+				     : scope_place(s, &f->local);
 	if (!p || p->state != VIP_BOUND)
 		return NULL;
 	peer_from_rule(n, s, rule, &p->addr, &remote, &fresh);
@@ -247,7 +233,7 @@ void on_usage(struct node *n, const struct esp_usage *usage)
 		return;
 	c->peer->refusals = 0;
 	c->usage = *usage;
-	c->usage_ms = n->now_ms;
+	c->usage_ms = usage->as_of_ms;
 	if (child_lives(c))
 		refresh_rank(n, c);
 	idle_report(n, c->session);

@@ -130,7 +130,7 @@ struct child_sa {
 	bool refused; /* by the data path: carries nothing, and ends at expires_ms */
 	enum session_end end; /* why we delete it alone */
 	struct esp_usage usage;
-	uint64_t usage_ms; /* when it was reported; 0: never */
+	uint64_t usage_ms; /* when it was so; 0: not known */
 	uint64_t since_ms, rekey_ms, expires_ms; /* UINT64_MAX: never */
 	uint64_t activate_ms; /* 0: not needed */
 	bool heard; /* the peer sends on it */

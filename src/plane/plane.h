@@ -157,9 +157,10 @@ void plane_replay_query(struct plane *p, uint32_t id);
  * it has come. */
 void plane_replay_set(struct plane *p, uint32_t id, const struct esp_replay_state *state);
 /* PLANE_REPLAY comes by itself when either direction has used `packets` numbers since it was
- * told last, and when any was used and about `ms` have gone by (kernel plane: a look more). 0: not for that. Both 0: never
- * any more. With the kernel plane, and while one child is watched, other people's SAs on the
- * machine tell whoever listens, too, as often as they were made to. */
+ * told last, and when any was used and about `ms` have gone by (kernel plane: a look more).
+ * 0: not for that. Both 0: never any more. With the kernel plane, and while one child is watched
+ * by packets, other people's SAs on the machine tell whoever listens, too, as often as they were
+ * made to. */
 void plane_replay_watch(struct plane *p, uint32_t id, uint32_t packets, uint32_t ms);
 /* IKE out through port 4500 of the local address: the marker is put in front here. A local
  * address just unbound still works for `linger_ms` of plane_unbind's grace (200 ms), for

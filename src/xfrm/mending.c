@@ -77,6 +77,7 @@ static void find_failure(
 /* All of the kernel's, against all of ours. */
 static void mend_sas(struct xfrm *x, struct plane_found *found)
 {
+	(void)sad_end_strays(&x->sad, SCOPE_MAX);
 	int left, err = sweep_strays(&x->sad, &left);
 
 	if (err == 0 && end_broken(x))
@@ -136,6 +137,7 @@ void xfrm_mend(struct plane *plane, struct plane_found *found)
 	size_t changed;
 
 	xfrm_hear(x);
+	mend_gates(x, found); /* there is room for some troubles, and this is the worst */
 	int err = claims_mend(x->claims, &changed, meet_other, &m);
 
 	found->deeds |= changed > 0 ? PLANE_DEED_POLICIES : 0;
@@ -150,5 +152,4 @@ void xfrm_mend(struct plane *plane, struct plane_found *found)
 		plane_mend_steering(x->steering, found);
 	if (x->sas_touched)
 		mend_sas(x, found);
-	mend_gates(x, found);
 }

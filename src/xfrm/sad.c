@@ -146,8 +146,10 @@ int sad_add(struct sad *cs, const struct sad_scope *s, const struct esp_child *s
 		return ENODEV;
 	/* The name of an outgoing one is the peer's choice, and may be that of another's. */
 	const struct request_name in = sad_name_in(sa), out = sad_name_out(sa);
-	if (sad_find(cs, sa->id) || sad_by_name_in(cs, &in) || sad_by_name_out(cs, &out))
+	if (sad_find(cs, sa->id) || sad_by_name_in(cs, &in))
 		return EEXIST;
+	if (sad_by_name_out(cs, &out))
+		return ENOTUNIQ;
 	if (is_taken(cs, sa))
 		return EADDRINUSE;
 	struct sad_child *c = mem_new(1, sizeof(*c));
@@ -192,6 +194,14 @@ static void end_stray(struct stray *s)
 	free(s);
 }
 
+/* Another child may have its name by now: then it is gone. */
+static int try_stray(struct sad *cs, const struct stray *s)
+{
+	const struct sad_child *c = sad_by_name_out(cs, &s->name);
+
+	return c && c->out_there ? 0 : halves_delete(cs, &s->name);
+}
+
 int sad_end_strays(struct sad *cs, uint16_t scope)
 {
 	int error = 0;
@@ -199,10 +209,13 @@ int sad_end_strays(struct sad *cs, uint16_t scope)
 	list_each_safe(item, &cs->strays)
 	{
 		struct stray *s = list_entry(item, struct stray, link);
-		int err = s->scope == scope ? halves_delete(cs, &s->name) : 0;
-		error = err != 0 ? err : error;
-		if (s->scope == scope && err == 0)
+		if (scope != SCOPE_MAX && s->scope != scope)
+			continue;
+		int err = try_stray(cs, s);
+		if (err == 0)
 			end_stray(s);
+		else
+			error = err;
 	}
 	return error;
 }
@@ -257,7 +270,7 @@ int sad_move(struct sad *cs, const struct sad_scope *s, uint32_t id,
 	const struct request_name out = name_of(&remote->addr, c->sa.spi_out, c->sa.ah);
 	struct sad_child *other = sad_by_name_out(cs, &out);
 	if (other && other != c)
-		return EEXIST;
+		return ENOTUNIQ;
 	int err = halves_take_out(cs, c);
 	if (err == 0)
 		err = halves_take_in(cs, c, &replay);

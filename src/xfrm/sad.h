@@ -105,7 +105,7 @@ void sad_gate_open(struct sad *cs, uint16_t scope, const struct sad_scope *s,
 	void (*refused)(const struct sad_child *c, int err, void *ctx), void *ctx);
 /* Not 0: some outgoing half is still there, be its child gone. */
 int sad_gate_close(struct sad *cs, uint16_t scope);
-/* The same of those whose child is gone, alone. */
+/* The same of those whose child is gone, alone; SCOPE_MAX: of every scope. */
 int sad_end_strays(struct sad *cs, uint16_t scope);
 /* The rules are others. */
 void sad_rules(struct sad *cs, uint16_t scope, const struct sad_scope *s);

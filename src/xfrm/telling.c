@@ -13,16 +13,17 @@ void xfrm_tell_numbers(struct xfrm *x, struct sad_child *c, bool asked)
 {
 	struct esp_replay_state *state = mem_new(1, sizeof(*state));
 	struct plane_report r = {.kind = PLANE_REPLAY};
+	bool known = numbers_read(&x->sad, c, state);
 
+	if (known)
+		numbers_told(c, state, clock_now_ms());
+	else
+		free(state);
+	if (!known && !asked)
+		return; /* it is amiss, or going */
 	r.u.replay.id = c->sa.id;
 	r.u.replay.asked = asked;
-	r.u.replay.state = state;
-	if (numbers_read(&x->sad, c, state)) {
-		numbers_told(c, state, clock_now_ms());
-	} else {
-		free(state);
-		r.u.replay.state = NULL;
-	}
+	r.u.replay.state = known ? state : NULL;
 	xfrm_report(x, &r);
 }
 

@@ -27,8 +27,8 @@ void xfrm_look(struct xfrm *x)
 	xfrm_close_gates(x);
 	xfrm_hear(x); /* of an SA that has come to its end, before it is missed */
 	looking_round(&x->sad, begun_ms, on_seen, x);
-	x->sad.look_took_ms = clock_now_ms() - begun_ms;
 	xfrm_tell_due_numbers(x);
+	x->sad.look_took_ms = clock_now_ms() - begun_ms;
 	xfrm_heed(x);
 	xfrm_look_later(x);
 }

@@ -83,6 +83,11 @@ void words_of_sa(
 			"another program has an SA with this SPI in the kernel (ip xfrm "
 			"state): delete it there");
 		break;
+	case ENOTUNIQ:
+		snprintf(out, PLANE_WHY_MAX,
+			"another peer behind this address has chosen the same SPI: it "
+			"keeps it");
+		break;
 	case EADDRINUSE:
 		snprintf(out, PLANE_WHY_MAX,
 			"another peer is behind this NAT: of the planes only userspace "

@@ -133,6 +133,7 @@ static void one_that_has_come_to_its_end_is_not_missed(void **state)
 	(void)state;
 	vanish(outgoing());
 	fake_say(&end);
+	plane_usage_query(lab_plane);
 	assert_int_equal(lab_next(PLANE_NOTICE).u.notice.kind, ESP_SEQ_HARD);
 	look();
 	lab_no_more(PLANE_NOTICE);

@@ -419,6 +419,24 @@ static void peers_behind_one_nat_do_not_share(void **state)
 		incoming(2)->sa.info.reqid);
 }
 
+/* A peer that copies another's SPI has nothing of it, and does it no harm. */
+static void an_spi_that_is_another_s_is_refused(void **state)
+{
+	const struct endpoint there = {.addr = addr_v4(192, 0, 2, 3)};
+	struct esp_child a = child(1), b = child(2), c = child(3);
+
+	(void)state;
+	b.spi_out = c.spi_out = a.spi_out;
+	add(&a);
+	assert_int_equal(sad_add(&t.sad, &t.scope, &b, NOW), ENOTUNIQ);
+	c.remote = there;
+	add(&c);
+	assert_int_equal(sad_move(&t.sad, &t.scope, 3, &a.remote, false), ENOTUNIQ);
+	assert_int_equal(fake.n_sas, 4);
+	looking_round(&t.sad, NOW, ignore, NULL);
+	assert_false(t.sad.amiss);
+}
+
 /* Traffic asks, and who knows where the peer is (by name, say) calls it. In does not come. */
 static void a_tunnel_to_nobody_known_asks_all_the_same(void **state)
 {
@@ -463,6 +481,7 @@ int main(void)
 		SAD_TEST(the_one_that_is_told_last_sends),
 		SAD_TEST(one_that_is_not_active_changes_nobody),
 		SAD_TEST(peers_behind_one_nat_do_not_share),
+		SAD_TEST(an_spi_that_is_another_s_is_refused),
 		SAD_TEST(a_tunnel_to_nobody_known_asks_all_the_same),
 	};
 

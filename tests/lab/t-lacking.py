@@ -19,7 +19,6 @@ from vlab.shut import Shut, rule_of_server, works
 from vlab.tap import check, main
 
 ESP = "this kernel has no ESP for IPv4: load its module (modprobe esp4)"
-ESP6 = "this kernel has no ESP for IPv6: load its module (modprobe esp6)"
 GUARD = "nftables refused the guard's table"
 CHACHA = "rfc7539esp(chacha20,poly1305), seqiv: load its module"
 
@@ -92,7 +91,6 @@ def lacking(tap, pair, stranger):
     pair.server.stop()
     for what, modules, words in (
             ("a module that is not loaded", ("esp4_offload", "esp4"), ESP),
-            ("ESP for IPv4 alone", ("esp6_offload", "esp6"), ESP6),
             ("a kernel without an algorithm", ("chacha20poly1305",), CHACHA),
             ("a kernel whose filters know no SAs", ("nft_xfrm",), GUARD)):
         gone = Unloaded(pair.s, *modules)

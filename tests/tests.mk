@@ -101,7 +101,7 @@ check-lab: all check-programs
 # The kernel plane, on Debian's own kernel: one boot of a virtual machine for all. It is
 # emulated, and so slow.
 KERNEL_LAB = t-plane k-cluster k-differential k-peers k-tables t-pair t-options k-strongswan-ah t-integrity-only \
-	t-early t-lock t-unrouted
+	t-early
 # Takes modules away, which all in the machine need: it has the machine to itself.
 KERNEL_ALONE = t-lacking
 check-kernel: all check-programs
@@ -115,9 +115,9 @@ check-kernel: all check-programs
 
 # All other labs in which a data plane carries traffic, or is looked at, with the kernel's: too long
 # for the tests that are always run.
-KERNEL_REST = t-ah t-any t-decrypt t-doctor t-families t-fragments t-key-exchanges t-knob t-mobike t-moves \
-	t-names t-nat t-plane-paths t-refusals t-rekey-strongswan t-strongswan t-strongswan-cbc \
-	t-strongswan-childless t-strongswan-ppk t-strongswan-redirect
+KERNEL_REST = t-ah t-any t-decrypt t-doctor t-families t-fragments t-key-exchanges t-knob t-lock t-mobike \
+	t-moves t-names t-nat t-plane-paths t-refusals t-rekey-strongswan t-strongswan t-strongswan-cbc \
+	t-strongswan-childless t-strongswan-ppk t-strongswan-redirect t-unrouted
 # So many peers, or packets, that each has the machine to itself.
 KERNEL_CROWDS = t-flood t-hundred
 # About the TUN or its thread, or what the kernel cannot (docs/PLANES.md).

@@ -21,7 +21,7 @@ from vlab.wire import Tap
 
 PLANES = {"userspace": "", "kernel": "dataplane { prefer kernel; }\n"}
 ENDS = {4: (CLIENT4, VIP4), 6: (CLIENT6, VIP6)}
-# What the planes make of the same packets is compared by k-differential.
+# Other ways, without strongSwan: t-ah.
 WAYS = [("userspace", "transport", 6, "sha256"), ("userspace", "tunnel", 4, "sha384"),
         ("kernel", "transport", 4, "sha512"), ("kernel", "tunnel", 6, "sha256")]
 

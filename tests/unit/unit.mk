@@ -578,8 +578,16 @@ tests_unit_test_daemon_activation_LDADD = $(unit_ldadd)
 
 # --- doctor
 UNIT_TESTS += tests/unit/test_doctor_judge
-tests_unit_test_doctor_judge_SOURCES = tests/unit/test_doctor_judge.c
+tests_unit_test_doctor_judge_SOURCES = tests/unit/test_doctor_judge.c tests/unit/judge_lab.h
 tests_unit_test_doctor_judge_LDADD = src/doctor/libvipsec_doctor.a $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_doctor_judge_machine
+tests_unit_test_doctor_judge_machine_SOURCES = tests/unit/test_doctor_judge_machine.c tests/unit/judge_lab.h
+tests_unit_test_doctor_judge_machine_LDADD = src/doctor/libvipsec_doctor.a $(unit_ldadd)
+
+UNIT_TESTS += tests/unit/test_doctor_judge_network
+tests_unit_test_doctor_judge_network_SOURCES = tests/unit/test_doctor_judge_network.c tests/unit/judge_lab.h
+tests_unit_test_doctor_judge_network_LDADD = src/doctor/libvipsec_doctor.a $(unit_ldadd)
 
 UNIT_TESTS += tests/unit/test_doctor_policies
 tests_unit_test_doctor_policies_SOURCES = tests/unit/test_doctor_policies.c tests/unit/fake_kernel.c \
